@@ -1,0 +1,48 @@
+# Two commands on a fresh machine: `make demo` and `make test`.  Everything is installed into .venv; nothing else changes,
+# except that system libraries for offscreen rendering are installed where `apt-get` may be used without a password.
+PYTHON ?= python3
+VENV   ?= .venv
+# A CPU build of torch is enough for tests and demo; set TORCH to choose another, e.g. TORCH="torch --index-url ...".
+TORCH  ?= torch==2.13.0
+BIN    := $(VENV)/bin
+SYSTEM := libgl1 libegl1 libegl-mesa0 libgl1-mesa-dri libosmesa6 libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0 \
+          python3-venv
+
+.PHONY: help demo test lint slicer screenshots clean environment
+
+help:
+	@echo "make demo                detect anomalies on the sample, exactly as the panel does; results in demo/"
+	@echo "make test                lint and the whole test suite"
+	@echo "make slicer SLICER=path  start 3D Slicer with the module"
+	@echo "make screenshots         make the README's pictures again"
+	@echo "make clean               remove .venv and demo"
+
+environment: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml Testing/tools/system_packages.sh
+	sh Testing/tools/system_packages.sh $(SYSTEM)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+demo: environment
+	$(BIN)/python Testing/demo.py --output demo
+
+test: environment lint
+	$(BIN)/python -m pytest
+
+lint: environment
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+screenshots: environment
+	$(BIN)/python Testing/demo.py --output demo --screenshots Resources/Screenshots
+
+slicer:
+	@test -n "$(SLICER)" || { echo "Give the program: make slicer SLICER=/path/to/Slicer"; exit 2; }
+	"$(SLICER)" --additional-module-paths "$(CURDIR)/SPMambaExtension"
+
+clean:
+	rm -rf $(VENV) demo

@@ -1,0 +1,50 @@
+"""SP-Mamba: an unsupervised detector of what is not normal in a medical image.
+
+Importing this package costs neither torch nor SimpleITK: names are resolved on first use, so that a program which
+must not load torch (the Slicer panel) can use the light parts (`errors`, `detection`, `scoring.findings`, ...).
+
+Example:
+    >>> import SPMambaLib
+    >>> SPMambaLib.available_models()
+    ['brain-flair', 'chest-xray']
+    >>> detector = SPMambaLib.load_model("brain-flair", device="auto")
+    >>> detection = detector.detect(SPMambaLib.read_image("flair.nii.gz"))
+    >>> [finding.peak for finding in detection.findings]
+"""
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, List
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "Image": "image",
+    "read_image": "image",
+    "write_image": "image",
+    "Detection": "detection",
+    "Finding": "detection",
+    "Detector": "detector",
+    "load_model": "detector",
+    "available_models": "bundle",
+    "SPMambaError": "errors",
+}
+
+__all__ = ["__version__", *_LAZY]
+
+if TYPE_CHECKING:
+    from .bundle import available_models
+    from .detection import Detection, Finding
+    from .detector import Detector, load_model
+    from .errors import SPMambaError
+    from .image import Image, read_image, write_image
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module("." + _LAZY[name], __name__), name)
+    raise AttributeError("module {!r} has no attribute {!r}".format(__name__, name))
+
+
+def __dir__() -> List[str]:
+    return sorted(__all__)

@@ -1,0 +1,219 @@
+"""Model bundles: a folder (or zip of it) with `card.json` and `model.safetensors`, checked against its hash.
+
+The card says what the model is for and not for, how to prepare images, the network's config, calibration on normal
+scans, training data and licence.  Nothing in a bundle is executed.  Reading cards and verifying needs no torch.
+
+Storage: large weights of the teacher and the prototypes are int8 with one scale per output channel or vector, the
+other weights half precision.  Rounding happens *before* anything is fitted on them (see `training`), so the shipped
+model is the calibrated one, bit for bit.
+"""
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple
+
+from .errors import ModelDamagedError, ModelMissingError, OutputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CARD = "card.json"
+WEIGHTS = "model.safetensors"
+FORMAT = 1
+SCALE_SUFFIX = ".int8_scale"
+REQUIRED = ("format", "name", "title", "purpose", "not_for", "modality", "plane", "preprocessing", "network", "scoring",
+            "calibration", "files")
+
+
+def search_folders() -> List[Path]:
+    """Where bundles are looked for, first hit wins: $SPMAMBA_MODELS, the user's folder, the folder shipped with us."""
+    folders = [Path(p) for p in os.environ.get("SPMAMBA_MODELS", "").split(os.pathsep) if p]
+    if sys.platform == "win32":
+        home = Path(os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local")))
+    else:
+        home = Path(os.environ.get("XDG_DATA_HOME", str(Path.home() / ".local" / "share")))
+    folders.append(home / "spmamba" / "models")
+    package = Path(__file__).resolve().parent
+    folders += [package / "Resources" / "models", package.parent / "Resources" / "models"]
+    return folders
+
+
+def installed_bundles() -> Dict[str, Path]:
+    """Name -> path of every bundle in the search folders that has a card."""
+    found: Dict[str, Path] = {}
+    for folder in search_folders():
+        if not folder.is_dir():
+            continue
+        for path in sorted(folder.iterdir()):
+            if (path / CARD).is_file() or path.suffix == ".zip":
+                found.setdefault(path.stem if path.suffix == ".zip" else path.name, path)
+    return found
+
+
+def available_models() -> List[str]:
+    """Names of the installed bundles."""
+    return sorted(installed_bundles())
+
+
+def find_bundle(name_or_path: str) -> Path:
+    """Path of a bundle given by name, folder or zip file.
+
+    Raises:
+        ModelMissingError: neither an installed name nor an existing path.
+    """
+    installed = installed_bundles()
+    if str(name_or_path) in installed:
+        return installed[str(name_or_path)]
+    path = Path(name_or_path)
+    if (path / CARD).is_file() or (path.is_file() and zipfile.is_zipfile(path)):
+        return path
+    raise ModelMissingError(
+        "There is no model {!r}; installed are: {}.".format(str(name_or_path), ", ".join(sorted(installed)) or "none"),
+        "searched: " + ", ".join(str(folder) for folder in search_folders()))
+
+
+def read_card(path: Path) -> Dict[str, Any]:
+    """The card of a bundle.
+
+    Raises:
+        ModelDamagedError: no JSON object, a required field is missing, or a format of a newer version.
+    """
+    try:
+        card = json.loads(_read(Path(path), CARD).decode("utf-8"))
+    except ValueError as error:
+        raise ModelDamagedError("The card of model {} cannot be read.".format(Path(path).name), str(error)) from error
+    missing = [key for key in REQUIRED if not isinstance(card, dict) or key not in card]
+    if missing:
+        raise ModelDamagedError("The card of model {} is incomplete.".format(Path(path).name),
+                                "missing: " + ", ".join(missing))
+    if card["format"] != FORMAT:
+        raise ModelDamagedError("Model {} was made for another version of SP-Mamba (format {}, this one reads {}).".format(
+            Path(path).name, card["format"], FORMAT))
+    return card
+
+
+def verify(path: Path) -> Dict[str, Any]:
+    """Check every file of the bundle against its SHA-256 and return the card.
+
+    Raises:
+        ModelDamagedError: a file is missing or does not match.
+    """
+    return _checked(Path(path))[0]
+
+
+def load(path: Path) -> Tuple[Dict[str, Any], Dict[str, Tensor]]:
+    """Card and weights (float32, restored from storage precision) of a verified bundle."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load as load_safetensors
+
+    card, contents = _checked(Path(path))
+    try:
+        return card, unpack(load_safetensors(contents[WEIGHTS]))
+    except (SafetensorError, KeyError) as error:
+        raise ModelDamagedError("The weights of model {} cannot be read.".format(Path(path).name), str(error)) from error
+
+
+def save(folder: Path, card: Dict[str, Any], tensors: Dict[str, Tensor]) -> None:
+    """Write a bundle; the card gains format and hashes.  A previous bundle in `folder` stays until the new one is whole.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    from safetensors.torch import save as save_safetensors
+
+    contents = save_safetensors(pack(tensors))
+    card = dict(card, format=FORMAT, files={WEIGHTS: hashlib.sha256(contents).hexdigest()})
+    text = json.dumps(card, indent=1, ensure_ascii=False, sort_keys=False) + "\n"
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in ((WEIGHTS, contents), (CARD, text.encode("utf-8"))):
+            handle, temporary = tempfile.mkstemp(dir=str(folder), suffix=".part")
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+            os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide the model from other users of the machine
+            os.replace(temporary, folder / name)
+    except OSError as error:
+        raise OutputError("The model could not be written to {}.".format(folder), str(error)) from error
+
+
+def round_to_int8(weight: Tensor) -> Tuple[Tensor, Tensor]:
+    """(int8 values, scale of each row): rows are output channels of a weight or single prototype vectors."""
+    import torch
+
+    rows = weight.float().reshape(-1, weight.shape[-1]) if is_prototype_shaped(weight) else weight.float().flatten(1)
+    scale = rows.abs().amax(dim=1).clamp(min=1e-12) / 127.0
+    values = torch.round(rows / scale[:, None]).clamp(-127, 127).to(torch.int8)
+    return values.reshape(weight.shape), scale
+
+
+def is_prototype_shaped(weight: Tensor) -> bool:
+    """Prototypes are (levels, cells, k, C): one scale per vector; conv weights are (O, I, h, w) with small kernels."""
+    return weight.ndim == 4 and weight.shape[-1] >= 16
+
+
+def pack(tensors: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """float32 tensors -> storage precision: int8 for the teacher's and prototypes' large tensors, half for the rest."""
+    packed: Dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        tensor = tensor.detach().cpu().contiguous()
+        if stored_as_int8(name, tensor):
+            packed[name], packed[name + SCALE_SUFFIX] = round_to_int8(tensor)
+        elif tensor.is_floating_point() and tensor.numel() >= 256:
+            packed[name] = tensor.half()
+        else:
+            packed[name] = tensor
+    return packed
+
+
+def stored_as_int8(name: str, tensor: Tensor) -> bool:
+    return name.split(".")[0] in ("teacher", "prototypes") and tensor.ndim == 4 and tensor.numel() >= 4096
+
+
+def unpack(packed: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """Inverse of `pack` up to rounding; `unpack(pack(x))` is a fixed point of both."""
+    tensors: Dict[str, Tensor] = {}
+    for name, tensor in packed.items():
+        if name.endswith(SCALE_SUFFIX):
+            continue
+        if name + SCALE_SUFFIX in packed:
+            scale = packed[name + SCALE_SUFFIX]
+            rows = tensor.float().reshape(len(scale), -1)
+            tensors[name] = (rows * scale[:, None]).reshape(tensor.shape)
+        else:
+            tensors[name] = tensor.float() if tensor.is_floating_point() else tensor
+    return tensors
+
+
+def _checked(path: Path) -> Tuple[Dict[str, Any], Dict[str, bytes]]:
+    card = read_card(path)
+    if WEIGHTS not in card["files"]:
+        raise ModelDamagedError("The card of model {} names no weights.".format(path.name))
+    contents = {}
+    for name, expected in card["files"].items():
+        contents[name] = _read(path, name)
+        if hashlib.sha256(contents[name]).hexdigest() != expected:
+            raise ModelDamagedError(
+                "Model {} is damaged: {} is not the file that its card describes. Install it again.".format(path.name, name))
+    return card, contents
+
+
+def _read(path: Path, name: str) -> bytes:
+    """One file of a bundle folder or zip; never outside of it."""
+    if name != Path(name).name:
+        raise ModelDamagedError("Model {} names a file outside its folder.".format(path.name), name)
+    try:
+        if path.is_file():
+            with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
+                inside = [entry for entry in archive.namelist() if Path(entry).name == name]
+                return archive.read(inside[0])
+        return (path / name).read_bytes()
+    except (OSError, IndexError, zipfile.BadZipFile) as error:
+        raise ModelDamagedError("Model {} lacks its file {}.".format(path.name, name), str(error)) from error

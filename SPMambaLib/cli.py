@@ -1,0 +1,86 @@
+"""The command line: finds the command, runs it, turns every failure into one sentence and an exit status.
+
+A command is a module of `commands` with ``register(subparsers, common)``, which adds its parser and sets the function
+to run; it imports what is heavy only when it runs, so that ``spmamba --help`` stays fast.
+
+Exit status: 0 done, 1 internal error, 2 usage, 3 unreadable input, 4 unsupported image, 5 model missing or damaged,
+6 device or memory, 7 result cannot be written, 130 cancelled.
+"""
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import tempfile
+import time
+from typing import List, NoReturn, Optional
+
+from . import __version__
+from .errors import SPMambaError, UsageError
+from .failures import typed_error
+
+COMMANDS = ("detect", "models", "doctor", "worker", "train")
+
+EPILOG = """\
+exit status:
+  0 done                     4 unsupported image           7 result cannot be written
+  2 wrong usage              5 model missing or damaged    130 cancelled
+  3 unreadable input         6 device or memory            1 internal error
+
+Research use only - not for diagnosis."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Wrong usage is a typed error like any other, not a dump of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError("{} (see `{} --help`)".format(message, self.prog))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    common = Parser(add_help=False)
+    common.add_argument("-v", "--verbose", action="store_true", help="show the technical detail of an error")
+    parser = Parser(prog="spmamba", parents=[common], epilog=EPILOG,
+                    formatter_class=argparse.RawDescriptionHelpFormatter,
+                    description="Find what is not normal in a medical image, with a model that knows only normal ones.")
+    parser.add_argument("--version", action="version", version="spmamba " + __version__)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        importlib.import_module(".commands." + name, __package__).register(subparsers, common)
+    return parser
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Run one command and return its exit status."""
+    arguments = sys.argv[1:] if argv is None else argv
+    verbose = "-v" in arguments or "--verbose" in arguments  # also for errors of the parser itself
+    try:
+        parsed = build_parser().parse_args(arguments)
+        status = int(parsed.run(parsed) or 0)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader of our output has seen enough, as in `spmamba models list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (Exception, KeyboardInterrupt) as error:
+        return report(typed_error(error), verbose)
+
+
+def report(error: SPMambaError, verbose: bool) -> int:
+    """Say what went wrong in one line on stderr; the detail follows if asked for, and else is kept if unexplained."""
+    message = " ".join(error.message.split())
+    if error.code == SPMambaError.code and not verbose:
+        message += " Details are in {}.".format(save_detail(error))
+    print("spmamba: {} [{}]".format(message, error.code), file=sys.stderr)
+    if verbose and error.detail:
+        print(error.detail.rstrip(), file=sys.stderr)
+    return error.exit_code
+
+
+def save_detail(error: SPMambaError) -> str:
+    """Path of a file with the detail of an unexpected error."""
+    handle, path = tempfile.mkstemp(prefix=time.strftime("spmamba-%Y%m%d-%H%M%S-"), suffix=".log")
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write("spmamba {}\n{}\n{}\n".format(__version__, " ".join(sys.argv), error.detail))
+    return path

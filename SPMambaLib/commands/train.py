@@ -1,0 +1,55 @@
+"""``spmamba adapt-teacher`` and ``spmamba train``: make a model bundle from a manifest of normal images."""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
+    adapt = subparsers.add_parser(
+        "adapt-teacher", parents=[common], help="adapt an ImageNet teacher to medical images",
+        description="Adapt an ImageNet ResNet-18 to the training images of one or more recipes, blind to the scanner.")
+    adapt.add_argument("recipes", nargs="+", metavar="RECIPE")
+    adapt.add_argument("--manifest", type=Path, required=True, help="CSV manifest of images")
+    adapt.add_argument("--imagenet", type=Path, required=True, help=".npz of ImageNet weights, batch norm folded")
+    adapt.add_argument("--steps", type=int, default=500)
+    adapt.add_argument("--output", type=Path, required=True, help=".safetensors file to write")
+    adapt.set_defaults(run=run_adapt)
+
+    train = subparsers.add_parser(
+        "train", parents=[common], help="make a model bundle from normal images",
+        description="Fit prototypes, train the decoder and calibrate on held-out normals, as the recipe says.")
+    train.add_argument("recipe", metavar="RECIPE", help="chest-xray or brain-flair")
+    train.add_argument("--manifest", type=Path, required=True, help="CSV manifest of images")
+    source = train.add_mutually_exclusive_group(required=True)
+    source.add_argument("--teacher", type=Path, help="teacher made by `spmamba adapt-teacher`")
+    source.add_argument("--imagenet", type=Path, help="ImageNet weights, adapted on this recipe's images first")
+    train.add_argument("--steps", type=int, help="training steps of the decoder, instead of the recipe's")
+    train.add_argument("--output", type=Path, required=True, help="bundle folder to write")
+    train.set_defaults(run=run_train)
+
+
+def run_adapt(arguments: argparse.Namespace) -> int:
+    from ..progress import ProgressBar
+    from ..training.assemble import adapt_for
+
+    bar = ProgressBar()
+    loss = adapt_for(arguments.recipes, arguments.manifest, arguments.imagenet, arguments.output, steps=arguments.steps,
+                     progress=bar)
+    bar.close()
+    print("{}: loss {:.4f} after {} steps".format(arguments.output, loss, arguments.steps))
+    return 0
+
+
+def run_train(arguments: argparse.Namespace) -> int:
+    from ..progress import ProgressBar
+    from ..training.assemble import assemble
+
+    bar = ProgressBar()
+    card = assemble(arguments.recipe, arguments.manifest, arguments.output, imagenet=arguments.imagenet,
+                    teacher=arguments.teacher, steps=arguments.steps, progress=bar)
+    bar.close()
+    print("{}: {}, final loss {:.4f}, {} held-out normals".format(
+        arguments.output, card["title"], card["training"]["final_loss"], card["calibration"]["normals"]))
+    return 0

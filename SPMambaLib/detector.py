@@ -1,0 +1,245 @@
+"""From an image to a `Detection`: reorient, prepare, run the network slice by slice, score, map back, find regions.
+
+The only place where the rooms meet.  Nothing here knows a window, a process or a file format.
+"""
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import applicability, bundle
+from .detection import Detection, Notice, SliceScore
+from .errors import Cancelled, DeviceError, ModelDamagedError, OutOfMemoryError
+from .geometry import SlicePlane
+from .image import Image, finite_voxels
+from .levels import align_levels
+from .model.config import NetworkConfig
+from .model.network import SPMamba
+from .preprocess import PreparedSlices, Preprocessing, prepare, restore
+from .scan import default_backend
+from .scoring import findings
+from .scoring.calibration import Calibration
+from .scoring.maps import AnomalyScale, ScoringConfig, network_terms
+from .scoring.slices import score_maps, slice_components
+
+Progress = Callable[[float, str], None]
+T = TypeVar("T")
+BATCH = {"cpu": 4, "cuda": 32}
+UNFAMILIAR = 4.0  # normal spreads of the mean prototype distance beyond which a scan is called unfamiliar
+
+
+def load_model(name_or_path: str, device: str = "auto") -> Detector:
+    """Detector for an installed model name, a bundle folder or a zip.
+
+    Args:
+        device: ``"auto"`` (CUDA when there is one, else CPU), ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
+
+    Raises:
+        ModelMissingError, ModelDamagedError: no such bundle, or its files do not match its card.
+        DeviceError: the device was asked for by name and is absent.
+    """
+    chosen = choose_device(device)
+    card, tensors = bundle.load(bundle.find_bundle(name_or_path))
+    try:
+        network = SPMamba(NetworkConfig.from_dict(card["network"]))
+        scale = AnomalyScale(ScoringConfig(**card["scoring"]))
+        own = {name[len("scale."):]: t for name, t in tensors.items() if name.startswith("scale.")}
+        network.load_state_dict({name: t for name, t in tensors.items() if not name.startswith("scale.")})
+        scale.load_state_dict(own)
+        return Detector(card, network.to(chosen), scale, chosen)
+    except (RuntimeError, ValueError, TypeError, KeyError) as error:
+        raise ModelDamagedError("Model {} does not fit its own card.".format(card["name"]), str(error)) from error
+
+
+def choose_device(device: str) -> torch.device:
+    """The torch device for a user's choice; raises DeviceError rather than falling back in silence."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise DeviceError("There is no device called {!r}; use auto, cpu or cuda:0.".format(device), str(error)) from error
+    if chosen.type not in BATCH:
+        raise DeviceError("Device {!r} is not supported; use auto, cpu or cuda:0.".format(device))
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise DeviceError("This computer has no {}; choose auto or cpu.".format(device))
+    return chosen
+
+
+@dataclass
+class _Volume:
+    """What the network said of all analysed slices, before levels and statistics."""
+
+    index: np.ndarray
+    terms: Dict[str, Tensor]
+
+
+class Detector:
+    """A loaded model on a device.  `detect` may be called any number of times.
+
+    Attributes:
+        card: the bundle's card.
+        name: the model's name.
+        device: ``"cpu"``, ``"cuda:0"``, ...
+        backend: name of the selective-scan backend in use.
+    """
+
+    def __init__(self, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, device: torch.device) -> None:
+        self.card, self.name, self.device = card, card["name"], str(device)
+        self.network, self.scale = network.eval(), scale.eval()
+        self.preprocessing = Preprocessing.from_dict(card["preprocessing"])
+        self.calibration = Calibration.from_dict(card["calibration"]["map"])
+        self.backend = default_backend()
+
+    def detect(self, image: Image, *, false_positive_rate: Optional[float] = None, progress: Optional[Progress] = None,
+               cancelled: Optional[Callable[[], bool]] = None) -> Detection:
+        """Find what is not normal in an image.
+
+        Args:
+            image: a volume or a single image, any orientation; it is not modified.
+            false_positive_rate: operating point, share of normal slices (or images) that may show a finding; None
+                takes the model's default.
+            progress: called with (fraction in [0, 1], text).
+            cancelled: polled between batches.
+
+        Raises:
+            UnsupportedImageError, OutOfMemoryError, UsageError, Cancelled.
+        """
+        rate = self.calibration.default_rate if false_positive_rate is None else false_positive_rate
+        threshold = self.calibration.threshold(rate)
+        report = progress or (lambda fraction, text: None)
+
+        def checkpoint() -> None:
+            if cancelled is not None and cancelled():
+                raise Cancelled()
+
+        clock = _Clock()
+        is_volume = image.kind == "volume"
+        plane = image.plane(self.card["plane"])
+        voxels, notices = finite_voxels(image, plane.name)
+        notices += applicability.check(self.card, image.facts, is_volume=is_volume)
+        report(0.0, "preparing")
+        prepared = prepare(plane.to_slices(voxels), plane.spacing[1:], self.preprocessing, checkpoint)
+        clock.lap("prepare")
+        volume = self._run(prepared, report, checkpoint)
+        clock.lap("network")
+        levels = self._levels(volume, prepared, is_volume)
+        maps, terms, slices = self._score(volume, prepared, plane, levels, checkpoint)
+        notices += self._familiar(volume, levels)
+        clock.lap("scoring")
+        report(0.96, "finding regions")
+        native = plane.from_slices(maps)
+        native_terms = {name: plane.from_slices(term) for name, term in terms.items()}
+        labels, found = findings.find(native, image.ijk_to_ras, threshold, calibration=self.calibration,
+                                      slice_axis=plane.axis, terms=native_terms)
+        clock.lap("findings")
+        top = max((s for s in slices if s.analysed), key=lambda s: s.score)
+        report(1.0, "done")
+        return Detection(
+            map=native, labels=labels, severity=self.calibration.severity(native, threshold), terms=native_terms,
+            ijk_to_ras=np.array(image.ijk_to_ras, dtype=np.float64), slice_axis=plane.axis, plane=plane.name,
+            threshold=threshold, false_positive_rate=rate, score=top.score, components=top.components, slices=slices,
+            findings=found, calibration=self.calibration.to_dict(), model=self.summary(), backend=self.backend,
+            device=self.device, timings=clock.laps, notices=notices)
+
+    def summary(self) -> Dict[str, Any]:
+        """What a result says about the model that made it."""
+        summary = {key: self.card.get(key, "") for key in ("name", "title", "version", "purpose", "not_for")}
+        return dict(summary, sha256=self.card["files"][bundle.WEIGHTS])
+
+    def _run(self, prepared: PreparedSlices, report: Progress, checkpoint: Callable[[], None]) -> _Volume:
+        index = np.flatnonzero(prepared.analysed)
+        batch = BATCH[self.device.split(":")[0]]
+        parts: List[Dict[str, Tensor]] = []
+        start = 0
+        while start < len(index):
+            checkpoint()
+            chosen = torch.from_numpy(index[start:start + batch])
+            try:
+                parts.append(self._terms(prepared.pixels[chosen]))
+            except (RuntimeError, MemoryError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                if batch == 1:
+                    raise OutOfMemoryError("There is not enough memory on {} for a single slice; choose the CPU or close "
+                                           "other programs.".format(self.device), str(error)) from error
+                batch = max(1, batch // 2)
+                if self.device != "cpu":
+                    torch.cuda.empty_cache()
+                continue
+            start += len(chosen)
+            report(0.05 + 0.85 * start / len(index), "slice {} of {}".format(start, len(index)))
+        return _Volume(index, {name: torch.cat([part[name] for part in parts]) for name in parts[0]})
+
+    @torch.inference_mode()
+    def _terms(self, pixels: Tensor) -> Dict[str, Tensor]:
+        terms = network_terms(self.network, pixels.to(self.device), self.scale.config)
+        return {name: term.cpu() for name, term in terms.items()}
+
+    def _levels(self, volume: _Volume, prepared: PreparedSlices, is_volume: bool) -> Optional[Tensor]:
+        """Level of each analysed slice; None when the model knows but one."""
+        distances = volume.terms["prototype"].mean(dim=(2, 3)).numpy()
+        if distances.shape[1] == 1:
+            return None
+        positions = prepared.levels[volume.index] if prepared.levels is not None and is_volume else np.zeros(1)
+        return torch.from_numpy(align_levels(distances, positions)).float()
+
+    @torch.inference_mode()
+    def _score(self, volume: _Volume, prepared: PreparedSlices, plane: SlicePlane, levels: Optional[Tensor],
+               checkpoint: Callable[[], None]) -> Tuple[np.ndarray, Dict[str, np.ndarray], List[SliceScore]]:
+        """Anomaly map and standardised terms as slice stacks on the native grid, and the score of every slice."""
+        shape = prepared.masks.shape
+        maps = np.zeros(shape, dtype=np.float32)
+        terms = {name: np.zeros(shape, dtype=np.float16) for name in self.scale.config.terms}
+        slices = [SliceScore(plane.slice_index(n), plane.slice_center_ras(n), 0.0, 0.0, analysed=False)
+                  for n in range(shape[0])]
+        for start in range(0, len(volume.index), 16):
+            checkpoint()
+            rows = slice(start, start + 16)
+            index = volume.index[rows]
+            level = None if levels is None else levels[rows]
+            raw = {name: term[rows] for name, term in volume.terms.items()}
+            fused, standardised = score_maps(self.scale, raw, level, prepared.input_masks[torch.from_numpy(index)])
+            maps[index] = restore(fused, prepared, index)
+            for name in terms:
+                terms[name][index] = restore(standardised[name], prepared, index)
+            scores = slice_components(self.scale, fused, standardised, self.card["calibration"]["components"])
+            for row, n in enumerate(index):
+                values = {name: float(v[row]) for name, v in scores.items()}
+                slices[n] = SliceScore(plane.slice_index(n), plane.slice_center_ras(n), values.pop("score"),
+                                       float(maps[n].max()), True, None if level is None else float(level[row]), values)
+        return maps, terms, slices
+
+    def _familiar(self, volume: _Volume, levels: Optional[Tensor]) -> List[Notice]:
+        """A notice when the scan as a whole lies far from the normals the model was made from."""
+        nearest = volume.terms["prototype"].amin(dim=1).mean(dim=(1, 2))
+        known = self.card["calibration"]["appearance"]
+        distance = (float(nearest.median()) - known["mean"]) / known["spread"]
+        if distance <= UNFAMILIAR:
+            return []
+        return [Notice("unfamiliar-scan", "This scan does not look like the scans that the model was made from ({:.0f} "
+                       "normal spreads away); its marks cannot be trusted.".format(distance))]
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or "out of memory" in str(error).lower() \
+        or "can't allocate memory" in str(error).lower()
+
+
+class _Clock:
+    """Seconds per step, and in total."""
+
+    def __init__(self) -> None:
+        self.laps: Dict[str, float] = {}
+        self._start = self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = round(now - self._last, 4)
+        self.laps["total"] = round(now - self._start, 4)
+        self._last = now

@@ -1,0 +1,1 @@
+"""DICOM in: files and series with their true geometry."""

@@ -1,0 +1,94 @@
+"""Typed errors: a stable code, one sentence for the radiologist, the detail for the log.
+
+Everything the library refuses, it refuses with one of these.  The command line maps the class to an exit code, the
+worker sends `to_dict()` over the wire and the panel shows `message`; nobody shows a traceback to a user.
+"""
+from __future__ import annotations
+
+from typing import Dict
+
+
+class SPMambaError(Exception):
+    """Base of all errors of this library.
+
+    Attributes:
+        code: stable identifier, e.g. ``"unreadable-file"``.
+        message: one plain sentence that says what happened and what to do.
+        detail: technical detail for the log; may be empty.
+        exit_code: exit status of the command line for this error.
+    """
+
+    code = "internal"
+    exit_code = 1
+
+    def __init__(self, message: str, detail: str = "", code: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+        if code:
+            self.code = code
+
+    def to_dict(self) -> Dict[str, str]:
+        return {"code": self.code, "message": self.message, "detail": self.detail}
+
+
+class UsageError(SPMambaError):
+    """The request itself makes no sense (unknown option value, wrong rate)."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class UnreadableFileError(SPMambaError):
+    """A file is missing, truncated or not what its name says."""
+
+    code = "unreadable-file"
+    exit_code = 3
+
+
+class UnsupportedImageError(SPMambaError):
+    """The image was read but cannot be analysed (colour, 4D, no finite voxel, constant, degenerate geometry)."""
+
+    code = "unsupported-image"
+    exit_code = 4
+
+
+class ModelMissingError(SPMambaError):
+    code = "model-missing"
+    exit_code = 5
+
+
+class ModelDamagedError(SPMambaError):
+    """A bundle's files do not match its hashes, or its card is not understood."""
+
+    code = "model-damaged"
+    exit_code = 5
+
+
+class DeviceError(SPMambaError):
+    """The requested device is absent or failed."""
+
+    code = "device-unavailable"
+    exit_code = 6
+
+
+class OutOfMemoryError(SPMambaError):
+    code = "out-of-memory"
+    exit_code = 6
+
+
+class OutputError(SPMambaError):
+    """A result could not be written (full disk, no permission)."""
+
+    code = "cannot-write"
+    exit_code = 7
+
+
+class Cancelled(SPMambaError):
+    """The user asked to stop.  Not a failure."""
+
+    code = "cancelled"
+    exit_code = 130
+
+    def __init__(self, message: str = "Cancelled.", detail: str = "") -> None:
+        super().__init__(message, detail)

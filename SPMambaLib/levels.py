@@ -1,0 +1,31 @@
+"""Where in the anatomy a slice lies, when the model knows several levels.
+
+A volume may show more or less of the body than the training scans (a skull-stripped brain has no neck), so its own
+first and last slice are no ruler.  The level of its slices is a straight line through the model's levels, and of all
+lines the one is taken whose prototypes fit best.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+LINES = [(low, high) for low in np.linspace(0.0, 0.8, 17) for high in np.linspace(0.2, 1.0, 17) if high - low >= 0.2]
+
+
+def align_levels(distances: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Level in [0, 1] of each slice of one volume.
+
+    Args:
+        distances: (N, L) mean prototype distance of each slice to the normals of each level.
+        positions: (N,) relative position of the slices in the volume, in [0, 1], ascending with level.
+    """
+    count = distances.shape[1]
+    if count == 1 or len(distances) == 0:
+        return positions
+    if len(distances) == 1:
+        return (distances.argmin(axis=1) + 0.5) / count
+    costs = []
+    for low, high in LINES:
+        bucket = np.minimum(((low + (high - low) * positions) * count).astype(int), count - 1)
+        costs.append(distances[np.arange(len(distances)), bucket].mean())
+    low, high = LINES[int(np.argmin(costs))]
+    return low + (high - low) * positions

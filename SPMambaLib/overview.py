@@ -1,0 +1,201 @@
+"""One picture of a detection: the most unusual slices, each as it is and with what was marked.
+
+Colors follow the calibrated scale of the model and never the image's own maximum, so that a normal image looks normal.
+Needs Pillow; no matplotlib.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, List, Tuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from .appearance import map_colors, map_window
+from .detection import Detection, SliceScore
+from .geometry import SlicePlane, plane_of
+from .scoring.calibration import Calibration
+from .summary import DISCLAIMER, operating_point
+
+MOST_SLICES = 8
+APART_MM = 8.0  # between shown slices: neighbours look alike
+OPACITY = 0.55
+GAP, CAPTION, HEADER, BAR_WIDTH = 8, 18, 64, 110  # px
+BACKGROUND, INK, FAINT, OUTLINE = (18, 18, 20), (235, 235, 235), (160, 160, 165), (255, 255, 255)
+SIDES: Dict[str, Tuple[str, str, str, str]] = {  # left, right, top, bottom of a displayed slice
+    "axial": ("R", "L", "A", "P"), "coronal": ("R", "L", "S", "I"), "sagittal": ("A", "P", "S", "I")}
+
+
+def most_unusual(slices: List[SliceScore], slice_mm: float, count: int = MOST_SLICES) -> List[SliceScore]:
+    """The slices of highest score, the highest first, none within `APART_MM` of a higher one."""
+    apart = max(1, round(APART_MM / slice_mm))
+    chosen: List[SliceScore] = []
+    for candidate in sorted((s for s in slices if s.analysed), key=lambda s: -s.score):
+        if all(abs(candidate.index - other.index) >= apart for other in chosen):
+            chosen.append(candidate)
+        if len(chosen) == count:
+            break
+    return chosen
+
+
+def gray_window(voxels: np.ndarray) -> Tuple[float, float]:
+    """(black, white) of an image: its 0.5 % and 99.5 % quantiles, background (the lowest value) left out."""
+    values = voxels.ravel()[:: max(1, voxels.size // 1_000_000)].astype(np.float32)
+    values = values[np.isfinite(values)]
+    inside = values[values > values.min()]
+    low, high = np.quantile(inside if inside.size else values, (0.005, 0.995))
+    return float(low), float(max(high, low + 1e-6))
+
+
+def draw_overview(voxels: np.ndarray, detection: Detection, title: str = "") -> Image.Image:
+    """Montage of the most unusual slices, each twice: as it is, and with map and outlines of the findings.
+
+    Args:
+        voxels: the analysed image, (K, J, I).
+        detection: of that image.
+        title: what the image is called.
+    """
+    plane = plane_of(detection.ijk_to_ras, detection.map.shape, detection.plane)
+    chosen = most_unusual(detection.slices, plane.spacing[0])
+    montage = _Montage.of(plane, len(chosen))
+    picture = Image.new("RGB", montage.size, BACKGROUND)
+    draw = ImageDraw.Draw(picture)
+    _draw_header(draw, detection, title)
+    stacks = [plane.to_slices(array) for array in (voxels, detection.map, detection.labels)]
+    gray, window = gray_window(voxels), map_window(Calibration.from_dict(detection.calibration))
+    for place, score in enumerate(chosen):
+        image, values, labels = (stack[plane.slice_index(score.index)] for stack in stacks)
+        base = _gray(image, gray).resize(montage.tile, Image.Resampling.BILINEAR).convert("RGB")
+        x, y = montage.corner(place)
+        _draw_caption(draw, (x, y - CAPTION), plane, score)
+        picture.paste(base, (x, y))
+        picture.paste(_marked(base, values, labels, detection.threshold, window), (x + montage.tile[0] + 2, y))
+        _draw_sides(draw, plane.name, (x, y), montage.tile)
+    _draw_bar(picture, draw, window, detection.threshold)
+    return picture
+
+
+@dataclass(frozen=True)
+class _Montage:
+    """Where the pairs of tiles stand.  `tile` is (width, height) in px, `columns` counts pairs."""
+
+    tile: Tuple[int, int]
+    columns: int
+    rows: int
+
+    @classmethod
+    def of(cls, plane: SlicePlane, count: int) -> "_Montage":
+        _, rows, columns = plane.stack_shape
+        _, row_mm, column_mm = plane.spacing
+        largest = 480 if count <= 1 else 232
+        scale = largest / max(rows * row_mm, columns * column_mm)
+        tile = (max(8, round(columns * column_mm * scale)), max(8, round(rows * row_mm * scale)))
+        return cls(tile, min(2, max(count, 1)), max(1, -(-count // 2)))
+
+    @property
+    def size(self) -> Tuple[int, int]:
+        width = self.columns * (2 * self.tile[0] + 2 + GAP) + GAP + BAR_WIDTH
+        return max(width, 760), HEADER + self.rows * (self.tile[1] + CAPTION + GAP) + GAP
+
+    def corner(self, place: int) -> Tuple[int, int]:
+        """Upper left of the first tile of a pair."""
+        row, column = divmod(place, self.columns)
+        return (GAP + column * (2 * self.tile[0] + 2 + GAP),
+                HEADER + CAPTION + row * (self.tile[1] + CAPTION + GAP))
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.load_default(size)  # type: ignore[return-value]
+
+
+def _gray(image: np.ndarray, window: Tuple[float, float]) -> Image.Image:
+    low, high = window
+    values = np.nan_to_num((image.astype(np.float32) - low) / (high - low), nan=0.0)
+    return Image.fromarray(np.round(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8))
+
+
+def _marked(base: Image.Image, values: np.ndarray, labels: np.ndarray, threshold: float,
+            window: Tuple[float, float]) -> Image.Image:
+    """`base` with the map where it reaches the threshold, and findings outlined and numbered."""
+    shown = np.asarray(_resized(values, base.size))
+    numbers = np.asarray(_resized(labels, base.size)).astype(np.int32)
+    pixels = np.array(base)
+    above = shown >= threshold
+    pixels[above] = (1.0 - OPACITY) * pixels[above] + OPACITY * map_colors(shown[above], window)
+    edge = numbers > 0
+    inner = numbers[1:-1, 1:-1]
+    surrounded = (inner == numbers[:-2, 1:-1]) & (inner == numbers[2:, 1:-1])
+    edge[1:-1, 1:-1] &= ~(surrounded & (inner == numbers[1:-1, :-2]) & (inner == numbers[1:-1, 2:]))
+    pixels[edge] = OUTLINE
+    marked = Image.fromarray(pixels)
+    draw = ImageDraw.Draw(marked)
+    for number in np.unique(numbers[numbers > 0]):
+        rows, columns = np.nonzero(numbers == number)
+        draw.text((int(columns.max()) + 2, int(rows.min()) - 6), str(number), INK, _font(11), stroke_width=1,
+                  stroke_fill=(0, 0, 0))
+    return marked
+
+
+def _resized(array: np.ndarray, size: Tuple[int, int]) -> Image.Image:
+    """Enlarged voxel by voxel: the picture marks exactly what the files mark."""
+    contiguous = np.ascontiguousarray(array, dtype=np.float32)
+    return Image.fromarray(contiguous).resize(size, Image.Resampling.NEAREST)
+
+
+def _draw_header(draw: ImageDraw.ImageDraw, detection: Detection, title: str) -> None:
+    model = detection.model
+    draw.text((GAP, 6), "{}   {} {}".format(title, model.get("name", ""), model.get("version", "")), INK, _font(16))
+    count = len(detection.findings)
+    text = "{} at threshold {:.2f} normal spreads ({}); most unusual slices, left as it is, right marked".format(
+        "1 finding" if count == 1 else "{} findings".format(count or "No"), detection.threshold,
+        operating_point(detection))
+    draw.text((GAP, 28), text, FAINT, _font(12))
+    draw.text((GAP, 45), DISCLAIMER, (255, 190, 90), _font(12))
+
+
+def _draw_caption(draw: ImageDraw.ImageDraw, corner: Tuple[int, int], plane: SlicePlane, score: SliceScore) -> None:
+    text = "score {:.2f}, peak {:.2f}".format(score.score, score.peak)
+    if plane.stack_shape[0] > 1:
+        text = "slice {}   {}   {}".format(score.index, _position(plane, score), text)
+    draw.text(corner, text, INK, _font(12))
+
+
+def _position(plane: SlicePlane, score: SliceScore) -> str:
+    """Position of the slice along its normal, as a reader names it: "S 23.5 mm"."""
+    axis, letters = {"axial": (2, "IS"), "coronal": (1, "PA"), "sagittal": (0, "LR")}.get(plane.name, (2, "IS"))
+    value = score.ras[axis]
+    return "{} {:.1f} mm".format(letters[int(value >= 0.0)], abs(value))
+
+
+def _draw_sides(draw: ImageDraw.ImageDraw, plane: str, corner: Tuple[int, int], tile: Tuple[int, int]) -> None:
+    if plane not in SIDES:
+        return
+    (x, y), (width, height) = corner, tile
+    left, right, top, bottom = SIDES[plane]
+    middle, center = y + height // 2, x + width // 2
+    for letter, where, anchor in ((left, (x + 3, middle), "lm"), (right, (x + width - 3, middle), "rm"),
+                                  (top, (center, y + 2), "mt"), (bottom, (center, y + height - 2), "mb")):
+        draw.text(where, letter, FAINT, _font(11), anchor=anchor)
+
+
+def _draw_bar(picture: Image.Image, draw: ImageDraw.ImageDraw, window: Tuple[float, float], threshold: float) -> None:
+    """Color bar at the right: the model's fixed scale, with the threshold marked."""
+    low, high = window
+    x, top, bottom = picture.width - BAR_WIDTH + 20, HEADER + CAPTION + 14, picture.height - 2 * GAP
+    ramp = np.linspace(high, low, bottom - top)[:, None].repeat(18, axis=1)
+    colors = map_colors(ramp, window)
+    below = ramp < threshold
+    colors[below] = colors[below] * (1.0 - OPACITY) + np.array(BACKGROUND) * OPACITY  # not drawn in the slices
+    picture.paste(Image.fromarray(colors.astype(np.uint8)), (x, top))
+    draw.text((x - 8, top - 18), "normal spreads", FAINT, _font(11))
+
+    def height(value: float) -> int:
+        return top + round((high - min(max(value, low), high)) / (high - low) * (bottom - top - 1))
+
+    mark = height(threshold)
+    for value in np.linspace(low, high, 5):
+        if abs(height(value) - mark) > 14:
+            draw.text((x + 24, height(value)), "{:.1f}".format(value), FAINT, _font(11), anchor="lm")
+    draw.line((x - 4, mark, x + 22, mark), INK, 2)
+    draw.text((x + 24, mark), "{:.2f}".format(threshold), INK, _font(12), anchor="lm")
+    draw.text((x + 24, mark + 12), "threshold", INK, _font(11), anchor="lm")

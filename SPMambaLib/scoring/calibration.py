@@ -1,0 +1,123 @@
+"""The operating point: from "how many normal scans may show a finding" to a threshold on the anomaly map.
+
+A table of quantiles of the peak map value over held-out *normal* images.  The threshold for rate r is the value that
+a fraction r of those normals reach; it is never chosen on abnormal images.  Light: numpy only.
+"""
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, Sequence, Tuple
+
+import numpy as np
+
+from ..errors import UsageError
+
+Color = Tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Band:
+    """A severity band of the colored label layer: map values from `threshold` up, reached by `rate` of normals."""
+
+    name: str
+    rate: float
+    threshold: float
+    color: Color
+
+
+BAND_STYLE: Tuple[Tuple[str, float, Color], ...] = (
+    # Okabe-Ito yellow, orange, vermillion darkened: ordered in lightness, distinct for color-blind readers.
+    ("unusual", 0.05, (0.94, 0.89, 0.26)),
+    ("very unusual", 0.01, (0.90, 0.55, 0.00)),
+    ("extreme", 0.0, (0.80, 0.20, 0.05)),
+)
+EXTREME_MARGIN = 1.25  # "extreme" starts this factor above the highest value any held-out normal reached
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Quantile table "false-positive rate on normal scans -> threshold".
+
+    Attributes:
+        unit: what one normal is: "slice" (volumes are judged slice by slice) or "image".
+        normals: number of held-out normals behind the table.
+        rates, thresholds: the table; rates descend, thresholds ascend.
+        bands: severity bands, ascending.
+        default_rate: operating point when the user does not choose.
+
+    Example:
+        >>> c = Calibration.from_peaks(peaks_of_normals, unit="slice")
+        >>> c.threshold(0.05)   # 1 in 20 normal slices shows a finding
+    """
+
+    unit: str
+    normals: int
+    rates: Tuple[float, ...]
+    thresholds: Tuple[float, ...]
+    bands: Tuple[Band, ...]
+    default_rate: float = 0.05
+
+    @classmethod
+    def from_peaks(cls, peaks: Sequence[float], *, unit: str, default_rate: float = 0.05) -> "Calibration":
+        """Calibration from the peak map values of held-out normals (at least 20).
+
+        The table ends at rate 1/n: rarer events cannot be read off n normals.
+        """
+        values = np.sort(np.asarray(peaks, dtype=np.float64))
+        n = len(values)
+        if n < 20:
+            raise UsageError("At least 20 normal images are needed for a calibration; got {}.".format(n))
+        grid = np.array([0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001])
+        grid = np.append(grid[grid > 1.0 / n], 1.0 / n)
+        thresholds = np.maximum.accumulate(np.quantile(values, 1.0 - grid, method="higher"))
+        extreme = max(float(values[-1]) * EXTREME_MARGIN, float(thresholds[-1]))
+        bands = []
+        for name, rate, color in BAND_STYLE:
+            lower = extreme if rate == 0.0 else float(np.interp(-rate, -grid, thresholds))
+            bands.append(Band(name, rate, lower, color))
+        return cls(unit, n, tuple(grid.tolist()), tuple(thresholds.tolist()), tuple(bands), default_rate)
+
+    @property
+    def lowest_rate(self) -> float:
+        return self.rates[-1]
+
+    def threshold(self, rate: float) -> float:
+        """Map value reached by a fraction `rate` of normals (interpolated in log rate, ends held).
+
+        Raises:
+            UsageError: `rate` is not in (0, 1).
+        """
+        if not 0.0 < rate < 1.0:
+            raise UsageError("The false-positive rate must lie between 0 and 1, for example 0.05; got {:g}.".format(rate))
+        return float(np.interp(-np.log(rate), -np.log(self.rates), self.thresholds))
+
+    def rate(self, value: float) -> float:
+        """Fraction of normals that reach map value `value`; inverse of `threshold`, ends held."""
+        thresholds = np.asarray(self.thresholds) + 1e-12 * np.arange(len(self.thresholds))
+        return float(np.exp(-np.interp(value, thresholds, -np.log(self.rates))))
+
+    def uncertainty(self, rate: float) -> float:
+        """Half-width of the 95 % interval of the achieved rate: 1.96 sqrt(r (1 - r) / n) (normal approximation)."""
+        return float(1.96 * np.sqrt(rate * (1.0 - rate) / self.normals))
+
+    def band_edges(self, threshold: float) -> Tuple[float, ...]:
+        """Lower edge of each band at an operating point: the first starts at the threshold, none starts below it."""
+        edges = [threshold]
+        edges += [max(threshold, band.threshold) for band in self.bands[1:]]
+        return tuple(edges)
+
+    def severity(self, anomaly_map: np.ndarray, threshold: float) -> np.ndarray:
+        """uint8 bands of a map: 0 below the threshold, n from the n-th band edge up."""
+        bands = np.zeros(anomaly_map.shape, dtype=np.uint8)
+        for edge in self.band_edges(threshold):
+            bands += anomaly_map >= edge
+        return bands
+
+    def to_dict(self) -> Dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Dict[str, Any]) -> "Calibration":
+        bands = tuple(Band(b["name"], b["rate"], b["threshold"], tuple(b["color"])) for b in data["bands"])
+        return cls(data["unit"], data["normals"], tuple(data["rates"]), tuple(data["thresholds"]), bands,
+                   data.get("default_rate", 0.05))

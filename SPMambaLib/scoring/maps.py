@@ -1,0 +1,205 @@
+"""Raw term maps, their standardisation against normal scans, and the fused anomaly map.
+
+Terms, each "how unexplained is this place", before standardisation:
+
+* ``residual``   R: mean over scales of 1 - cos(teacher, reconstruction), Gaussian-smoothed (paper, section 3).
+* ``prototype``  P: distance to the nearest normal prototype of this place (paper, section 3).
+* ``mirror``     M: 1 - best cosine of a teacher feature with the mirrored image's features nearby; for paired anatomy.
+* ``intensity``  I: smoothed normalised intensity; for disease that is brighter than tissue ever is at this place.
+
+R and P are the paper's; M and I are additions that a bundle may use.  Each term t becomes
+``z_t(p) = (t(p) - mean_t(p)) / spread_t(p)`` with mean and spread per position over held-out normals, and the map is
+``A = (sum_t w_t z_t - centre) / spread``: how unusual this is *here*, in units of normal spread, on the same scale for
+every image.  One function serves fitting and detection.
+"""
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, Optional, Sequence, Tuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..model.network import Output, SPMamba
+from ..model.prototypes import ANY_LEVEL, at_level
+from ..model.teacher import to_teacher_input
+
+TERMS = ("residual", "prototype", "mirror", "intensity")
+LEVEL_AWARE = ("intensity",)  # terms whose normal state is tabulated by slice level; the others lose by it
+
+
+@dataclass(frozen=True)
+class ScoringConfig:
+    """What a bundle's map is made of.
+
+    Attributes:
+        terms, weights: the terms fused and their weights w_t.
+        residual_sigma, intensity_sigma: Gaussian smoothing in input pixels.
+        grid: side of the grid on which mean and spread are stored.
+        levels: slice-level buckets of the intensity statistics (1 for single images).
+        summary: image score from the map: ``"mean"`` (diffuse disease) or ``"top5"`` (mean of the highest 5 %).
+    """
+
+    terms: Tuple[str, ...] = ("residual", "prototype")
+    weights: Tuple[float, ...] = (0.5, 1.0)
+    residual_sigma: float = 4.0
+    intensity_sigma: float = 2.0
+    grid: int = 64
+    levels: int = 1
+    summary: str = "top5"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "terms", tuple(self.terms))
+        object.__setattr__(self, "weights", tuple(self.weights))
+        if len(self.terms) != len(self.weights) or not set(self.terms) <= set(TERMS):
+            raise ValueError("terms {} and weights {} do not fit".format(self.terms, self.weights))
+
+    def to_dict(self) -> Dict[str, Any]:
+        return asdict(self)
+
+
+def gaussian_blur(maps: Tensor, sigma: float) -> Tensor:
+    """Separable Gaussian over (B, h, w), kernel cut at 3 sigma, borders replicated."""
+    radius = max(1, int(math.ceil(3 * sigma)))
+    offsets = torch.arange(-radius, radius + 1, dtype=maps.dtype, device=maps.device)
+    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+    padded = F.pad(maps[:, None], (radius, radius, radius, radius), mode="replicate")
+    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))[:, 0]
+
+
+def resize(maps: Tensor, size: int, align_corners: bool = False) -> Tensor:
+    """(B, h, w) -> (B, size, size), bilinear."""
+    return F.interpolate(maps[:, None], (size, size), mode="bilinear", align_corners=align_corners)[:, 0]
+
+
+def residual_map(output: Output, size: int, sigma: float) -> Tensor:
+    """R (B, size, size): reconstruction error in cosine distance, averaged over scales, then smoothed."""
+    scales = [resize(1.0 - F.cosine_similarity(f.float(), r.float(), dim=1), size, align_corners=True)
+              for f, r in zip(output.features, output.reconstructions)]
+    return gaussian_blur(torch.stack(scales).mean(dim=0), sigma)
+
+
+def mirror_map(feature: Tensor, mirrored: Tensor) -> Tensor:
+    """M (B, h, w): 1 - max cosine of each cell of `feature` with the 3x3 cells around it in `mirrored` (flipped back)."""
+    a, b = F.normalize(feature.float(), dim=1), F.normalize(mirrored.float(), dim=1)
+    height, width = a.shape[2:]
+    padded = F.pad(b, (1, 1, 1, 1))
+    best = torch.full(a.shape[:1] + a.shape[2:], -1.0, dtype=a.dtype, device=a.device)
+    for row in range(3):
+        for column in range(3):
+            best = torch.maximum(best, (a * padded[:, :, row:row + height, column:column + width]).sum(dim=1))
+    return 1.0 - best
+
+
+class AnomalyScale(nn.Module):
+    """Mean and spread of each term on normal scans, and the fusion that rests on them.
+
+    Buffers: ``mean``, ``spread`` (T, levels, grid, grid); ``centre``, ``unit`` scalars that make A zero-mean and
+    unit-spread over held-out normals.
+    """
+
+    mean: Tensor
+    spread: Tensor
+    centre: Tensor
+    unit: Tensor
+
+    def __init__(self, config: ScoringConfig) -> None:
+        super().__init__()
+        self.config = config
+        shape = (len(config.terms), config.levels, config.grid, config.grid)
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("spread", torch.ones(shape))
+        self.register_buffer("centre", torch.zeros(()))
+        self.register_buffer("unit", torch.ones(()))
+
+    def standardise(self, terms: Dict[str, Tensor], level: Optional[Tensor] = None) -> Dict[str, Tensor]:
+        """z_t of raw terms (B, S, S); `level` (B,) in [0, 1] picks the statistics, None or negative the average level."""
+        out = {}
+        for number, name in enumerate(self.config.terms):
+            raw = terms[name]
+            mean, spread = (resize(self._at_level(s[number], level, len(raw)), raw.shape[-1])
+                            for s in (self.mean, self.spread))
+            out[name] = (raw - mean) / spread
+        return out
+
+    def fuse(self, standardised: Dict[str, Tensor]) -> Tensor:
+        """A (B, S, S) from standardised terms."""
+        total = sum(weight * standardised[name] for name, weight in zip(self.config.terms, self.config.weights))
+        assert isinstance(total, Tensor)
+        return (total - self.centre) / self.unit
+
+    def _at_level(self, statistic: Tensor, level: Optional[Tensor], batch: int) -> Tensor:
+        """(levels, g, g) -> (B, g, g), linear between the centres of the level buckets."""
+        statistic = statistic.float()
+        if self.config.levels == 1 or level is None:
+            return statistic.mean(dim=0, keepdim=True).expand(batch, -1, -1)
+        position = (level.clamp(0, 1) * self.config.levels - 0.5).clamp(0, self.config.levels - 1)
+        lower = position.floor().long().clamp(max=self.config.levels - 2)
+        share = (position - lower)[:, None, None]
+        known = torch.lerp(statistic[lower], statistic[lower + 1], share)
+        return torch.where((level >= 0)[:, None, None], known, statistic.mean(dim=0, keepdim=True))
+
+    @torch.no_grad()
+    def fit_term(self, name: str, maps: Sequence[Tensor], level: Optional[Tensor] = None) -> None:
+        """Set mean and spread of one term from the raw maps of normal scans.
+
+        `maps` are batches (n, S, S) in the order of `level` (N,).  Statistics of a level bucket weigh every scan by its
+        distance in level (Gaussian, one bucket wide), so that sparse buckets borrow from their neighbours.
+        """
+        number, levels, grid = self.config.terms.index(name), self.config.levels, self.config.grid
+        total = torch.zeros(levels, grid, grid, dtype=torch.float64)
+        square, mass = torch.zeros_like(total), torch.zeros(levels, 1, 1, dtype=torch.float64)
+        start = 0
+        for batch in maps:
+            small = F.adaptive_avg_pool2d(batch[:, None], grid)[:, 0].double()
+            weights = torch.ones(levels, len(batch), dtype=torch.float64)
+            if level is not None and levels > 1 and name in LEVEL_AWARE:
+                centres = (torch.arange(levels, dtype=torch.float64) + 0.5)[:, None]
+                weights = torch.exp(-0.5 * (level[start:start + len(batch)].double() * levels - centres) ** 2)
+            total += torch.einsum("lb,bhw->lhw", weights, small)
+            square += torch.einsum("lb,bhw->lhw", weights, small ** 2)
+            mass += weights.sum(dim=1)[:, None, None]
+            start += len(batch)
+        mean = total / mass
+        spread = (square / mass - mean ** 2).clamp(min=0).sqrt()
+        # Positions that never vary (air) must not turn rounding into anomalies: at least a quarter of the typical spread.
+        floor = 0.25 * spread.flatten(1).quantile(0.75, dim=1)[:, None, None]
+        self.mean[number] = gaussian_blur(mean.float(), 1.0)
+        self.spread[number] = gaussian_blur(torch.maximum(spread, floor).float(), 1.0).clamp(min=1e-6)
+
+
+def network_terms(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Dict[str, Tensor]:
+    """Raw terms of prepared slices (B, 1, S, S), all but the choice of level, which needs the whole volume.
+
+    Returns ``residual`` and ``intensity`` (B, S, S), ``mirror`` (B, h, w), and ``prototype`` (B, levels, h, w): the
+    distance to the prototypes of every level.
+    """
+    size = pixels.shape[-1]
+    features = network.encode(to_teacher_input(pixels))
+    output = network.decode(features)
+    terms = {"prototype": output.prototype_distances}
+    if "residual" in config.terms:
+        terms["residual"] = residual_map(output, size, config.residual_sigma)
+    if "mirror" in config.terms:
+        flipped = network.teacher(to_teacher_input(pixels.flip(-1)))[-1].flip(-1)
+        terms["mirror"] = mirror_map(features[-1], flipped)
+    if "intensity" in config.terms:
+        terms["intensity"] = gaussian_blur(pixels[:, 0], config.intensity_sigma)
+    return {name: term.float() for name, term in terms.items()}
+
+
+def at_input_size(terms: Dict[str, Tensor], level: Optional[Tensor], size: int) -> Dict[str, Tensor]:
+    """Terms of `network_terms` as maps (B, S, S): the prototype distance at each slice's `level`, all upsampled.
+
+    `level` (B,) in [0, 1]; None or negative takes the nearest prototype of any level.
+    """
+    levels = terms["prototype"].shape[1]
+    index = None
+    if level is not None:
+        index = torch.where(level >= 0, (level.clamp(0, 1) * levels).long().clamp(max=levels - 1), ANY_LEVEL)
+    nearest = at_level(terms["prototype"], index)
+    maps = dict(terms, prototype=nearest)
+    return {name: m if m.shape[-1] == size else resize(m, size) for name, m in maps.items()}

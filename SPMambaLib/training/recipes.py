@@ -1,0 +1,77 @@
+"""The shipped models, as data: what each is made from, how, and what its card tells the reader."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict
+
+from ..model.config import PRESETS, NetworkConfig
+from ..preprocess import Preprocessing
+from ..scoring.maps import ScoringConfig
+from .augment import Augmentation
+from .train import TrainingConfig
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything but the images and the teacher's starting weights.
+
+    Attributes:
+        select: glob over the manifest's paths that picks the normal training images.
+        card: the fixed texts of the model card.
+        network: fields of the compact preset to change.
+        held_out: share of the images kept for calibration, by patient.
+    """
+
+    select: str
+    card: Dict[str, Any]
+    preprocessing: Preprocessing
+    scoring: ScoringConfig
+    augmentation: Augmentation
+    network: Dict[str, Any] = field(default_factory=dict)
+    training: TrainingConfig = TrainingConfig()
+    held_out: float = 0.16
+
+    def network_config(self) -> NetworkConfig:
+        return NetworkConfig.from_dict(dict(PRESETS["compact"].to_dict(), **self.network))
+
+
+RECIPES: Dict[str, Recipe] = {
+    "chest-xray": Recipe(
+        select="cxr_kermany224/train/NORMAL/*",
+        preprocessing=Preprocessing(crop="none", normalise="percentile"),
+        scoring=ScoringConfig(terms=("residual", "prototype"), weights=(0.5, 1.0), summary="mean"),
+        augmentation=Augmentation(),
+        network={"prototypes_per_cell": 20, "prototype_match": "prototypes"},
+        card={
+            "title": "Chest X-ray (frontal, paediatric)",
+            "purpose": "Marks what is unusual in frontal chest radiographs of children.",
+            "not_for": "Adults, lateral views, diagnosis, triage, or any use without a radiologist's reading.",
+            "region": "chest", "modality": ["CR", "DX", "XR"], "contrast": "", "plane": "native",
+            "on_mismatch": "warn",
+            "expects": "One frontal film, upright, uncropped.",
+            "data": "1,199 normal frontal chest radiographs of children of one hospital, 224 x 224 px "
+                    "(Kermany, Zhang, Goldbaum 2018, doi:10.17632/rscbjbr9sj, CC BY 4.0).",
+            "limits": "One hospital, one age group; at another hospital it flags normal films until it is fitted on local "
+                      "normals. In the source data the classes differ in resolution and framing.",
+        },
+    ),
+    "brain-flair": Recipe(
+        select="brain_lgg_flair256/train/normal/*",
+        preprocessing=Preprocessing(crop="foreground", normalise="foreground-median"),
+        scoring=ScoringConfig(terms=("residual", "prototype", "mirror", "intensity"), weights=(0.5, 1.0, 1.0, 1.0),
+                              levels=6, summary="top5"),
+        augmentation=Augmentation(rotation_degrees=6.0, shift=0.02, zoom=0.04, flip=True),
+        network={"prototypes_per_cell": 6, "prototype_match": "prototypes", "prototype_levels": 6},
+        card={
+            "title": "Brain FLAIR (axial)",
+            "purpose": "Marks what is unusual in axial FLAIR slices of adult heads.",
+            "not_for": "Other MR contrasts, CT, children, diagnosis, or any use without a radiologist's reading.",
+            "region": "head", "modality": ["MR"], "contrast": "FLAIR", "plane": "axial", "on_mismatch": "warn",
+            "expects": "A FLAIR volume of the whole head, not skull-stripped, any orientation.",
+            "data": "1,206 tumour-free FLAIR slices of 60 patients with lower-grade glioma (TCGA-LGG, The Cancer Imaging "
+                    "Archive, CC BY 3.0); no mask was used.",
+            "limits": "The normals come from tumour patients, many scanners of the 1990s and 2000s, thick slices. "
+                      "Skull-stripped volumes and small lesions are outside of what it has seen.",
+        },
+    ),
+}

@@ -1,0 +1,317 @@
+"""The command line: files, exit status, messages, cancellation; with a fake detector, and with the shipped models."""
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import fake_detector
+import numpy as np
+import pytest
+
+from SPMambaLib import bundle, cli
+from SPMambaLib.catalogue import model_for
+from SPMambaLib.commands import detect
+from SPMambaLib.errors import ModelMissingError, UnsupportedImageError, UsageError
+from SPMambaLib.image import read_image, write_image
+from SPMambaLib.progress import ProgressBar, duration
+from SPMambaLib.result_files import staged_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+OBLIQUE = np.array([[-0.9, 0.1, 0.2, 12.5], [0.15, -1.1, 0.3, -7.25], [0.05, 0.2, 2.5, 33.0], [0, 0, 0, 1.0]])
+FILES = {"anomaly_map.nrrd", "severity.nrrd", "findings.seg.nrrd", "overview.png", "result.json"}
+
+
+@pytest.fixture
+def volume(tmp_path):
+    """A small volume with one bright block, of oblique and sheared geometry."""
+    voxels = np.random.default_rng(5).normal(100.0, 5.0, size=(18, 24, 20)).astype(np.float32)
+    voxels[8:11, 10:14, 6:10] = 400.0
+    path = tmp_path / "head.nrrd"
+    write_image(path, voxels, OBLIQUE)
+    return path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run the command line in `tmp_path` with the fake detector; gives (status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(detect, "load_model", fake_detector.load)
+
+    def call(*arguments):
+        status = cli.main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+# -- detect ------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("suffix", ["nrrd", "nii.gz"])
+def test_detect_writes_everything_on_the_grid_of_the_input(run, volume, tmp_path, suffix):
+    status, out, _ = run("detect", volume, "--model", "quick", "--format", suffix, "--false-positives", "0.05")
+    folder = tmp_path / "head_spmamba"
+    names = {name.replace("nrrd", suffix) if "seg" not in name else name for name in FILES}
+    assert status == 0 and {path.name for path in folder.iterdir()} == names
+    source = read_image(volume)
+    for name in ("anomaly_map.", "severity."):
+        written = read_image(folder / (name + suffix))
+        assert written.voxels.shape == source.voxels.shape
+        assert np.abs(written.ijk_to_ras - source.ijk_to_ras).max() < 1e-5
+    assert np.abs(read_image(folder / "findings.seg.nrrd").ijk_to_ras - source.ijk_to_ras).max() < 1e-6
+    result = json.loads((folder / "result.json").read_text())
+    assert set(result["files"]) == names and result["input"] == str(volume)
+    assert np.allclose(result["ijk_to_ras"], source.ijk_to_ras)
+    assert "Findings   1" in out and "head_spmamba" in out and "not for diagnosis" in out
+    assert "   1 " in out and "48" in out  # the block's 3 x 4 x 4 voxels are the finding
+
+
+def test_detect_as_json(run, volume):
+    status, out, err = run("detect", volume, "--model", "quick", "--json", "--output", "elsewhere")
+    result = json.loads(out)
+    assert status == 0 and result["folder"] == "elsewhere" and result["findings"][0]["voxels"] == 48
+
+
+def test_the_operating_point_moves_the_threshold(run, volume):
+    values = [json.loads(run("detect", volume, "--model", "quick", "--json", "--false-positives", rate)[1])["threshold"]
+              for rate in ("0.5", "0.05")]
+    assert values[0] < values[1]
+
+
+@pytest.mark.parametrize("name, stem", [("flair.nii.gz", "flair"), ("a.b.nrrd", "a.b"), ("SCAN.NII.GZ", "SCAN"),
+                                        ("chest.jpeg", "chest"), ("IM0001", "IM0001")])
+def test_results_are_named_after_the_input(name, stem):
+    assert detect.stem(Path("/data") / name) == stem
+
+
+def test_results_of_a_series_are_named_after_its_folder(tmp_path, monkeypatch):
+    (tmp_path / "series.1").mkdir()
+    monkeypatch.chdir(tmp_path / "series.1")
+    assert detect.stem(Path(".")) == "series.1"
+
+
+@pytest.mark.parametrize("arguments, status, code", [
+    (["nowhere.nii.gz"], 3, "unreadable-file"),
+    (["head.nrrd", "--model", "absent"], 5, "model-missing"),
+    (["head.nrrd", "--model", "damaged"], 5, "model-damaged"),
+    (["head.nrrd", "--model", "out-of-memory"], 6, "out-of-memory"),
+    (["head.nrrd", "--model", "crash"], 1, "internal"),
+    (["head.nrrd", "--model", "quick", "--false-positives", "0"], 2, "usage"),
+    (["head.nrrd", "--model", "quick", "--false-positives", "often"], 2, "usage"),
+    (["head.nrrd", "--model", "quick", "--format", "png"], 2, "usage"),
+    (["head.nrrd", "--model", "quick", "--output", "head.nrrd"], 7, "cannot-write"),
+    (["head.nrrd", "--model", "quick", "--output", "head.nrrd/inside"], 7, "cannot-write"),
+    (["--model", "quick"], 2, "usage"),
+    (["text.nii.gz", "--model", "quick"], 3, "damaged-file"),
+])
+def test_failures_have_a_status_and_one_line(run, volume, tmp_path, arguments, status, code):
+    (tmp_path / "text.nii.gz").write_text("not an image")
+    before = set(tmp_path.iterdir())
+    got, out, err = run("detect", *arguments)
+    lines = err.strip().splitlines()
+    assert got == status and out == ""
+    assert lines[-1].startswith("spmamba: ") and lines[-1].endswith("[{}]".format(code)), err
+    assert "Traceback" not in err
+    assert set(tmp_path.iterdir()) == before  # nothing left behind
+
+
+def test_an_internal_error_keeps_its_traceback_in_a_file(run, volume):
+    _, _, err = run("detect", volume, "--model", "crash")
+    path = Path(err.split("Details are in ")[1].split(". [")[0])
+    assert "ZeroDivisionError: a bug" in path.read_text()
+    path.unlink()
+    assert "ZeroDivisionError: a bug" in run("detect", volume, "--model", "crash", "-v")[2]
+
+
+def test_a_failure_leaves_earlier_results_whole(run, volume, tmp_path, monkeypatch):
+    assert run("detect", volume, "--model", "quick")[0] == 0
+    folder = tmp_path / "head_spmamba"
+    (folder / "notes.txt").write_text("mine")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def no_space(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("SPMambaLib.segmentation_file.np.ascontiguousarray", no_space)
+    status, _, err = run("detect", volume, "--model", "quick", "--false-positives", "0.5")
+    assert status == 7 and "space" in err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    monkeypatch.undo()  # the same with success: replaced, and the reader's own file stays
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(detect, "load_model", fake_detector.load)
+    assert run("detect", volume, "--model", "quick", "--false-positives", "0.5")[0] == 0
+    assert (folder / "result.json").read_bytes() != before["result.json"]
+    assert (folder / "notes.txt").read_text() == "mine" and {p.name for p in folder.iterdir()} == FILES | {"notes.txt"}
+
+
+def test_a_staged_folder_moves_the_result_last(tmp_path, monkeypatch):
+    moved = []
+    replace = os.replace
+    monkeypatch.setattr("SPMambaLib.result_files.os.replace", lambda a, b: (moved.append(Path(b).name), replace(a, b)))
+    with staged_folder(tmp_path / "new") as files:
+        for name in ("result.json", "zebra.png", "map.nrrd"):
+            (files / name).write_text(name)
+        assert not (tmp_path / "new").exists()
+    assert moved[-1] == "result.json" and len(moved) == 3 and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("model", ["slow", "stubborn", "slow-load"])
+def test_one_interruption_cancels_cleanly(volume, tmp_path, model, number):
+    code = ("import sys; sys.path[:0] = {!r}\nimport fake_detector\nfrom SPMambaLib import cli\n"
+            "from SPMambaLib.commands import detect\n"
+            "def load(name, device):\n    print('loading', flush=True)\n    return fake_detector.load(name, device)\n"
+            "detect.load_model = load\n"
+            "sys.exit(cli.main(['detect', 'head.nrrd', '--model', {!r}]))").format(
+                [str(ROOT), str(ROOT / "Testing" / "library")], model)
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    assert process.stdout.readline() == b"loading\n"
+    time.sleep(0.5)
+    begin = time.monotonic()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130 and time.monotonic() - begin < 3.0
+    assert err.decode().strip().splitlines()[-1] == "spmamba: Cancelled. [cancelled]"
+    assert [path.name for path in tmp_path.iterdir()] == ["head.nrrd"]
+
+
+# -- the choice of the model -------------------------------------------------------------------------------------------
+
+CHEST = {"name": "chest-xray", "plane": "native", "modality": ["CR", "DX"]}
+BRAIN = {"name": "brain-flair", "plane": "axial", "modality": ["MR"]}
+BROKEN = {"name": "broken", "path": "x", "error": {"code": "model-damaged"}}
+
+
+@pytest.mark.parametrize("kind, modality, name", [("image", "", "chest-xray"), ("image", "CR", "chest-xray"),
+                                                  ("volume", "", "brain-flair"), ("volume", "mr", "brain-flair")])
+def test_the_model_follows_from_the_image(kind, modality, name):
+    assert model_for(kind, {"modality": modality}, [BROKEN, CHEST, BRAIN])["name"] == name
+
+
+@pytest.mark.parametrize("kind, modality, models, error", [
+    ("volume", "CT", [CHEST, BRAIN], UnsupportedImageError), ("image", "OP", [CHEST, BRAIN], UnsupportedImageError),
+    ("volume", "", [CHEST, BROKEN], ModelMissingError), ("image", "", [], ModelMissingError),
+    ("volume", "MR", [BRAIN, {**BRAIN, "name": "other"}], UsageError)])
+def test_no_model_is_guessed(kind, modality, models, error):
+    with pytest.raises(error):
+        model_for(kind, {"modality": modality}, models)
+
+
+def test_the_chosen_model_is_said(run, volume, monkeypatch):
+    monkeypatch.setattr("SPMambaLib.catalogue.installed", lambda: [dict(BRAIN, name="quick", title="Quick"), CHEST])
+    status, _, err = run("detect", volume)
+    assert status == 0 and "spmamba: model quick chosen (Quick)" in err
+
+
+# -- the other commands ------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def models_folder(tmp_path, monkeypatch):
+    """A folder with one whole bundle, one with a damaged card and one with tampered weights."""
+    import hashlib
+
+    folder = tmp_path / "models"
+    card = {key: "" for key in bundle.REQUIRED}
+    card.update(format=1, name="whole", title="A model", purpose="For tests.", not_for="Everything else.",
+                modality=["MR"], plane="axial", metrics={"image auroc": 0.87654}, licence="CC0",
+                files={bundle.WEIGHTS: hashlib.sha256(b"weights").hexdigest()})
+    for name, weights in (("whole", b"weights"), ("tampered", b"Weights"), ("damaged", b"")):
+        (folder / name).mkdir(parents=True)
+        (folder / name / bundle.WEIGHTS).write_bytes(weights)
+        (folder / name / bundle.CARD).write_text("{" if name == "damaged" else json.dumps(dict(card, name=name)))
+    monkeypatch.setattr(bundle, "search_folders", lambda: [folder])
+    return folder
+
+
+def test_models_list_shows_the_whole_and_the_damaged(run, models_folder):
+    status, out, _ = run("models", "list")
+    assert status == 0 and "whole            A model" in out and "For tests." in out and "damaged:" in out
+    rows = {row["name"]: row for row in json.loads(run("models", "list", "--json")[1])}
+    assert rows["whole"]["modality"] == ["MR"] and rows["damaged"]["error"]["code"] == "model-damaged"
+
+
+def test_models_list_without_models_says_where_it_looked(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle, "search_folders", lambda: [tmp_path / "empty"])
+    status, out, _ = run("models", "list")
+    assert status == 0 and str(tmp_path / "empty") in out and run("models", "list", "--json")[1].strip() == "[]"
+
+
+def test_models_show(run, models_folder):
+    status, out, _ = run("models", "show", "whole")
+    assert status == 0 and "Not for   Everything else." in out and "image auroc: 0.8765" in out
+    assert json.loads(run("models", "show", "whole", "--json")[1])["licence"] == "CC0"
+
+
+@pytest.mark.parametrize("model, status, code", [("whole", 0, ""), ("tampered", 5, "model-damaged"),
+                                                 ("damaged", 5, "model-damaged"), ("absent", 5, "model-missing")])
+def test_models_verify(run, models_folder, model, status, code):
+    got, out, err = run("models", "verify", model)
+    assert got == status and (code in err if code else "match their hashes" in out)
+
+
+def test_help_names_every_command_and_needs_no_torch():
+    code = ("import sys; from SPMambaLib import cli\n"
+            "try:\n    cli.main(['--help'])\nexcept SystemExit as end:\n    status = end.code\n"
+            "print(status, sorted({'torch', 'SimpleITK', 'vtk', 'PIL'} & set(sys.modules)))")
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert out.strip().endswith("0 []")
+    assert all("\n    {} ".format(name) in out for name in cli.COMMANDS)
+
+
+def test_every_command_has_help(capsys):
+    for name in cli.COMMANDS:
+        with pytest.raises(SystemExit) as end:
+            cli.main([name, "--help"])
+        assert end.value.code == 0 and "usage: spmamba {}".format(name) in capsys.readouterr().out
+
+
+def test_a_reader_that_stops_early_is_no_error():
+    code = "from SPMambaLib import cli; import sys; sys.exit(cli.main(['doctor', '--help']))"
+    process = subprocess.Popen([sys.executable, "-m", "SPMambaLib", "models", "list"], cwd=ROOT, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    process.stdout.close()
+    assert process.wait(timeout=20) == 0 and b"Traceback" not in process.stderr.read() and code
+
+
+# -- the progress bar --------------------------------------------------------------------------------------------------
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_bar_in_a_terminal():
+    now = [0.0]
+    stream = Terminal()
+    bar = ProgressBar(stream, lambda: now[0])
+    for step in range(5):
+        now[0] = 5.0 * step
+        bar(step / 4, "slice {} of 4".format(step))
+    assert "\r[############............]  50%  10 s left  slice 2 of 4" in stream.getvalue()
+    assert stream.getvalue().isascii() and "\n" not in stream.getvalue()
+    bar.close()
+    assert stream.getvalue().endswith(" \r")
+
+
+def test_the_bar_in_a_file_is_sparse():
+    now = [0.0]
+    stream = io.StringIO()
+    bar = ProgressBar(stream, lambda: now[0])
+    for step in range(100):
+        now[0] = step * 0.3
+        bar(step / 100, "working")
+    bar(1.0, "done")
+    bar.close()
+    assert 1 <= stream.getvalue().count("\n") <= 3 and "\r" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("seconds, text", [(0.4, "0 s"), (59.4, "59 s"), (65, "1 min 05 s"), (3780, "1 h 03 min")])
+def test_durations_are_read_as_people_say_them(seconds, text):
+    assert duration(seconds) == text

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import numpy as np
+import oracles
+import pytest
+import torch
+
+from SPMambaLib.model.prototypes import ANY_LEVEL, Prototypes, at_level
+
+GRID, CHANNELS = 6, 12
+
+
+def prototypes_and_features(per_cell=2, window=3, levels=1, match="features", batch=3):
+    torch.manual_seed(0)
+    prototypes = Prototypes(GRID, CHANNELS, per_cell, window, levels, match)
+    return prototypes, torch.randn(batch, CHANNELS, GRID, GRID)
+
+
+def slow(prototypes, features, window=3, match="features"):
+    """Oracle distances (B, levels, GRID, GRID)."""
+    levels = prototypes.vectors.detach().double().numpy()
+    return np.array([[oracles.prototype_distance(level, image, window, match) for level in levels]
+                     for image in features.double().numpy()])
+
+
+@pytest.mark.parametrize("match", ["features", "prototypes"])
+@pytest.mark.parametrize("per_cell, window, levels", [(5, 3, 1), (1, 3, 2), (2, 1, 1), (2, 5, 3)])
+def test_distances_match_the_slow_loop(per_cell, window, levels, match):
+    prototypes, features = prototypes_and_features(per_cell, window, levels, match)
+    found = prototypes.distances(features)
+    assert found.shape == (3, levels, GRID, GRID)
+    assert oracles.relative_error(found, slow(prototypes, features, window, match)) < 1e-6
+
+
+@pytest.mark.parametrize("match", ["features", "prototypes"])
+def test_the_comparison_sees_wrong_distances(match):
+    prototypes, features = prototypes_and_features(levels=2, match=match)
+    expected = slow(prototypes, features, match=match)
+    other = "prototypes" if match == "features" else "features"
+    wrong = {
+        "window of one": slow(prototypes, features, window=1, match=match),
+        "the other match": slow(prototypes, features, match=other),
+        "swapped levels": prototypes.distances(features).flip(1),
+        "transposed cells": prototypes.distances(features.mT),
+    }
+    for what, distances in wrong.items():
+        assert oracles.relative_error(distances, expected) > 0.1, what
+
+
+@pytest.mark.parametrize("match", ["features", "prototypes"])
+def test_the_window_is_cut_at_the_border_rather_than_padded(match):
+    # Everything points away from the prototypes: padded zeros would look nearer (1) than what is there (2).
+    prototypes = Prototypes(GRID, CHANNELS, per_cell=1, match=match)
+    prototypes.initialise(torch.ones_like(prototypes.vectors))
+    distances = prototypes.distances(-torch.ones(1, CHANNELS, GRID, GRID))
+    assert torch.allclose(distances, torch.tensor(2.0))
+
+
+@pytest.mark.parametrize("match", ["features", "prototypes"])
+def test_a_shift_by_one_cell_is_tolerated_and_by_two_is_not(match):
+    prototypes, features = prototypes_and_features(per_cell=1, batch=1, match=match)
+    prototypes.initialise(features[0].flatten(1).t()[None, :, None])
+    inner = slice(2, -2)
+    assert prototypes.distances(features).abs().max() < 1e-6
+    assert prototypes.distances(features.roll(1, -1))[..., inner, inner].abs().max() < 1e-6
+    assert prototypes.distances(features.roll(2, -1))[..., inner, inner].min() > 0.1
+
+
+def test_a_lone_strange_cell_is_forgiven_by_matching_features_only():
+    found = {}
+    for match in ("features", "prototypes"):
+        prototypes = Prototypes(GRID, CHANNELS, per_cell=1, match=match)
+        prototypes.initialise(torch.ones_like(prototypes.vectors))
+        features = torch.ones(1, CHANNELS, GRID, GRID)
+        features[..., 2, 3] = -1.0
+        found[match] = prototypes.distances(features)[0, 0]
+    assert found["features"].max() < 1e-6
+    assert (found["prototypes"] > 1.0).nonzero().tolist() == [[2, 3]]
+
+
+def test_only_the_direction_counts():
+    prototypes, features = prototypes_and_features()
+    expected = prototypes.distances(features)
+    with torch.no_grad():
+        prototypes.vectors.mul_(3)
+    assert torch.allclose(prototypes.distances(7 * features), expected, atol=1e-6)
+
+
+def test_each_image_is_judged_at_its_level():
+    distances = torch.rand(4, 3, GRID, GRID)
+    chosen = at_level(distances, torch.tensor([2, 0, ANY_LEVEL, 1]))
+    expected = [distances[0, 2], distances[1, 0], distances[2].amin(0), distances[3, 1]]
+    assert torch.equal(chosen, torch.stack(expected))
+    assert torch.equal(at_level(distances), distances.amin(1))
+
+
+@pytest.mark.parametrize("match", ["features", "prototypes"])
+def test_gradients(match):
+    # Also where the border is repeated: the copies of a cell share the gradient of the one cell.
+    torch.manual_seed(0)
+    prototypes = Prototypes(3, 4, per_cell=2, levels=2, match=match).double()
+    features = torch.randn(2, 4, 3, 3, dtype=torch.float64, requires_grad=True)
+    leaves = (features, prototypes.vectors)
+    assert torch.autograd.gradcheck(lambda features, _: prototypes.distances(features), leaves)
+
+
+def test_bad_arguments_are_refused():
+    prototypes, features = prototypes_and_features(levels=2)
+    with pytest.raises(ValueError, match="grid"):
+        prototypes.distances(features[..., :-1])
+    with pytest.raises(ValueError, match="shape"):
+        prototypes.initialise(torch.zeros(2, 5, 5, CHANNELS))
