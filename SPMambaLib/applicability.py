@@ -11,9 +11,12 @@ from typing import Any, Dict, List
 from .detection import Notice
 from .errors import UnsupportedImageError
 
-# Words in a series description, protocol or file name that name an MR contrast, most specific first.
-CONTRAST_WORDS = (("FLAIR", r"flair|dark.?fluid"), ("T1", r"t1|mprage|memprage|bravo|spgr|tfe"), ("T2", r"t2|tse"),
-                  ("DWI", r"dwi|adc|diffusion"), ("SWI", r"swi|swan"))
+# Words in a series description, protocol or file name that name an MR contrast, most specific first: a "T1 FLAIR" is
+# T1-weighted, a "T2FLAIR", "3DFLAIR" or "t2f" is what the word FLAIR alone means.
+WORD = r"(?<![a-z0-9])(?:{})(?![0-9])"
+CONTRAST_WORDS = (("T1", r"t1w?[ _-]*flair"), ("FLAIR", r"flair|dark.?fluid|(?<![a-z0-9])t2f(?![a-z0-9])"),
+                  ("T1", WORD.format("t1|mprage|memprage|bravo|spgr|tfe")), ("T2", WORD.format("t2|tse")),
+                  ("DWI", WORD.format("dwi|adc|diffusion")), ("SWI", WORD.format("swi|swan")))
 FLAIR_MINIMUM_INVERSION_MS = 1500.0  # fluid is nulled near 2000-2800 ms; T1 preparations stay near 1000 ms
 
 
@@ -23,7 +26,7 @@ def stated_contrast(facts: Dict[str, Any]) -> str:
     if "path" in facts:
         words += " " + str(facts["path"]).replace("\\", "/").rsplit("/", 1)[-1]
     for contrast, pattern in CONTRAST_WORDS:
-        if re.search(r"(?<![a-z0-9])(?:{})(?![0-9])".format(pattern), words.lower()):
+        if re.search(pattern, words.lower()):
             return contrast
     inversion = float(facts.get("inversion_time") or 0.0)
     if inversion >= FLAIR_MINIMUM_INVERSION_MS and float(facts.get("echo_time") or 0.0) > 60.0:

@@ -16,6 +16,7 @@ import os
 import sys
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
@@ -134,12 +135,11 @@ def save(folder: Path, card: Dict[str, Any], tensors: Dict[str, Tensor]) -> None
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, data in ((WEIGHTS, contents), (CARD, text.encode("utf-8"))):
-            handle, temporary = tempfile.mkstemp(dir=str(folder), suffix=".part")
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-            os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide the model from other users of the machine
-            os.replace(temporary, folder / name)
+        with tempfile.TemporaryDirectory(dir=str(folder), suffix=".part") as whole:  # both are whole before either moves
+            for name, data in ((WEIGHTS, contents), (CARD, text.encode("utf-8"))):
+                Path(whole, name).write_bytes(data)
+            for name in (WEIGHTS, CARD):
+                os.replace(str(Path(whole, name)), str(folder / name))
     except OSError as error:
         raise OutputError("The model could not be written to {}.".format(folder), str(error)) from error
 
@@ -194,7 +194,7 @@ def unpack(packed: Dict[str, Tensor]) -> Dict[str, Tensor]:
 
 def _checked(path: Path) -> Tuple[Dict[str, Any], Dict[str, bytes]]:
     card = read_card(path)
-    if WEIGHTS not in card["files"]:
+    if not isinstance(card["files"], dict) or WEIGHTS not in card["files"]:
         raise ModelDamagedError("The card of model {} names no weights.".format(path.name))
     contents = {}
     for name, expected in card["files"].items():
@@ -215,5 +215,5 @@ def _read(path: Path, name: str) -> bytes:
                 inside = [entry for entry in archive.namelist() if Path(entry).name == name]
                 return archive.read(inside[0])
         return (path / name).read_bytes()
-    except (OSError, IndexError, zipfile.BadZipFile) as error:
+    except (OSError, IndexError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelDamagedError("Model {} lacks its file {}.".format(path.name, name), str(error)) from error

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from . import applicability, bundle
 from .detection import Detection, Notice, SliceScore
-from .errors import Cancelled, DeviceError, ModelDamagedError, OutOfMemoryError
+from .errors import Cancelled, DeviceError, ModelDamagedError, OutOfMemoryError, UnsupportedImageError
+from .failures import OUT_OF_MEMORY
 from .geometry import SlicePlane
 from .image import Image, finite_voxels
 from .levels import align_levels
@@ -122,15 +123,18 @@ class Detector:
         is_volume = image.kind == "volume"
         plane = image.plane(self.card["plane"])
         voxels, notices = finite_voxels(image, plane.name)
-        notices += applicability.check(self.card, image.facts, is_volume=is_volume)
+        notices = image.notices + notices + applicability.check(self.card, image.facts, is_volume=is_volume)
         report(0.0, "preparing")
         prepared = prepare(plane.to_slices(voxels), plane.spacing[1:], self.preprocessing, checkpoint)
+        if not prepared.analysed.any():
+            raise UnsupportedImageError("No anatomy was found in this image: nothing in it is larger than a few bright "
+                                        "voxels.", code="no-anatomy")
         clock.lap("prepare")
         volume = self._run(prepared, report, checkpoint)
         clock.lap("network")
         levels = self._levels(volume, prepared, is_volume)
         maps, terms, slices = self._score(volume, prepared, plane, levels, checkpoint)
-        notices += self._familiar(volume, levels)
+        notices += self._familiar(volume)
         clock.lap("scoring")
         report(0.96, "finding regions")
         native = plane.from_slices(maps)
@@ -215,7 +219,7 @@ class Detector:
                                        float(maps[n].max()), True, None if level is None else float(level[row]), values)
         return maps, terms, slices
 
-    def _familiar(self, volume: _Volume, levels: Optional[Tensor]) -> List[Notice]:
+    def _familiar(self, volume: _Volume) -> List[Notice]:
         """A notice when the scan as a whole lies far from the normals the model was made from."""
         nearest = volume.terms["prototype"].amin(dim=1).mean(dim=(1, 2))
         known = self.card["calibration"]["appearance"]
@@ -227,8 +231,7 @@ class Detector:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or "out of memory" in str(error).lower() \
-        or "can't allocate memory" in str(error).lower()
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY)
 
 
 class _Clock:

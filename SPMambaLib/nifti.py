@@ -26,6 +26,7 @@ TYPES: Dict[int, str] = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1
 COLOUR: Dict[int, int] = {128: 3, 2304: 4}  # RGB and RGBA, one byte each
 MILLIMETRES: Dict[int, float] = {1: 1000.0, 2: 1.0, 3: 0.001}  # low three bits of xyzt_units: m, mm, um
 TILT = 1e-4  # largest cosine between sform axes that still counts as orthogonal, as in ITK
+CHUNK = 1 << 24  # bytes read at once
 FORM_TOLERANCE = 1e-4  # mm; qform and sform closer than this are one geometry
 
 
@@ -67,7 +68,12 @@ def read_nifti(path: Path) -> Tuple[np.ndarray, np.ndarray, List[Notice]]:
             dtype = np.dtype(header.order + TYPES.get(header.datatype, "u1"))
             offset = int(header.offset)
             needed = offset + int(np.prod(shape, dtype=object)) * dtype.itemsize
-            content = start + stream.read(max(0, needed - len(start)))
+            content = bytearray(start)
+            while len(content) < needed:  # in pieces: a damaged header may promise more than any memory holds
+                piece = stream.read(min(CHUNK, needed - len(content)))
+                if not piece:
+                    break
+                content += piece
             stream.read(1)  # at the end of a packed file its checksum is verified
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise _truncated(path, str(error)) from error
@@ -178,10 +184,11 @@ def _scaled(voxels: np.ndarray, header: Header) -> np.ndarray:
 
 def _affine(header: Header) -> Tuple[np.ndarray, List[Notice]]:
     """ijk_to_ras, by ITK's rule: the sform if it is the scanner's or agrees with the qform, otherwise the qform."""
-    scale = MILLIMETRES.get(header.units & 7, 1.0)
     qform, sform = _qform(header), np.vstack([np.reshape(header.sform, (3, 4)), [0.0, 0.0, 0.0, 1.0]])
+    spacing = np.asarray(header.pixdim[1:4])
+    spaced = bool(np.isfinite(spacing).all() and spacing.min() > 0.0)
     notices: List[Notice] = []
-    if header.sform_code > 0 and header.qform_code > 0:
+    if header.sform_code > 0 and header.qform_code > 0 and spaced:
         straight = np.isfinite(sform).all() and min(spacing_of(sform)) > 0 and is_orthogonal(sform, TILT)
         agree = bool(np.allclose(sform, qform, rtol=0.0, atol=FORM_TOLERANCE))
         affine = sform if straight and (header.sform_code == 1 or agree) else qform
@@ -190,23 +197,17 @@ def _affine(header: Header) -> Tuple[np.ndarray, List[Notice]]:
                                                     "that 3D Slicer shows is used."))
     elif header.sform_code > 0:
         affine = sform
+    elif not spaced:
+        raise UnsupportedImageError("The image does not say where its voxels lie: its spacing is zero or negative.",
+                                    "pixdim {}".format(header.pixdim), code="bad-geometry")
     elif header.qform_code > 0:
         affine = qform
     else:
         affine = np.diag([-header.pixdim[1], -header.pixdim[2], header.pixdim[3], 1.0])
         notices.append(Notice("no-orientation", "The file does not say how the volume lies in the patient; left and "
                                                 "right may be exchanged."))
-        _require_spacing(header)
-    if affine is qform:
-        _require_spacing(header)
+    scale = MILLIMETRES.get(header.units & 7, 1.0)
     return np.diag([scale, scale, scale, 1.0]) @ affine.astype(np.float64), notices
-
-
-def _require_spacing(header: Header) -> None:
-    spacing = np.asarray(header.pixdim[1:4])
-    if not (np.isfinite(spacing).all() and spacing.min() > 0.0):
-        raise UnsupportedImageError("The image does not say where its voxels lie: its spacing is zero or negative.",
-                                    "pixdim {}".format(header.pixdim), code="bad-geometry")
 
 
 def _qform(header: Header) -> np.ndarray:

@@ -21,7 +21,9 @@ MOST_SLICES = 8
 APART_MM = 8.0  # between shown slices: neighbours look alike
 OPACITY = 0.55
 GAP, CAPTION, HEADER, BAR_WIDTH = 8, 18, 64, 110  # px
-BACKGROUND, INK, FAINT, OUTLINE = (18, 18, 20), (235, 235, 235), (160, 160, 165), (255, 255, 255)
+MARGIN = 0.04  # of the side, left around the anatomy
+BACKGROUND, INK, FAINT = (18, 18, 20), (235, 235, 235), (160, 160, 165)
+OUTLINE = (60, 220, 255)  # neither a gray of the image nor a color of the map
 SIDES: Dict[str, Tuple[str, str, str, str]] = {  # left, right, top, bottom of a displayed slice
     "axial": ("R", "L", "A", "P"), "coronal": ("R", "L", "S", "I"), "sagittal": ("A", "P", "S", "I")}
 
@@ -57,14 +59,16 @@ def draw_overview(voxels: np.ndarray, detection: Detection, title: str = "") -> 
     """
     plane = plane_of(detection.ijk_to_ras, detection.map.shape, detection.plane)
     chosen = most_unusual(detection.slices, plane.spacing[0])
-    montage = _Montage.of(plane, len(chosen))
+    gray, window = gray_window(voxels), map_window(Calibration.from_dict(detection.calibration))
+    stacks = [plane.to_slices(array)[[plane.slice_index(score.index) for score in chosen]]
+              for array in (voxels, detection.map, detection.labels)]
+    rows, columns = _anatomy(stacks[0], gray[0])
+    montage = _Montage.of(plane, (rows.stop - rows.start, columns.stop - columns.start), len(chosen))
     picture = Image.new("RGB", montage.size, BACKGROUND)
     draw = ImageDraw.Draw(picture)
     _draw_header(draw, detection, title)
-    stacks = [plane.to_slices(array) for array in (voxels, detection.map, detection.labels)]
-    gray, window = gray_window(voxels), map_window(Calibration.from_dict(detection.calibration))
     for place, score in enumerate(chosen):
-        image, values, labels = (stack[plane.slice_index(score.index)] for stack in stacks)
+        image, values, labels = (stack[place, rows, columns] for stack in stacks)
         base = _gray(image, gray).resize(montage.tile, Image.Resampling.BILINEAR).convert("RGB")
         x, y = montage.corner(place)
         _draw_caption(draw, (x, y - CAPTION), plane, score)
@@ -84,8 +88,9 @@ class _Montage:
     rows: int
 
     @classmethod
-    def of(cls, plane: SlicePlane, count: int) -> "_Montage":
-        _, rows, columns = plane.stack_shape
+    def of(cls, plane: SlicePlane, shape: Tuple[int, int], count: int) -> "_Montage":
+        """For `count` slices of `shape` (rows, columns) in voxels."""
+        rows, columns = shape
         _, row_mm, column_mm = plane.spacing
         largest = 480 if count <= 1 else 232
         scale = largest / max(rows * row_mm, columns * column_mm)
@@ -102,6 +107,18 @@ class _Montage:
         row, column = divmod(place, self.columns)
         return (GAP + column * (2 * self.tile[0] + 2 + GAP),
                 HEADER + CAPTION + row * (self.tile[1] + CAPTION + GAP))
+
+
+def _anatomy(images: np.ndarray, low: float) -> Tuple[slice, slice]:
+    """Rows and columns of (N, H, W) that hold anything brighter than background, and a margin."""
+    bright = np.any(images > low, axis=0) if len(images) else np.zeros(images.shape[1:], bool)
+    box = []
+    for lines in (bright, bright.T):
+        side, places = len(lines), np.flatnonzero(np.any(lines, axis=1))
+        first, last = (int(places[0]), int(places[-1])) if places.size else (0, side - 1)
+        margin = round(MARGIN * side)
+        box.append(slice(max(0, first - margin), min(side, last + 1 + margin)))
+    return box[0], box[1]
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:
@@ -122,11 +139,9 @@ def _marked(base: Image.Image, values: np.ndarray, labels: np.ndarray, threshold
     pixels = np.array(base)
     above = shown >= threshold
     pixels[above] = (1.0 - OPACITY) * pixels[above] + OPACITY * map_colors(shown[above], window)
-    edge = numbers > 0
-    inner = numbers[1:-1, 1:-1]
-    surrounded = (inner == numbers[:-2, 1:-1]) & (inner == numbers[2:, 1:-1])
-    edge[1:-1, 1:-1] &= ~(surrounded & (inner == numbers[1:-1, :-2]) & (inner == numbers[1:-1, 2:]))
-    pixels[edge] = OUTLINE
+    inside = np.pad(numbers > 0, 1)
+    around = inside[:-2, 1:-1] | inside[2:, 1:-1] | inside[1:-1, :-2] | inside[1:-1, 2:]
+    pixels[around & (numbers == 0)] = OUTLINE
     marked = Image.fromarray(pixels)
     draw = ImageDraw.Draw(marked)
     for number in np.unique(numbers[numbers > 0]):

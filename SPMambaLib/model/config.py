@@ -122,7 +122,7 @@ class NetworkConfig:
             object.__setattr__(self, "teacher", TeacherConfig.from_dict(self.teacher))
         _freeze_sequences(self)
         size, stages = self.input_size, len(self.decoder_channels)
-        _require(size > 0 and size % NECK_STRIDE == 0, 
+        _require(size > 0 and size % NECK_STRIDE == 0,
                  "input_size must be a multiple of 32, not {}".format(size))
         _require(len(self.fusion_channels) == 2, "fusion_channels needs two widths (strides 8 and 16)")
         _require(2 <= stages <= 4, "the decoder has two to four stages, not {}".format(stages))

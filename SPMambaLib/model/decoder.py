@@ -55,7 +55,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         image = x.permute(0, 3, 1, 2).contiguous()
         local = [branch(image).permute(0, 2, 3, 1) for branch in self.branches]
-        return x + self.fuse(torch.cat([self.units(x), *local], dim=-1))
+        fused: Tensor = self.fuse(torch.cat([self.units(x), *local], dim=-1))
+        return x + fused
 
 
 class ConvBranch(nn.Sequential):
@@ -81,8 +82,9 @@ class Upsampling(nn.Module):
         self.norm = nn.LayerNorm(out)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.pixel_shuffle(self.expand(x).permute(0, 3, 1, 2), 2)
-        return self.norm(x.permute(0, 2, 3, 1).contiguous())
+        image = F.pixel_shuffle(self.expand(x).permute(0, 3, 1, 2), 2)
+        out: Tensor = self.norm(image.permute(0, 2, 3, 1).contiguous())
+        return out
 
 
 def drop_path_rates(config: NetworkConfig) -> List[List[float]]:

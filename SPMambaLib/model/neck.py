@@ -30,7 +30,8 @@ class FusionNeck(nn.Module):
         f1, f2, f3 = features
         x = self.down1(f1) + self.lateral2(f2)
         x = self.down2(x) + self.lateral3(f3)
-        return self.blocks(self.mix(x))
+        h: Tensor = self.blocks(self.mix(x))
+        return h
 
 
 class Bottleneck(nn.Module):

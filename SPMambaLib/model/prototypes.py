@@ -82,8 +82,10 @@ class Prototypes(nn.Module):
         count, n, channels = cells.shape
         reach = self.window // 2
         image = cells.view(self.grid, self.grid, n * channels).permute(2, 0, 1)[None]
-        padded = F.pad(image, [reach] * 4, mode="replicate")[0].unflatten(0, (n, channels))
-        windows = padded.unfold(2, self.window, 1).unfold(3, self.window, 1)  # (n, C, grid, grid, w, w)
+        padded = F.pad(image, [reach] * 4, mode="replicate")
+        padded = padded.view(n, channels, *padded.shape[2:])
+        # (n, C, grid, grid, window, window)
+        windows = padded.unfold(2, self.window, 1).unfold(3, self.window, 1)
         return windows.permute(2, 3, 0, 4, 5, 1).reshape(count, n * self.window ** 2, channels)
 
 

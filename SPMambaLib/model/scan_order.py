@@ -6,13 +6,13 @@ cached and read-only.
 """
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Callable, Dict
 
 import numpy as np
 
 
-@lru_cache(maxsize=None)
+@cache
 def scan_order(name: str, side: int) -> np.ndarray:
     """Flat indices (side * side,) int64 of the cells of a side x side grid in the order of the path `name`.
 
@@ -27,7 +27,7 @@ def scan_order(name: str, side: int) -> np.ndarray:
     return order
 
 
-@lru_cache(maxsize=None)
+@cache
 def directional_orders(name: str, side: int, directions: int = 8) -> np.ndarray:
     """Order tables (directions, side * side) int64 of the directional scans over one grid.
 

@@ -62,7 +62,8 @@ class SS2D(nn.Module):
         x, z = self.in_proj(x).chunk(2, dim=-1)
         x = F.silu(self.conv(x.permute(0, 3, 1, 2))).permute(0, 2, 3, 1)
         y = self.scan(x.flatten(1, 2)).view_as(x)
-        return self.out_proj(self.norm(y.to(x.dtype)) * F.silu(z))
+        out: Tensor = self.out_proj(self.norm(y.to(x.dtype)) * F.silu(z))
+        return out
 
     def scan(self, tokens: Tensor) -> Tensor:
         """Sum of the directional scans of tokens (B, side * side, inner), float32, same shape."""

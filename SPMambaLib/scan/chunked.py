@@ -26,7 +26,8 @@ LONGEST_CHUNK = 32
 def scan(u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, order: Tensor) -> Tensor:
     """See `SPMambaLib.scan.selective_scan` for the arguments and the result (Bt, L, D)."""
     u, dt, B, C = (tensor.contiguous() for tensor in (u, dt, B, C))
-    return _Scan.apply(u, dt, A, B, C, D, order)  # type: ignore[no-untyped-call]
+    out: Tensor = _Scan.apply(u, dt, A, B, C, D, order)  # type: ignore[no-untyped-call]
+    return out
 
 
 class _Paths(NamedTuple):

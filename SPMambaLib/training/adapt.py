@@ -36,6 +36,12 @@ def cosine_distance(a: Tensor, b: Tensor) -> Tensor:
     return 1.0 - F.cosine_similarity(a, b, dim=1)
 
 
+def one_cycle(optimiser: torch.optim.Optimizer, learning_rate: float, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
+    """Learning rate up over the first tenth, then down; straight down when a tenth is no more than a step or two."""
+    return torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps,
+                                               pct_start=0.1 if steps >= 20 else 0.0)
+
+
 def adapt_teacher(teacher: Teacher, original: Teacher, pixels: Tensor, *, steps: int, batch: int = 8,
                   learning_rate: float = 1e-4, seed: int = 0,
                   progress: Callable[[float, str], None] = lambda fraction, text: None) -> List[float]:
@@ -43,7 +49,7 @@ def adapt_teacher(teacher: Teacher, original: Teacher, pixels: Tensor, *, steps:
     generator = torch.Generator().manual_seed(seed)
     teacher.requires_grad_(True)
     optimiser = torch.optim.AdamW(teacher.parameters(), lr=learning_rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps, pct_start=0.1)
+    schedule = one_cycle(optimiser, learning_rate, steps)
     losses: List[float] = []
     for step in range(steps):
         clean = pixels[torch.randint(len(pixels), (batch,), generator=generator)]

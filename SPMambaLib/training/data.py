@@ -38,14 +38,18 @@ def read_manifest(manifest: Path, select: str) -> List[Sample]:
     """Samples of a CSV manifest whose path matches the glob `select`, in manifest order.
 
     Raises:
-        UnreadableFileError: the manifest or a file that it names is missing.
+        UnreadableFileError: the manifest, a column of it or a file that it names is missing.
         UsageError: nothing matches.
     """
     if not manifest.is_file():
         raise UnreadableFileError("The manifest {} does not exist.".format(manifest))
     samples = []
     with open(manifest, newline="", encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
+        table = csv.DictReader(stream)
+        missing = {"path", "label"} - set(table.fieldnames or ())
+        if missing:
+            raise UnreadableFileError("The manifest {} has no column {}.".format(manifest, " or ".join(sorted(missing))))
+        for row in table:
             if not fnmatch.fnmatch(row["path"], select):
                 continue
             path = manifest.parent / row["path"]

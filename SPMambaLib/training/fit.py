@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..errors import UsageError
 from ..model.network import SPMamba
 from ..model.teacher import to_teacher_input
 from ..scoring.calibration import Calibration
@@ -37,11 +38,6 @@ class Normals:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def subset(self, keep: np.ndarray) -> Normals:
-        chosen = torch.from_numpy(np.flatnonzero(keep))
-        level = None if self.level is None else self.level[chosen]
-        return Normals(self.pixels[chosen], self.masks[chosen], level, [self.patients[int(n)] for n in chosen])
-
 
 @torch.no_grad()
 def cache_features(network: SPMamba, pixels: Tensor, progress: Progress) -> List[Tensor]:
@@ -60,6 +56,9 @@ def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], 
     """Spherical k-means at each cell of `features` (N, C, grid, grid); returns the mean distance to the nearest centre.
 
     With several levels an image counts for every bucket within three quarters of a bucket width of its level.
+
+    Raises:
+        UsageError: no image for one of the levels.
     """
     generator = torch.Generator().manual_seed(seed)
     levels, cells, k, channels = network.prototypes.vectors.shape
@@ -68,6 +67,8 @@ def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], 
         keep = torch.ones(len(features), dtype=torch.bool)
         if levels > 1 and level is not None:
             keep = (level * levels - (bucket + 0.5)).abs() <= 0.75
+        if not keep.any():
+            raise UsageError("No normal image shows level {} of {}; more images are needed.".format(bucket + 1, levels))
         x = F.normalize(features[keep].float().flatten(2).permute(2, 0, 1), dim=-1)  # (cells, n, C)
         centres = x[:, torch.randint(x.shape[1], (k,), generator=generator)]
         for _ in range(iterations):
@@ -123,7 +124,12 @@ def calibrate(network: SPMamba, config: ScoringConfig, held: Normals, seen: Norm
 
     Returns:
         (scale, {"map": quantile table, "components": mean and spread of each, "appearance": ..., "normals": n}).
+
+    Raises:
+        UsageError: fewer than two patients (each half judges the other) or 20 images.
     """
+    if len(set(held.patients)) < 2:
+        raise UsageError("At least two patients must be held out for a calibration.")
     raw = raw_terms(network, config, held, progress)
     half = _halves(held.patients)
     total, standardised = torch.zeros_like(held.masks), {name: torch.zeros_like(held.masks) for name in config.terms}

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..model.network import SPMamba
-from .adapt import cosine_distance
+from .adapt import cosine_distance, one_cycle
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def train_decoder(network: SPMamba, features: Sequence[Tensor], config: Training
     torch.manual_seed(config.seed)  # drop path
     network.prototypes.requires_grad_(False)
     optimiser = torch.optim.AdamW(network.parameter_groups(config.weight_decay), lr=config.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=config.steps, pct_start=0.1)
+    schedule = one_cycle(optimiser, config.learning_rate, config.steps)
     network.train()
     losses: List[float] = []
     for step in range(config.steps):

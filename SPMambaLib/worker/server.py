@@ -7,7 +7,7 @@ import queue
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import IO, Any, Callable, Dict, List, Optional, Tuple
+from typing import IO, Any, Callable, Dict, List, Optional, Set, Tuple
 
 from .. import __version__
 from ..errors import Cancelled, SPMambaError
@@ -83,7 +83,7 @@ class Server:
         self._detectors: "OrderedDict[Tuple[str, str], Any]" = OrderedDict()
         self._waiting: "queue.Queue[Optional[Run]]" = queue.Queue()
         self._runs: "OrderedDict[str, Run]" = OrderedDict()  # waiting and current, by id
-        self._ended_ids: set = set()
+        self._ended_ids: Set[str] = set()
         self._lock = threading.Lock()
         self._state = "warming up"
         self._devices: List[str] = []
@@ -106,7 +106,6 @@ class Server:
                 break
             self._state = "running"
             self._compute(run)
-            self._state = "idle"
         self._idle.set()
 
     # -- the listening thread ----------------------------------------------------------------------------------------
@@ -182,22 +181,24 @@ class Server:
     # -- the main thread ---------------------------------------------------------------------------------------------
 
     def _compute(self, run: Run) -> None:
+        event: Dict[str, Any] = {"event": "cancelled", "id": run.name}
+        outcome = "cancelled"
         try:
             self._detect(run)
-            outcome = "cancelled" if run.cancelled() else "results"
-            run.end({"event": "result", "id": run.name, "folder": str(run.folder), "result": protocol.RESULT_FILE})
+            if not run.cancelled():
+                event = {"event": "result", "id": run.name, "folder": str(run.folder), "result": protocol.RESULT_FILE}
+                outcome = "results"
         except Exception as error:
             typed = typed_error(error)
-            outcome = "cancelled" if run.cancelled() or isinstance(typed, Cancelled) else "errors"
-            if outcome == "errors":
+            if not run.cancelled() and not isinstance(typed, Cancelled):
                 log.error("run %s: [%s] %s\n%s", run.name, typed.code, typed.message, typed.detail)
-                run.end(error_event(typed, run.name))
-            else:
-                run.cancel()
-        with self._lock:
+                event, outcome = error_event(typed, run.name), "errors"
+        with self._lock:  # before the answer: who has it may ask for the status at once
             self._counters[outcome] += 1
+            self._state = "idle"
             del self._runs[run.name]
             self._ended_ids.add(run.name)
+        run.end(event)
 
     def _detect(self, run: Run) -> None:
         def check() -> None:

@@ -107,6 +107,23 @@ def test_drop_path_falls_linearly_from_the_deepest_stage():
     assert built == pytest.approx([0.3, 0.24, 0.18, 0.12, 0.06, 0.0])
 
 
+def test_a_block_adds_the_fused_branches_to_its_input():
+    block = build().decoder.stages[2][0].eval()
+    x = torch.randn(2, 8, 8, 8)
+    image = x.permute(0, 3, 1, 2)
+    branches = [block.units[2](block.units[1](block.units[0](x)))]
+    for kernel in (5, 7):
+        branch = block.branches[len(branches) - 1]
+        y = image
+        for conv in (branch[0], branch[3], branch[6]):
+            y = conv(y)
+            y = y - y.mean((2, 3), keepdim=True)
+            y = torch.nn.functional.silu(y / torch.sqrt(y.square().mean((2, 3), keepdim=True) + 1e-5))
+        assert branch[3].kernel_size == (kernel, kernel)
+        branches.append(y.permute(0, 2, 3, 1))
+    assert torch.allclose(block(x), x + block.fuse(torch.cat(branches, dim=-1)), atol=1e-5)
+
+
 @pytest.mark.parametrize("stages, scales", [(2, (2,)), (3, (1, 2)), (4, (0, 1, 2))])
 def test_each_stage_after_the_first_matches_one_scale(stages, scales):
     network = build(decoder_channels=(16, 16, 8, 8)[:stages], decoder_depths=(1,) * stages).eval()
@@ -175,7 +192,7 @@ def test_weight_decay_spares_the_scan_parameters_biases_and_norms():
     decayed, spared = network.parameter_groups(1e-4)
     assert (decayed["weight_decay"], spared["weight_decay"]) == (1e-4, 0.0)
     names = {id(parameter): name for name, parameter in network.named_parameters()}
-    with_decay, without = ({names[id(parameter)] for parameter in group["params"]} for group in (decayed, spared))
+    with_decay, without = ({names[id(p)] for p in group["params"]} for group in (decayed, spared))
     assert {name.rsplit(".", 1)[-1] for name in with_decay} == {"weight", "dt_weight", "vectors"}
     assert {name.rsplit(".", 1)[-1] for name in without} == {"A_log", "D", "dt_bias", "bias", "weight"}
     assert not any(".norm." in name for name in with_decay)

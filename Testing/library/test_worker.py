@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from SPMambaLib.bundle import available_models
 from SPMambaLib.errors import UnreadableFileError
 from SPMambaLib.worker.protocol import Job, LineBuffer, ProtocolError, decode, encode, request
 
@@ -382,3 +383,67 @@ def test_models_are_listed(start):
     worker.ask("models", "m")
     event, _ = worker.wait("models")
     assert event["id"] == "m" and {"name": "quick"} in event["models"]
+
+
+# -- the real thing ----------------------------------------------------------------------------------------------------
+
+needs_model = pytest.mark.skipif("brain-flair" not in available_models(), reason="brain-flair is not installed")
+
+
+def test_started_by_path_from_anywhere_it_answers_before_torch_is_there(start, make_job):
+    """As Slicer starts it: by path, in another folder, without the package on the path."""
+    pytest.importorskip("torch")
+    worker = start(REAL)
+    assert worker.next()["event"] == "ready"
+    worker.ask("detect", "1", job=str(make_job("brain-flair")))
+    worker.wait("progress")
+    begin = time.monotonic()
+    worker.ask("cancel", "1")
+    event, _ = worker.wait(*ENDINGS)
+    assert event["event"] == "cancelled" and time.monotonic() - begin < 1.0
+    event, _ = worker.wait("status")
+    assert event["id"] is None and event["state"] == "idle" and event["devices"][0] == "cpu"
+    worker.ask("models")
+    listed = [model["name"] for model in worker.wait("models")[0]["models"]]
+    assert listed == available_models()
+    event, _ = worker.detect(make_job("no-such-model", "next"), "2")
+    assert event["code"] == "model-missing"
+    assert worker.close() == 0
+
+
+@needs_model
+def test_the_shipped_model_runs_warm_and_gives_the_same_twice(start, make_job):
+    worker = start(REAL)
+    folders = [make_job("brain-flair", name, shape=(4, 64, 60)) for name in ("one", "two")]
+    for run, folder in enumerate(folders):
+        event, _ = worker.detect(folder, str(run))
+        assert event["event"] == "result", event
+    assert worker.status()["counters"] == {"models_loaded": 1, "results": 2, "errors": 0, "cancelled": 0}
+    first, second = (np.load(folder / "map.npy") for folder in folders)
+    assert first.shape == (4, 64, 60) and np.isfinite(first).all() and (first == second).all()
+    result = json.loads((folders[0] / "result.json").read_text())
+    assert result["ijk_to_ras"] == Job.read(folders[0]).ijk_to_ras.tolist() and result["backend"]
+    assert np.load(folders[0] / "terms.npy").shape == (len(result["terms"]), 4, 64, 60)
+
+
+@needs_model
+def test_the_shipped_model_is_cancelled_while_it_computes(start, make_job):
+    worker, folder = start(REAL), make_job("brain-flair", shape=(96, 96, 96))
+    worker.ask("detect", "1", job=str(folder))
+    while "slice" not in worker.wait("progress")[0]["text"]:
+        pass
+    begin = time.monotonic()
+    worker.ask("cancel", "1")
+    assert worker.wait(*ENDINGS)[0]["event"] == "cancelled" and time.monotonic() - begin < 1.0
+    assert worker.detect(make_job("brain-flair", "next", shape=(2, 64, 64)), "2")[0]["event"] == "result"
+
+
+@needs_model
+@pytest.mark.parametrize("voxels, code", [
+    (np.full((4, 64, 64), np.nan, np.float32), "no-finite-voxels"), (np.zeros((4, 64, 64), np.int64), "constant-image"),
+    (np.ones((4, 64, 64, 3), np.uint8) * [[[[1, 90, 200]]]], "colour-image"), (np.ones((3, 3, 3)), "too-small"),
+    (np.array(["text"]), "four-dimensional")])
+def test_unsupported_images_are_typed(start, tmp_path, voxels, code):
+    Job(voxels, np.eye(4), "brain-flair").write(tmp_path)
+    event, _ = start(REAL).detect(tmp_path, "1")
+    assert (event["event"], event["code"]) == ("error", code)
