@@ -135,7 +135,7 @@ def save(folder: Path, card: Dict[str, Any], tensors: Dict[str, Tensor]) -> None
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=str(folder), suffix=".part") as whole:  # both are whole before either moves
+        with tempfile.TemporaryDirectory(dir=str(folder), suffix=".part") as whole:  # both whole, then moved
             for name, data in ((WEIGHTS, contents), (CARD, text.encode("utf-8"))):
                 Path(whole, name).write_bytes(data)
             for name in (WEIGHTS, CARD):

@@ -213,7 +213,7 @@ class Detector:
             for name in terms:
                 terms[name][index] = restore(standardised[name], prepared, index)
             scores = slice_components(self.scale, fused, standardised, self.card["calibration"]["components"])
-            for row, n in enumerate(index):
+            for row, n in enumerate(index.tolist()):
                 values = {name: float(v[row]) for name, v in scores.items()}
                 slices[n] = SliceScore(plane.slice_index(n), plane.slice_center_ras(n), values.pop("score"),
                                        float(maps[n].max()), True, None if level is None else float(level[row]), values)

@@ -33,8 +33,8 @@ class Image:
     """A volume, or a single picture as a volume of one slice.
 
     Attributes:
-        voxels: (K, J, I) in the type of the file; DICOM values are rescaled, and MONOCHROME1 is inverted, so that
-            bright means dense on every radiograph.
+        voxels: (K, J, I) in the type of the file; DICOM values are rescaled, and MONOCHROME1 comes inverted, so
+            that bright means dense on every radiograph.
         ijk_to_ras: 4x4 float64, mm.
         facts: what the source says, only what is there: "path", "format", "has_spacing", "modality", "body_part",
             "description", "protocol", "sequence", "scanning_sequence", "echo_time", "repetition_time",

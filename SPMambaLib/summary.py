@@ -10,6 +10,9 @@ from .scoring.calibration import Calibration
 
 DISCLAIMER = "Research use only - not for diagnosis"
 MOST_ROWS = 20
+ROW = "{:>4} {:>7} {:>7} {:>12}   {:>18} {:>25}    {}"
+COLUMNS = ("volume/mm3", "size/mm", "centre RAS/mm")
+PIXEL_COLUMNS = ("area/px", "size/px", "centre/px")
 
 
 def operating_point(detection: Detection) -> str:
@@ -18,12 +21,17 @@ def operating_point(detection: Detection) -> str:
     return "1 in {:.0f} normal {}s shows a finding".format(1.0 / detection.false_positive_rate, unit)
 
 
-def summary_lines(source: Path, detection: Detection, folder: Path, files: Sequence[str]) -> List[str]:
-    """The summary of the command line; at most `MOST_ROWS` findings, the most unusual first."""
+def summary_lines(source: Path, kind: str, detection: Detection, folder: Path, files: Sequence[str]) -> List[str]:
+    """The summary of the command line; at most `MOST_ROWS` findings, the most unusual first.
+
+    A single picture (`kind` "image") has no place in a patient: its findings are told in pixels from the upper left.
+    """
     model = detection.model
     depth, height, width = detection.map.shape
+    size = "{} x {} pixels".format(width, height)
     lines = [
-        "Image      {} ({} x {} x {} voxels)".format(source, width, height, depth),
+        "Image      {} ({})".format(source, size if kind == "image" else "{} x {} x {} voxels".format(
+            width, height, depth)),
         "Model      {} {} - {}".format(model.get("name"), model.get("version", ""), model.get("title", "")),
         "Computed   on {} by {} in {}".format(detection.device, detection.backend,
                                               duration(detection.timings.get("total", 0.0))),
@@ -33,9 +41,9 @@ def summary_lines(source: Path, detection: Detection, folder: Path, files: Seque
     ]
     if detection.findings:
         bands = Calibration.from_dict(detection.calibration).bands
-        lines += ["", "   #    peak    mean   volume/mm3        size/mm             centre RAS/mm    severity"]
-        lines += [_row(f, bands[f.band - 1].name if 0 < f.band <= len(bands) else "")
-                  for f in detection.findings[:MOST_ROWS]]
+        table = _pixel_row if kind == "image" else _row
+        lines += ["", ROW.format("#", "peak", "mean", *(PIXEL_COLUMNS if kind == "image" else COLUMNS), "severity")]
+        lines += [table(finding, bands[finding.band - 1].name) for finding in detection.findings[:MOST_ROWS]]
         if len(detection.findings) > MOST_ROWS:
             lines.append("   ... and {} more in result.json".format(len(detection.findings) - MOST_ROWS))
     if detection.notices:
@@ -52,7 +60,15 @@ def _worst_slice(detection: Detection) -> str:
 
 
 def _row(finding: Finding, band: str) -> str:
-    return "{:4d} {:7.2f} {:7.2f} {:12.0f}   {:>18} {:>25}    {}".format(
-        finding.label, finding.peak, finding.mean, finding.volume_mm3,
-        " x ".join("{:.0f}".format(v) for v in finding.size_mm),
+    return ROW.format(
+        finding.label, "{:.2f}".format(finding.peak), "{:.2f}".format(finding.mean),
+        "{:.0f}".format(finding.volume_mm3), " x ".join("{:.0f}".format(v) for v in finding.size_mm),
         " ".join("{:7.1f}".format(v) for v in finding.centroid_ras), band)
+
+
+def _pixel_row(finding: Finding, band: str) -> str:
+    left, right, top, bottom = finding.extent[:4]
+    return ROW.format(
+        finding.label, "{:.2f}".format(finding.peak), "{:.2f}".format(finding.mean), finding.voxels,
+        "{} x {}".format(right - left + 1, bottom - top + 1),
+        "{:.0f} {:.0f}".format((left + right) / 2.0, (top + bottom) / 2.0), band)

@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({**result, "folder": str(folder)}, indent=1))
     else:
-        print("\n".join(summary_lines(source, detection, folder, result["files"])))
+        print("\n".join(summary_lines(source, image.kind, detection, folder, result["files"])))
     return 0
 
 

@@ -2,7 +2,8 @@
 
 The geometry is computed here from the positions and orientations in the files, not by ITK, because ITK drops the
 shear of a tilted CT gantry, stacks time points or echoes of one position on top of each other, and gives radiographs
-without a pixel spacing one of 1 mm.  Pixels are decoded by GDCM (in SimpleITK).  Works in LPS mm, as DICOM does.
+without a pixel spacing one of 1 mm.  Pixels are decoded by GDCM (in SimpleITK), which also inverts MONOCHROME1.
+Works in LPS mm, as DICOM does.
 """
 from __future__ import annotations
 
@@ -89,8 +90,6 @@ def read_dicom(sitk: Any, path: Path, series: Optional[str] = None) -> DicomImag
     else:
         voxels, ijk_to_lps, has_spacing, kind, more = _read_single(sitk, frames[0])
     facts = {"format": "DICOM", "has_spacing": has_spacing, **_facts(frames[0])}
-    if facts.get("photometric") == "MONOCHROME1":
-        voxels = (voxels.max().astype(np.float64) + voxels.min() - voxels).astype(voxels.dtype)
     return voxels, ijk_to_lps, facts, kind, notices + more
 
 

@@ -36,7 +36,8 @@ def cosine_distance(a: Tensor, b: Tensor) -> Tensor:
     return 1.0 - F.cosine_similarity(a, b, dim=1)
 
 
-def one_cycle(optimiser: torch.optim.Optimizer, learning_rate: float, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
+def one_cycle(optimiser: torch.optim.Optimizer, learning_rate: float,
+              steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
     """Learning rate up over the first tenth, then down; straight down when a tenth is no more than a step or two."""
     return torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps,
                                                pct_start=0.1 if steps >= 20 else 0.0)

@@ -48,7 +48,7 @@ def read_manifest(manifest: Path, select: str) -> List[Sample]:
         table = csv.DictReader(stream)
         missing = {"path", "label"} - set(table.fieldnames or ())
         if missing:
-            raise UnreadableFileError("The manifest {} has no column {}.".format(manifest, " or ".join(sorted(missing))))
+            raise UnreadableFileError("The manifest {} lacks: {}.".format(manifest, ", ".join(sorted(missing))))
         for row in table:
             if not fnmatch.fnmatch(row["path"], select):
                 continue

@@ -17,7 +17,7 @@ AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 def write_dicom(path: Path, pixels: np.ndarray, *, sop_class: str = MR, modality: str = "MR", series: str = "1.2.3.4",
                 **tags: Any) -> Path:
-    """One file with unsigned 16-bit `pixels`, (rows, columns) or (frames, rows, columns), or (rows, columns, 3) uint8."""
+    """One file with unsigned 16-bit `pixels` ([frames,] rows, columns), or uint8 colours (rows, columns, 3)."""
     meta = pydicom.dataset.FileMetaDataset()
     meta.MediaStorageSOPClassUID = sop_class
     meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
@@ -48,9 +48,9 @@ def write_series(folder: Path, voxels: np.ndarray, positions: np.ndarray, orient
     """One file per slice; file names and instance numbers follow `order`, not the positions."""
     folder.mkdir(exist_ok=True)
     for number, n in enumerate(range(len(voxels)) if order is None else order):
-        write_dicom(folder / "{}-{:03d}.dcm".format(tags.get("series", "a"), number), voxels[n], InstanceNumber=number + 1,
-                    ImagePositionPatient=list(positions[n]), ImageOrientationPatient=list(orientation),
-                    PixelSpacing=list(spacing), SliceThickness=1.0, **tags)
+        path = folder / "{}-{:03d}.dcm".format(tags.get("series", "a"), number)
+        write_dicom(path, voxels[n], InstanceNumber=number + 1, ImagePositionPatient=list(positions[n]),
+                    ImageOrientationPatient=list(orientation), PixelSpacing=list(spacing), SliceThickness=1.0, **tags)
     return folder
 
 

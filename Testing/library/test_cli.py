@@ -227,7 +227,7 @@ def models_folder(tmp_path, monkeypatch):
     import hashlib
 
     folder = tmp_path / "models"
-    card = {key: "" for key in bundle.REQUIRED}
+    card = dict.fromkeys(bundle.REQUIRED, "")
     card.update(format=1, name="whole", title="A model", purpose="For tests.", not_for="Everything else.",
                 modality=["MR"], plane="axial", metrics={"image auroc": 0.87654}, licence="CC0",
                 files={bundle.WEIGHTS: hashlib.sha256(b"weights").hexdigest()})

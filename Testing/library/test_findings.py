@@ -32,7 +32,8 @@ def two_blobs():
 
 
 def search(values, ijk_to_ras=OBLIQUE, threshold=1.5, **options):
-    return find(values, ijk_to_ras, threshold, calibration=CALIBRATION, **{"slice_axis": 0, "minimum_mm3": 0.0, **options})
+    return find(values, ijk_to_ras, threshold, calibration=CALIBRATION,
+                **{"slice_axis": 0, "minimum_mm3": 0.0, **options})
 
 
 def ras(ijk, ijk_to_ras=OBLIQUE):

@@ -1,6 +1,7 @@
 """The worker as a real process: protocol, cancellation, orphans, atomic results, typed errors."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -82,11 +83,8 @@ class Worker:
         return self.wait(*ENDINGS)
 
     def close(self):
-        for stream in (self.process.stdin,):
-            try:
-                stream.close()
-            except OSError:
-                pass
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
         return self.process.wait(timeout=PATIENCE)
 
 
@@ -183,7 +181,7 @@ def test_a_run_from_ready_to_result(start, make_job):
     assert event == {"v": 1, "event": "result", "id": "7", "folder": str(folder), "result": "result.json"}
     assert all(e["event"] == "progress" and e["id"] == "7" for e in before) and before
     fractions = [e["fraction"] for e in before]
-    assert len(fractions) > 10 and fractions == sorted(fractions) and 0 <= fractions[0] and fractions[-1] < 1
+    assert len(fractions) > 10 and fractions == sorted(fractions) and fractions[0] >= 0 and fractions[-1] < 1
     assert all(e["text"] for e in before)
 
     result = json.loads((folder / "result.json").read_text())

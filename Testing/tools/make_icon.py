@@ -45,7 +45,7 @@ def draw() -> Image.Image:
     across, along = (column - 0.5) / 0.39, (row - 0.5) / 0.45
     radius = np.hypot(across, along)
     angle = np.arctan2(along, across)
-    outline = 1.0 + 0.018 * np.cos(9 * angle) - 0.05 * np.exp(-((np.abs(angle) - np.pi / 2) / 0.16) ** 2)
+    outline = 1.0 + 0.014 * np.cos(10 * (angle - np.pi / 2)) - 0.05 * np.exp(-((np.abs(angle) - np.pi / 2) / 0.16) ** 2)
     depth = np.clip(radius / outline, 0.0, 1.0)
     shade = (1.0 - depth ** 2)[..., None]
     tissue = np.array(TISSUE_DARK) * (1 - shade) + np.array(TISSUE_LIGHT) * shade

@@ -1,0 +1,102 @@
+"""Packages that the worker needs and Slicer does not have: found without importing them, installed only after consent.
+
+The worker runs in Slicer's own Python (PythonSlicer), so what is installed here is what it finds.
+"""
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import re
+from pathlib import Path
+from typing import Dict, List
+
+import slicer
+from slicer.i18n import tr as _
+from SPMambaLib.errors import SPMambaError
+
+REQUIREMENTS_FILE = Path(__file__).resolve().parent.parent / "Resources" / "requirements.txt"
+DOWNLOAD_SIZE = {"torch": "200 MB - 3 GB", "safetensors": "1 MB"}  # torch: without and with CUDA
+PYTORCH_EXTENSION = "PyTorch"
+
+
+def requirements() -> Dict[str, str]:
+    """Requirement by package name, as in ``Resources/requirements.txt``."""
+    lines = REQUIREMENTS_FILE.read_text(encoding="utf-8").split()
+    return {re.split(r"[<>=!~\[]", line)[0]: line for line in lines}
+
+
+def missing() -> List[str]:
+    """Packages that are not installed."""
+    importlib.invalidate_caches()
+    absent = []
+    for name in requirements():
+        try:
+            importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            absent.append(name)
+    return absent
+
+
+def consent(packages: List[str]) -> bool:
+    """Ask whether `packages` may be downloaded and installed."""
+    lines = ["{} ({})".format(name, DOWNLOAD_SIZE[name]) for name in packages]
+    text = _("To analyse images, SP-Mamba needs Python packages that Slicer does not have yet:\n\n{packages}\n\n"
+             "They are downloaded from the internet and installed into this Slicer. Nothing of your images leaves this "
+             "computer. Install them now?").format(packages="\n".join(lines))
+    return bool(slicer.util.confirmOkCancelDisplay(text, windowTitle=_("SP-Mamba: install packages")))
+
+
+def install(packages: List[str]) -> None:
+    """Install what `consent` was given for.  Main thread only; Slicer shows the progress.
+
+    Raises:
+        SPMambaError: with what to do next.
+    """
+    try:
+        for name in packages:
+            if name == "torch":
+                _installTorch(requirements()[name])
+            else:
+                _installPackage(requirements()[name])
+    except SPMambaError:
+        raise
+    except Exception as error:  # pip, network, permission: anything can go wrong in there
+        raise _notInstalled(packages, repr(error)) from error
+    left = missing()
+    if left:
+        raise _notInstalled(left, "still missing: " + ", ".join(left))
+
+
+def _notInstalled(packages: List[str], detail: str) -> SPMambaError:
+    message = _("The installation of {packages} did not succeed. Check the internet connection and the free disk space, "
+                "then click Detect again.").format(packages=", ".join(packages))
+    return SPMambaError(message, detail, code="install-failed")
+
+
+def _installTorch(requirement: str) -> None:
+    """Through the PyTorch extension, which knows the build that fits this computer's graphics card."""
+    try:
+        import PyTorchUtils
+    except ImportError:
+        _installPyTorchExtension()
+    else:
+        PyTorchUtils.PyTorchUtilsLogic().installTorch(
+            askConfirmation=False, torchVersionRequirement=requirement[len("torch"):])
+
+
+def _installPyTorchExtension() -> None:
+    model = slicer.app.extensionsManagerModel()
+    if model is not None and not model.isExtensionInstalled(PYTORCH_EXTENSION):
+        model.interactive = False
+        if not model.installExtensionFromServer(PYTORCH_EXTENSION):
+            raise _notInstalled([PYTORCH_EXTENSION], "extension server")
+    raise SPMambaError(_("The PyTorch extension was installed. Restart Slicer, then click Detect again to go on."),
+                       code="restart-needed")
+
+
+def _installPackage(requirement: str) -> None:
+    try:
+        from slicer.packaging import pip_install  # Slicer 5.12 and newer
+    except ImportError:
+        from slicer.util import pip_install
+    pip_install(requirement)

@@ -1,0 +1,100 @@
+"""How a result is shown in the slice views.  Nothing here computes; opacity, visibility and threshold act at once."""
+from __future__ import annotations
+
+from typing import Any, Optional, Tuple
+
+import slicer
+from slicer.i18n import tr as _
+
+from .parameters import BANDS, BOTH, MAP
+from .result import Result
+from .steps import Work
+
+LEGEND_POSITION = (0.84, 0.6)  # of the view; small, at the right edge, clear of the corner texts
+LEGEND_SIZE = (0.14, 0.36)
+
+
+def reveal(result: Result, parameters: Any) -> Work:
+    """Put source, map and label layer into the slice views, one view per step; offsets and zoom stay as they are."""
+    for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+        with slicer.util.NodeModify(composite):
+            if result.input is not None:
+                composite.SetBackgroundVolumeID(result.input.GetID())
+            composite.SetForegroundVolumeID(result.map.GetID())
+            composite.SetLabelVolumeID(result.severity.GetID())
+            _setOpacities(composite, parameters)
+        yield
+    for part in (_applyToViews, _applyToSegments, _applyToLegends):
+        part(result, parameters)
+        yield
+
+
+def applyChoices(result: Result, parameters: Any) -> None:
+    """Opacity, visibility, outline and kind of overlay, in the views that show `result`."""
+    _applyToViews(result, parameters)
+    _applyToSegments(result, parameters)
+    _applyToLegends(result, parameters)
+
+
+def _applyToViews(result: Result, parameters: Any) -> None:
+    for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+        if composite.GetLabelVolumeID() == result.severity.GetID():
+            _setOpacities(composite, parameters)
+    for sliceNode in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
+        sliceNode.SetUseLabelOutline(bool(parameters.outlineOnly))
+
+
+def _applyToSegments(result: Result, parameters: Any) -> None:
+    result.segmentation.GetDisplayNode().SetVisibility(bool(parameters.overlayVisible))
+
+
+def _applyToLegends(result: Result, parameters: Any) -> None:
+    """One legend at a time: of the bands where they are shown, otherwise of the map."""
+    bands, continuous = _shown(parameters)
+    for node, title, shown in ((result.severity, _("Severity"), bands),
+                               (result.map, _("Normal spread"), continuous and not bands)):
+        legend = _legend(node, create=shown)
+        if legend is not None:
+            legend.SetVisibility(shown)
+            legend.SetTitleText(title)
+
+
+def _shown(parameters: Any) -> Tuple[bool, bool]:
+    """Whether the bands and whether the continuous map are to be seen."""
+    visible = bool(parameters.overlayVisible)
+    return visible and parameters.overlay in (BANDS, BOTH), visible and parameters.overlay in (MAP, BOTH)
+
+
+def _setOpacities(composite: Any, parameters: Any) -> None:
+    bands, continuous = _shown(parameters)
+    composite.SetForegroundOpacity(float(parameters.overlayOpacity) if continuous else 0.0)
+    composite.SetLabelOpacity(float(parameters.overlayOpacity) if bands else 0.0)
+
+
+def showThreshold(result: Result, threshold: float) -> None:
+    """Hide map values below `threshold`; the cheap half of moving the operating point."""
+    result.map.GetDisplayNode().SetLowerThreshold(threshold)
+
+
+def hide(result: Result) -> None:
+    """Take a result out of the views (another volume was chosen)."""
+    for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+        if composite.GetForegroundVolumeID() == result.map.GetID():
+            composite.SetForegroundVolumeID(None)
+        if composite.GetLabelVolumeID() == result.severity.GetID():
+            composite.SetLabelVolumeID(None)
+    result.segmentation.GetDisplayNode().SetVisibility(False)
+
+
+def _legend(volumeNode: Any, create: bool) -> Optional[Any]:
+    logic = slicer.vtkSlicerColorLogic
+    legend = logic.GetColorLegendDisplayNode(volumeNode)
+    if legend is None and create:
+        legend = logic.AddDefaultColorLegendDisplayNode(volumeNode)
+        legend.SetPosition(*LEGEND_POSITION)
+        legend.SetSize(*LEGEND_SIZE)
+        labels = volumeNode.IsA("vtkMRMLLabelMapVolumeNode")
+        legend.SetUseColorNamesForLabels(labels)
+        if labels:
+            legend.SetMaxNumberOfColors(volumeNode.GetDisplayNode().GetColorNode().GetNumberOfColors())
+    return legend

@@ -1,0 +1,92 @@
+"""What is known about a volume besides its voxels, and whether it can be analysed at all."""
+from __future__ import annotations
+
+from typing import Any, Dict
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+DICOM_TAGS = {
+    "modality": "0008,0060",
+    "body_part": "0018,0015",
+    "description": "0008,103E",
+    "protocol": "0018,1030",
+    "sequence": "0018,0024",
+    "photometric": "0028,0004",
+    "dicom_series_uid": "0020,000E",
+}
+DICOM_TIMES = {"echo_time": "0018,0081", "repetition_time": "0018,0080", "inversion_time": "0018,0082"}
+DICOM_POSITION = "0020,0032"
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+
+
+def problemOf(volumeNode: Any) -> str:
+    """Why this volume cannot be analysed, in one sentence; empty if it can.
+
+    Only what is wrong with any model; the worker judges the content.
+    """
+    if volumeNode is None:
+        return ""
+    image = volumeNode.GetImageData()
+    if image is None or not image.GetNumberOfPoints():
+        return _("The volume has no voxels.")
+    if volumeNode.IsA("vtkMRMLLabelMapVolumeNode"):
+        return _("This is a label map; choose the image itself.")
+    if image.GetNumberOfScalarComponents() != 1:
+        return _("This is a color or vector image; convert it to a grayscale volume first (module Vector to Scalar "
+                 "Volume).")
+    return ""
+
+
+def ijkToRas(volumeNode: Any) -> np.ndarray:
+    """4x4, RAS mm, in the volume's own coordinates (its parent transform is not applied)."""
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(matrix)
+    return np.asarray(slicer.util.arrayFromVTKMatrix(matrix), dtype=np.float64)
+
+
+def voxelsOf(volumeNode: Any, facts: Dict[str, Any]) -> np.ndarray:
+    """(K, J, I) voxels as `SPMambaLib.image` gives them: bright means dense on every radiograph."""
+    voxels = slicer.util.arrayFromVolume(volumeNode)
+    if facts.get("photometric") == "MONOCHROME1":
+        voxels = (voxels.max().astype(np.float64) + voxels.min() - voxels).astype(voxels.dtype)
+    return voxels
+
+
+def kindOf(volumeNode: Any) -> str:
+    """"image" for a single picture with no place in a patient, otherwise "volume", as `SPMambaLib.image` has it."""
+    if volumeNode.GetImageData().GetDimensions()[2] > 1 or _dicomValue(volumeNode, DICOM_POSITION):
+        return "volume"
+    matrix = ijkToRas(volumeNode)
+    placed = np.any(matrix[:3, 3]) or not np.array_equal(np.abs(matrix[:3, :3]), np.eye(3))
+    isPicture = bool(_dicomValue(volumeNode, DICOM_TAGS["modality"])) or _fileName(volumeNode).endswith(PICTURES)
+    return "image" if isPicture or not placed else "volume"
+
+
+def sourceFacts(volumeNode: Any) -> Dict[str, Any]:
+    """Facts of `SPMambaLib.image.Image.facts` that Slicer knows of a volume.  Never patient identity."""
+    facts: Dict[str, Any] = {"name": volumeNode.GetName(), "has_spacing": not _fileName(volumeNode).endswith(PICTURES)}
+    for name, tag in DICOM_TAGS.items():
+        text = _dicomValue(volumeNode, tag)
+        if text:
+            facts.update({name: text, "format": "DICOM"})
+    for name, tag in DICOM_TIMES.items():
+        try:
+            facts[name] = float(_dicomValue(volumeNode, tag))
+        except ValueError:
+            continue  # not stated
+    return facts
+
+
+def _dicomValue(volumeNode: Any, tag: str) -> str:
+    """Value of a tag in the volume's first DICOM file; empty if it came from elsewhere."""
+    database = getattr(slicer, "dicomDatabase", None)
+    instances = (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split()
+    return str(database.instanceValue(instances[0], tag) or "").strip() if instances and database is not None else ""
+
+
+def _fileName(volumeNode: Any) -> str:
+    storage = volumeNode.GetStorageNode()
+    return (storage.GetFileName() or "").lower() if storage is not None else ""

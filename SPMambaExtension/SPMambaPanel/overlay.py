@@ -1,0 +1,194 @@
+"""From the worker's files to nodes in the scene.
+
+Geometry is copied from the source volume, never derived again; every node gets its parent transform and its place in
+the subject hierarchy.
+"""
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Dict, Iterable, Sequence
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from SPMambaLib.detection import RESULT_FORMAT, Finding
+from SPMambaLib.errors import SPMambaError
+from SPMambaLib.worker import protocol
+from vtk.util import numpy_support
+
+from . import colors, tables
+from .result import Result
+from .steps import Work, copyArray
+
+LABEL_TYPE = np.int16
+_FINDING_FIELDS = frozenset(field.name for field in fields(Finding))
+
+
+def build(folder: Path, volumeNode: Any) -> Work:
+    """Make the nodes of a finished job, in short steps; the generator's value is the `Result`, not yet to be found.
+
+    Args:
+        folder: job folder with ``result.json`` and the arrays, (K, J, I) on the grid of `volumeNode`.
+        volumeNode: the analysed vtkMRMLScalarVolumeNode.
+
+    Raises:
+        SPMambaError: the files do not belong to this volume or to this version.
+    """
+    summary = json.loads((folder / protocol.RESULT_FILE).read_text(encoding="utf-8"))
+    _checkFits(summary, volumeNode)
+    result = Result.create(volumeNode, summary)
+    whole = False
+    try:
+        name = volumeNode.GetName()
+        calibration = result.calibration
+        findings = [findingFromDict(entry) for entry in summary["findings"]]
+        colors.fillMapColors(result.add("mapColors", "vtkMRMLColorTableNode", "SP-Mamba map colors"))
+        colors.fillBandColors(result.add("bandColors", "vtkMRMLColorTableNode", "SP-Mamba severity bands"), calibration)
+        yield
+        mapNode = _addVolume(result, "map", "vtkMRMLScalarVolumeNode", name + " anomaly map")
+        yield from _fillVolume(mapNode, volumeNode, np.load(folder / "map.npy", mmap_mode="r"))
+        severityNode = _addVolume(result, "severity", "vtkMRMLLabelMapVolumeNode", name + " severity")
+        yield from _fillVolume(severityNode, volumeNode, np.load(folder / "severity.npy", mmap_mode="r"))
+        segmentationNode = result.add("segmentation", "vtkMRMLSegmentationNode", name + " anomalies")
+        segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        segmentationNode.CreateDefaultDisplayNodes()
+        segmentationNode.GetDisplayNode().SetVisibility2DFill(False)
+        segmentationNode.GetDisplayNode().SetVisibility(False)  # until the result is revealed
+        yield
+        fillSegmentation(result, np.load(folder / "labels.npy", mmap_mode="r"), findings)
+        yield
+        tables.writeFindings(result.add("findings", "vtkMRMLTableNode", name + " findings"), findings)
+        slicesNode = result.add("slices", "vtkMRMLTableNode", name + " slice scores")
+        tables.writeTable(slicesNode, tables.SLICE_COLUMNS, [tables.sliceRow(entry) for entry in summary["slices"]])
+        tables.fillPlot(result.add("series", "vtkMRMLPlotSeriesNode", name + " slice score"),
+                        result.add("chart", "vtkMRMLPlotChartNode", name + " slice scores"), slicesNode,
+                        _("Slice scores of {name}").format(name=name))
+        yield
+        for node in (mapNode, severityNode, segmentationNode):
+            node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+        placeBeside(volumeNode, [mapNode, severityNode, segmentationNode, result.get("findings"), slicesNode])
+        whole = True
+    finally:
+        if not whole:
+            result.remove()
+    return result
+
+
+def replace(result: Result) -> Work:
+    """Let `result` be found from now on, and take former results of the same volume out of the scene."""
+    former = [each for each in Result.all() if each.input is result.input]
+    result.finish()
+    for each in former:
+        each.remove()
+        yield
+
+
+def findingFromDict(entry: Dict[str, Any]) -> Finding:
+    """Inverse of ``dataclasses.asdict``; fields of a newer library are ignored."""
+    return Finding(**{name: value for name, value in entry.items() if name in _FINDING_FIELDS})
+
+
+def fillSegmentation(result: Result, labels: np.ndarray, findings: Sequence[Finding]) -> None:
+    """One segment per finding, all in one shared label image around the findings.
+
+    Args:
+        labels: (K, J, I), value n belongs to finding n.
+    """
+    segmentationNode = result.segmentation
+    segmentation = segmentationNode.GetSegmentation()
+    with slicer.util.NodeModify(segmentationNode):
+        segmentation.RemoveAllSegments()
+        if not findings:
+            return
+        representation = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+        image = _orientedImage(result.map, labels, _commonExtent(findings))
+        bands = result.calibration.bands
+        for finding in findings:
+            segment = slicer.vtkSegment()
+            segment.SetName(tables.segmentName(finding.label))
+            segment.SetColor(*bands[max(0, min(finding.band, len(bands)) - 1)].color)
+            segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), colors.TERMINOLOGY)
+            segment.SetLabelValue(finding.label)
+            segment.AddRepresentation(representation, image)
+            segmentation.AddSegment(segment, "Anomaly_{}".format(finding.label))
+
+
+def placeBeside(volumeNode: Any, nodes: Iterable[Any]) -> None:
+    """Put nodes where the volume is in the subject hierarchy: under its study, or at the top."""
+    hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
+    if hierarchy is None:
+        return
+    source = hierarchy.GetItemByDataNode(volumeNode)
+    parent = hierarchy.GetItemParent(source) if source else hierarchy.GetSceneItemID()
+    for node in nodes:
+        item = hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(parent, node)
+        hierarchy.SetItemParent(item, parent)
+
+
+def _checkFits(summary: Dict[str, Any], volumeNode: Any) -> None:
+    if summary.get("format") != RESULT_FORMAT:
+        raise SPMambaError(_("The analysis process is of another version than this module; install the extension "
+                             "again."), "result format {!r}".format(summary.get("format")), code="version")
+    shape = tuple(reversed(volumeNode.GetImageData().GetDimensions()))
+    if tuple(summary["shape"]) != shape:
+        raise SPMambaError(_("The volume was changed during the analysis; its result was dropped."),
+                           "{} is not {}".format(summary["shape"], shape), code="input-changed")
+
+
+def _addVolume(result: Result, role: str, nodeClass: str, name: str) -> Any:
+    """A volume without voxels, its display ready before they come (default display nodes scan all voxels)."""
+    node = result.add(role, nodeClass, name)
+    if role == "map":
+        display = slicer.vtkMRMLScalarVolumeDisplayNode()
+        display.AutoWindowLevelOff()
+        display.SetWindowLevelMinMax(*colors.mapWindow(result.calibration))
+        display.SetAndObserveColorNodeID(result.get("mapColors").GetID())
+        display.SetInterpolate(True)
+        display.AutoThresholdOff()
+        display.ApplyThresholdOn()
+        display.SetLowerThreshold(result.summary["threshold"])
+        display.SetUpperThreshold(np.finfo(np.float32).max)
+    else:
+        display = slicer.vtkMRMLLabelMapVolumeDisplayNode()
+        display.SetAndObserveColorNodeID(result.get("bandColors").GetID())
+    slicer.mrmlScene.AddNode(display)
+    node.SetAndObserveDisplayNodeID(display.GetID())
+    return node
+
+
+def _fillVolume(node: Any, volumeNode: Any, array: np.ndarray) -> Work:
+    image = vtk.vtkImageData()
+    image.SetDimensions(*reversed(array.shape))
+    yield from _copyVoxels(image, array)
+    node.CopyOrientation(volumeNode)
+    node.SetAndObserveImageData(image)
+    yield
+
+
+def _copyVoxels(image: Any, array: np.ndarray) -> Work:
+    image.AllocateScalars(numpy_support.get_vtk_array_type(array.dtype), 1)
+    yield from copyArray(array, numpy_support.vtk_to_numpy(image.GetPointData().GetScalars()).reshape(array.shape))
+
+
+def _commonExtent(findings: Sequence[Finding]) -> np.ndarray:
+    """Smallest (i_min, i_max, j_min, j_max, k_min, k_max) that holds all findings."""
+    extents = np.array([finding.extent for finding in findings])
+    common = extents.max(axis=0)
+    common[0::2] = extents[:, 0::2].min(axis=0)
+    return common
+
+
+def _orientedImage(mapNode: Any, labels: np.ndarray, extent: np.ndarray) -> Any:
+    """The part of (K, J, I) `labels` inside `extent` as vtkOrientedImageData on the grid of `mapNode`."""
+    i0, i1, j0, j1, k0, k1 = extent.tolist()
+    image = slicer.vtkOrientedImageData()
+    image.SetExtent(i0, i1, j0, j1, k0, k1)
+    for _step in _copyVoxels(image, labels[k0:k1 + 1, j0:j1 + 1, i0:i1 + 1].astype(LABEL_TYPE, copy=False)):
+        pass
+    matrix = vtk.vtkMatrix4x4()
+    mapNode.GetIJKToRASMatrix(matrix)
+    image.SetImageToWorldMatrix(matrix)
+    return image

@@ -1,0 +1,238 @@
+"""The widgets: what they show and when they may be used.  Decides nothing, changes no node."""
+from __future__ import annotations
+
+import time
+from typing import Any, Dict, List, Sequence
+
+import qt
+from slicer.i18n import tr as _
+from SPMambaLib.scoring.calibration import Calibration
+
+from . import operatingpoint, parameters, shortcuts
+from .review import Review
+from .state import ANALYSING, BUSY, Machine, State
+from .tables import Row
+
+PROGRESS_STEPS = 1000
+ESTIMATE_FROM = 0.05  # fraction from which the time left is told
+INPUT_WIDGETS = ("inputSelector", "modelSelector", "deviceSelector")
+REVIEW_WIDGETS = ("overlaySelector", "overlayVisibleCheckBox", "outlineCheckBox", "opacitySlider", "findingsTable",
+                  "previousFindingButton", "nextFindingButton", "previousSliceButton", "nextSliceButton", "plotButton",
+                  "exportSegmentationCheckBox", "exportLabelMapCheckBox", "exportSurfacesCheckBox", "exportButton")
+
+
+def detectTexts(machine: Machine) -> Dict[State, str]:
+    """Tooltip of the Detect button by state: what it does, or why it cannot be used."""
+    return {
+        State.NO_VOLUME: machine.facts.problem or _("Select the volume to analyse first."),
+        State.NO_MODEL: _("No model is installed. Install the SPMamba extension again, or put a model into the models "
+                          "folder."),
+        State.READY: _("Compare the volume with normal images and mark what is unusual."),
+        State.INSTALLING: _("Packages are being installed."),
+        State.STARTING: _("Stop the analysis; the scene stays as it is."),
+        State.RUNNING: _("Stop the analysis; the scene stays as it is."),
+        State.CANCELLING: _("The analysis is being stopped."),
+        State.DONE: _("Analyse the volume again. The result shown is replaced after success."),
+        State.FAILED: _("Try again."),
+    }
+
+
+def statusTexts(machine: Machine) -> Dict[State, str]:
+    """Line below the button when there is no message of its own."""
+    return {
+        State.NO_VOLUME: machine.facts.problem or _("Load an image and select it above."),
+        State.NO_MODEL: _("No model is installed."),
+        State.READY: _("Ready."),
+        State.INSTALLING: _("Installing packages..."),
+        State.STARTING: _("Starting..."),
+        State.RUNNING: _("Analysing..."),
+        State.CANCELLING: _("Cancelling..."),
+        State.DONE: _("Done."),
+        State.FAILED: _("The analysis failed."),
+    }
+
+
+class Panel:
+    """The loaded .ui and how it follows state, operating point and findings.
+
+    Args:
+        ui: widgets by name, from slicer.util.childWidgetVariables.
+    """
+
+    def __init__(self, ui: Any) -> None:
+        self.ui = ui
+        self._runStarted = 0.0
+        ui.operatingPointSlider.maximum = operatingpoint.SLIDER_STEPS
+        ui.operatingPointSlider.toolTip = _("How rarely a normal image may show a finding. To the right: more findings, "
+                                            "more false alarms.")
+        for mode, text in zip(parameters.OVERLAYS, (_("Severity bands"), _("Anomaly map"), _("Both"))):
+            ui.overlaySelector.addItem(text, mode)
+        keys = dict(shortcuts.descriptions())
+        for button, key in ((ui.nextFindingButton, shortcuts.NEXT_FINDING),
+                            (ui.previousFindingButton, shortcuts.PREVIOUS_FINDING),
+                            (ui.nextSliceButton, shortcuts.NEXT_SLICE),
+                            (ui.previousSliceButton, shortcuts.PREVIOUS_SLICE),
+                            (ui.overlayVisibleCheckBox, shortcuts.TOGGLE_OVERLAY)):
+            button.toolTip = _("{action} ({key})").format(action=keys[key][:1].upper() + keys[key][1:], key=key)
+        self._setUpTable()
+
+    # -- state --------------------------------------------------------------------------------------------------------
+
+    def apply(self, machine: Machine) -> None:
+        """Enabled, text and tooltip of every widget, from the state alone."""
+        ui, state = self.ui, machine.state
+        cancellable = state in (State.STARTING, State.RUNNING)
+        ui.detectButton.enabled = cancellable or state in (State.READY, State.DONE, State.FAILED)
+        ui.detectButton.text = (_("Cancel") if cancellable else
+                                _("Cancelling...") if state is State.CANCELLING else
+                                _("Installing...") if state is State.INSTALLING else _("Detect anomalies"))
+        ui.detectButton.toolTip = detectTexts(machine)[state]
+        ui.statusLabel.text = machine.message or statusTexts(machine)[state]
+        ui.progressBar.visible = state in ANALYSING
+        if state is State.STARTING:
+            self._runStarted = time.monotonic()
+            ui.progressBar.value = 0
+            ui.progressBar.format = ""
+        for name in INPUT_WIDGETS:
+            getattr(ui, name).enabled = state not in BUSY
+        reviewing = bool(machine.facts.result)
+        for name in REVIEW_WIDGETS:
+            getattr(ui, name).enabled = reviewing
+        ui.operatingPointSlider.enabled = bool(machine.facts.model) and state not in BUSY
+
+    def showProgress(self, fraction: float, text: str) -> None:
+        """Fraction in [0, 1], what is being done, and about how long it will still take."""
+        self.ui.progressBar.value = int(round(fraction * PROGRESS_STEPS))
+        elapsed = time.monotonic() - self._runStarted
+        if ESTIMATE_FROM <= fraction < 1.0:
+            left = elapsed / fraction * (1.0 - fraction)
+            text = _("{text}, about {time} left").format(text=text, time=duration(left))
+        self.ui.progressBar.format = "{:.0f} %".format(100.0 * fraction)
+        self.ui.statusLabel.text = text
+
+    def log(self, line: str) -> None:
+        self.ui.logTextEdit.appendPlainText(line)
+
+    # -- choices ------------------------------------------------------------------------------------------------------
+
+    def fillModels(self, cards: Sequence[Dict[str, Any]], selected: str) -> None:
+        selector = self.ui.modelSelector
+        wasBlocked = selector.blockSignals(True)
+        selector.clear()
+        for card in cards:
+            selector.addItem(str(card.get("title") or card["name"]), card["name"])
+        names = [card["name"] for card in cards]
+        selector.setCurrentIndex(names.index(selected) if selected in names else (0 if names else -1))
+        selector.blockSignals(wasBlocked)
+
+    def showModel(self, card: Dict[str, Any]) -> None:
+        """What the chosen model is for, and not for."""
+        parts = [str(card.get("purpose") or "")]
+        notFor = card.get("not_for")
+        if notFor:
+            notFor = notFor if isinstance(notFor, str) else "; ".join(notFor)
+            parts.append(_("Not for: {purposes}").format(purposes=notFor))
+        self.ui.modelPurposeLabel.text = "\n".join(part for part in parts if part)
+
+    def fillDevices(self, names: Sequence[str], selected: str) -> None:
+        selector = self.ui.deviceSelector
+        wasBlocked = selector.blockSignals(True)
+        selector.clear()
+        known = ["auto", *[name for name in names if name != "auto"]]
+        titles = {"auto": _("Auto"), "cpu": _("CPU")}
+        for name in known:
+            selector.addItem(titles.get(name, name), name)
+        selector.setCurrentIndex(known.index(selected) if selected in known else 0)
+        selector.blockSignals(wasBlocked)
+
+    # -- operating point ----------------------------------------------------------------------------------------------
+
+    def showOperatingPoint(self, calibration: Calibration, rate: float) -> None:
+        """Slider, words, raw threshold and legend at a false-positive rate."""
+        ui = self.ui
+        wasBlocked = ui.operatingPointSlider.blockSignals(True)
+        ui.operatingPointSlider.value = operatingpoint.positionOfRate(rate, calibration)
+        ui.operatingPointSlider.blockSignals(wasBlocked)
+        threshold = calibration.threshold(rate)
+        ui.operatingPointLabel.text = operatingpoint.meaningOfRate(rate, calibration.unit)
+        ui.thresholdLabel.text = _("{value} (normal spread)").format(value="{:.2f}".format(threshold))
+        lines = []
+        for name, color, meaning in operatingpoint.meaningOfBands(calibration, threshold):
+            code = "#{:02x}{:02x}{:02x}".format(*(int(round(255 * channel)) for channel in color))
+            lines.append('<span style="color:{}; font-size:large">&#9632;</span> <b>{}</b>, {}'.format(
+                code, name, meaning))
+        ui.legendLabel.text = "<br>".join(lines)
+
+    # -- findings -----------------------------------------------------------------------------------------------------
+
+    def _setUpTable(self) -> None:
+        table = self.ui.findingsTable
+        headers = [_("#"), _("Place (RAS mm)"), _("Size (mm)"), _("ml"), _("Peak"), _("Band")]
+        table.setColumnCount(len(headers))
+        table.setHorizontalHeaderLabels(headers)
+        table.verticalHeader().hide()
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(1, qt.QHeaderView.Stretch)
+
+    def showFindings(self, review: Review) -> None:
+        table = self.ui.findingsTable
+        wasBlocked = table.blockSignals(True)
+        bands = review.result.calibration.bands if review.result else ()
+        table.setRowCount(len(review.findings))
+        for index, row in enumerate(review.findings):
+            band = bands[max(0, min(row["band"], len(bands)) - 1)]
+            for column, text in enumerate(findingTexts(row, band.name)):
+                item = qt.QTableWidgetItem(text)
+                if column == len(findingTexts(row, band.name)) - 1:
+                    item.setBackground(qt.QBrush(qt.QColor.fromRgbF(*band.color)))
+                    item.setForeground(qt.QBrush(qt.QColor("black" if _luminance(band.color) > 0.35 else "white")))
+                table.setItem(index, column, item)
+        table.blockSignals(wasBlocked)
+        self.ui.findingsLabel.text = (self.countText(len(review.findings)) if review.result
+                                      else _("No result for this volume yet."))
+        self.showPosition(review)
+
+    def countText(self, count: int) -> str:
+        if not count:
+            return _("No finding at this operating point.")
+        return _("1 finding.") if count == 1 else _("{count} findings.").format(count=count)
+
+    def showPosition(self, review: Review) -> None:
+        """Mark the current finding and name the current slice; moves no view."""
+        table = self.ui.findingsTable
+        wasBlocked = table.blockSignals(True)
+        if review.finding >= 0:
+            table.selectRow(review.finding)
+        else:
+            table.clearSelection()
+        table.blockSignals(wasBlocked)
+        position = review.slicePosition
+        self.ui.slicePositionLabel.text = "" if position is None else _(
+            "Slice {slice}: score {score}, {place} of {count}").format(
+                slice=position[2]["slice"], score="{:.2f}".format(position[2]["score"]), place=position[0],
+                count=position[1])
+
+
+def findingTexts(row: Row, band: str) -> List[str]:
+    """Cells of one finding: rank, place, size, volume, peak, band."""
+    size = " x ".join("{:.0f}".format(row[name]) for name in ("size_i_mm", "size_j_mm", "size_k_mm"))
+    return [str(row["rank"]), placeText(row), size, "{:.2f}".format(row["volume_ml"]), "{:.2f}".format(row["peak"]),
+            band]
+
+
+def placeText(row: Row) -> str:
+    """"L 23, A 41, S 12": distances from the origin in mm towards left or right, front or back, top or bottom."""
+    sides = (("right", "R", "L"), ("anterior", "A", "P"), ("superior", "S", "I"))
+    return ", ".join("{} {:.0f}".format(positive if row[name] >= 0 else negative, abs(row[name]))
+                     for name, positive, negative in sides)
+
+
+def duration(seconds: float) -> str:
+    if seconds < 90:
+        return _("{n} s").format(n=max(1, int(round(seconds))))
+    return _("{n} min").format(n=int(round(seconds / 60)))
+
+
+def _luminance(color: Sequence[float]) -> float:
+    return 0.2126 * color[0] + 0.7152 * color[1] + 0.0722 * color[2]

@@ -1,0 +1,71 @@
+"""Choices of the user: the case's live in the scene (parameter node), the machine's in the application settings."""
+from __future__ import annotations
+
+from typing import Annotated, Tuple
+
+import qt
+import slicer
+from slicer import vtkMRMLScalarVolumeNode
+from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+
+# What the overlay shows.
+BANDS, MAP, BOTH = OVERLAYS = ("bands", "map", "both")
+
+
+@parameterNodeWrapper
+class SPMambaParameterNode:
+    """The case's choices, saved with the scene.
+
+    Attributes:
+        inputVolume: volume to analyse.
+        model: name of the model; empty means the first installed one.
+        falsePositiveRate: operating point, fraction of normal scans that may show a finding; 0 means the model's own.
+        overlay: one of `OVERLAYS`.
+        overlayOpacity: of the overlay over the image, 0 to 1.
+        overlayVisible: False hides overlay, outlines and legend.
+        outlineOnly: show bands as outlines instead of filled.
+    """
+
+    inputVolume: vtkMRMLScalarVolumeNode
+    model: str = ""
+    falsePositiveRate: Annotated[float, WithinRange(0.0, 1.0)] = 0.0
+    overlay: str = BANDS
+    overlayOpacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.5
+    overlayVisible: bool = True
+    outlineOnly: bool = False
+
+
+class MachineSettings:
+    """Choices that belong to this computer: device, devices seen last, folder of the last export."""
+
+    def _get(self, key: str, default: str) -> str:
+        return slicer.util.settingsValue("SPMamba/" + key, default, converter=str)
+
+    def _set(self, key: str, value: str) -> None:
+        qt.QSettings().setValue("SPMamba/" + key, value)
+
+    @property
+    def device(self) -> str:
+        """"auto", "cpu" or "cuda:N"."""
+        return self._get("Device", "auto")
+
+    @device.setter
+    def device(self, value: str) -> None:
+        self._set("Device", value)
+
+    @property
+    def devices(self) -> Tuple[str, ...]:
+        """Devices that the worker reported last, so that they can be chosen before it has been started again."""
+        return tuple(name for name in self._get("Devices", "cpu").split(",") if name)
+
+    @devices.setter
+    def devices(self, names: Tuple[str, ...]) -> None:
+        self._set("Devices", ",".join(names))
+
+    @property
+    def exportFolder(self) -> str:
+        return self._get("ExportFolder", "")
+
+    @exportFolder.setter
+    def exportFolder(self, value: str) -> None:
+        self._set("ExportFolder", value)

@@ -1,0 +1,142 @@
+"""A detection's nodes in the scene, found again after a reload.
+
+One vtkMRMLScriptedModuleNode per result refers to all of its nodes and keeps, as JSON, what a later session needs to
+move the threshold without the worker: calibration, model facts, slice axis.
+"""
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, Optional
+
+import slicer
+from SPMambaLib.scoring.calibration import Calibration
+
+FORMAT = "1"
+FORMAT_PARAMETER = "SPMamba.ResultFormat"
+SUMMARY_PARAMETER = "SPMamba.Summary"
+INPUT = "spmambaInput"
+OWNED = ("mapColors", "bandColors", "map", "severity", "segmentation", "findings", "slices", "series", "chart")
+SUMMARY_FIELDS = ("threshold", "false_positive_rate", "slice_axis", "plane", "score", "components", "calibration",
+                  "model", "backend", "device", "timings", "notices", "unit")
+
+
+class Result:
+    """Handle on the nodes of one detection.
+
+    Attributes:
+        node: the vtkMRMLScriptedModuleNode behind it.
+
+    Example:
+        >>> result = Result.of(volumeNode)
+        >>> result.map.GetName(), result.calibration.threshold(0.05)
+    """
+
+    def __init__(self, node: Any) -> None:
+        self.node = node
+
+    @classmethod
+    def create(cls, volumeNode: Any, summary: Dict[str, Any]) -> "Result":
+        """A result without nodes yet, not to be found before `finish`.  `summary` is the content of ``result.json``."""
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")
+        node.SetName(slicer.mrmlScene.GenerateUniqueName("SP-Mamba result of {}".format(volumeNode.GetName())))
+        node.SetNodeReferenceID(INPUT, volumeNode.GetID())
+        result = cls(node)
+        result.summary = {key: summary[key] for key in SUMMARY_FIELDS if key in summary}
+        return result
+
+    def finish(self) -> None:
+        """All nodes are there; from now on `all` and `of` find this result."""
+        self.node.SetParameter(FORMAT_PARAMETER, FORMAT)
+
+    @property
+    def finished(self) -> bool:
+        return self.node.GetParameter(FORMAT_PARAMETER) == FORMAT
+
+    @classmethod
+    def all(cls) -> List["Result"]:
+        nodes = slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode")
+        return [result for result in map(cls, nodes) if result.finished]
+
+    @classmethod
+    def of(cls, volumeNode: Any) -> Optional["Result"]:
+        """The newest complete result of a volume."""
+        if volumeNode is None:
+            return None
+        own = [result for result in cls.all() if result.input is volumeNode and result.complete]
+        return own[-1] if own else None
+
+    # -- nodes --------------------------------------------------------------------------------------------------------
+
+    def add(self, role: str, nodeClass: str, name: str) -> Any:
+        """A new node of the scene that this result owns under `role` (one of `OWNED`)."""
+        node = slicer.mrmlScene.AddNewNodeByClass(nodeClass)
+        node.SetName(slicer.mrmlScene.GenerateUniqueName(name))
+        self.node.SetNodeReferenceID("spmamba" + role, node.GetID())
+        return node
+
+    def get(self, role: str) -> Any:
+        """The node of a role of `OWNED`; None if it was deleted."""
+        return self.node.GetNodeReference("spmamba" + role)
+
+    @property
+    def input(self) -> Any:
+        return self.node.GetNodeReference(INPUT)
+
+    @property
+    def map(self) -> Any:
+        """Anomaly map, float32 vtkMRMLScalarVolumeNode in units of normal spread."""
+        return self.get("map")
+
+    @property
+    def severity(self) -> Any:
+        """Colored label layer, vtkMRMLLabelMapVolumeNode: 0 or a 1-based severity band."""
+        return self.get("severity")
+
+    @property
+    def segmentation(self) -> Any:
+        return self.get("segmentation")
+
+    @property
+    def complete(self) -> bool:
+        """False once the user deleted a node without which nothing can be reviewed."""
+        return None not in (self.map, self.severity, self.segmentation, self.get("findings"), self.get("slices"))
+
+    def remove(self) -> None:
+        """Take all nodes of this result out of the scene, with their display nodes and hierarchy items."""
+        scene = slicer.mrmlScene
+        hierarchy = scene.GetSubjectHierarchyNode()
+        for role in OWNED:
+            node = self.get(role)
+            if node is None:
+                continue
+            item = hierarchy.GetItemByDataNode(node) if hierarchy is not None else 0
+            if item:
+                hierarchy.RemoveItem(item, False, True)
+            helpers = []
+            if node.IsA("vtkMRMLDisplayableNode"):
+                helpers += [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]
+            if node.IsA("vtkMRMLStorableNode"):
+                helpers += [node.GetNthStorageNode(n) for n in range(node.GetNumberOfStorageNodes())]
+            for each in (node, *helpers):
+                if each is not None and each.GetScene() is scene:
+                    scene.RemoveNode(each)
+        if self.node.GetScene() is scene:
+            scene.RemoveNode(self.node)
+
+    # -- facts --------------------------------------------------------------------------------------------------------
+
+    @property
+    def summary(self) -> Dict[str, Any]:
+        """`SUMMARY_FIELDS` of ``result.json``; threshold and rate are those shown now."""
+        return json.loads(self.node.GetParameter(SUMMARY_PARAMETER) or "{}")
+
+    @summary.setter
+    def summary(self, value: Dict[str, Any]) -> None:
+        self.node.SetParameter(SUMMARY_PARAMETER, json.dumps(value, separators=(",", ":")))
+
+    @property
+    def calibration(self) -> Calibration:
+        return Calibration.from_dict(self.summary["calibration"])
+
+    def setOperatingPoint(self, rate: float, threshold: float) -> None:
+        self.summary = dict(self.summary, false_positive_rate=rate, threshold=threshold)

@@ -1,0 +1,125 @@
+"""The one state machine of the panel.  Pure Python: knows neither Qt nor the scene.
+
+Everything that the user may do at a moment follows from the state; `panel.Panel.apply` turns it into widgets.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Callable, Dict, Optional, Tuple
+
+
+class State(Enum):
+    NO_VOLUME = "no volume"
+    NO_MODEL = "no model"
+    READY = "ready"
+    INSTALLING = "installing"
+    STARTING = "starting"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Event(Enum):
+    DETECT = "the user asked for a detection"
+    INSTALL = "missing packages are being installed"
+    PROGRESS = "the worker reported progress"
+    CANCEL = "the user asked to stop"
+    FINISHED = "the work ended well"
+    STOPPED = "the work was stopped; nothing changed"
+    FAILED = "the work failed"
+
+
+BUSY = frozenset({State.INSTALLING, State.STARTING, State.RUNNING, State.CANCELLING})
+ANALYSING = frozenset({State.STARTING, State.RUNNING, State.CANCELLING})
+
+REST = None  # resolved by the facts: no volume, no model, ready or done
+
+TRANSITIONS: Dict[Tuple[State, Event], Optional[State]] = {
+    (State.READY, Event.DETECT): State.STARTING,
+    (State.DONE, Event.DETECT): State.STARTING,
+    (State.FAILED, Event.DETECT): State.STARTING,
+    (State.STARTING, Event.INSTALL): State.INSTALLING,
+    (State.INSTALLING, Event.FINISHED): State.STARTING,
+    (State.INSTALLING, Event.STOPPED): REST,
+    (State.INSTALLING, Event.FAILED): State.FAILED,
+    (State.STARTING, Event.PROGRESS): State.RUNNING,
+    (State.STARTING, Event.CANCEL): State.CANCELLING,
+    (State.RUNNING, Event.CANCEL): State.CANCELLING,
+    (State.STARTING, Event.FINISHED): REST,
+    (State.RUNNING, Event.FINISHED): REST,
+    (State.STARTING, Event.STOPPED): REST,
+    (State.RUNNING, Event.STOPPED): REST,
+    (State.CANCELLING, Event.STOPPED): REST,
+    (State.STARTING, Event.FAILED): State.FAILED,
+    (State.RUNNING, Event.FAILED): State.FAILED,
+    (State.CANCELLING, Event.FAILED): State.FAILED,
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the panel knows about the case.
+
+    Attributes:
+        volume: ID of the input volume, empty if none.
+        problem: why that volume cannot be analysed, one sentence; empty if it can.
+        model: name of the chosen model, empty if none is installed.
+        result: ID of the result shown for this volume, empty if there is none.
+    """
+
+    volume: str = ""
+    problem: str = ""
+    model: str = ""
+    result: str = ""
+
+    @property
+    def rest(self) -> State:
+        """State of the panel while nothing runs."""
+        if not self.volume or self.problem:
+            return State.NO_VOLUME
+        if not self.model:
+            return State.NO_MODEL
+        return State.DONE if self.result else State.READY
+
+
+class Machine:
+    """Current state, facts and the message that belongs to them.
+
+    Example:
+        >>> machine = Machine(panel.apply)
+        >>> machine.know(Facts(volume="vtkMRMLScalarVolumeNode1", model="brain-flair"))
+        >>> machine.send(Event.DETECT)
+        True
+    """
+
+    def __init__(self, onChange: Callable[["Machine"], None]) -> None:
+        self.facts = Facts()
+        self.state = self.facts.rest
+        self.message = ""
+        self._onChange = onChange
+
+    @property
+    def busy(self) -> bool:
+        return self.state in BUSY
+
+    def send(self, event: Event, message: str = "") -> bool:
+        """Follow `event`; False if it means nothing in this state (a late answer of work that has ended)."""
+        if (self.state, event) not in TRANSITIONS:
+            return False
+        target = TRANSITIONS[self.state, event]
+        self.state = self.facts.rest if target is REST else target
+        self.message = message
+        self._onChange(self)
+        return True
+
+    def know(self, facts: Facts) -> None:
+        """Take over new facts.  Work in progress goes on; a failure is forgotten once the case is another one."""
+        same = facts == self.facts
+        self.facts = facts
+        if not self.busy and not (same and self.state is State.FAILED):
+            if not same:
+                self.message = ""
+            self.state = facts.rest
+        self._onChange(self)

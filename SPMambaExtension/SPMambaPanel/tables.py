@@ -1,0 +1,98 @@
+"""Findings and slice scores as table nodes: the scene's record of them, saved and loaded with it.
+
+Columns are found by name, so that later versions may add some.  Text that a reader sees is made in the panel.
+"""
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, List, Sequence, Tuple
+
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from SPMambaLib.detection import Finding
+
+TEXT, INTEGER, NUMBER = vtk.VTK_STRING, vtk.VTK_INT, vtk.VTK_DOUBLE
+FINDING_COLUMNS: Tuple[Tuple[str, int], ...] = (
+    ("rank", INTEGER), ("segment", TEXT), ("right", NUMBER), ("anterior", NUMBER), ("superior", NUMBER),
+    ("size_i_mm", NUMBER), ("size_j_mm", NUMBER), ("size_k_mm", NUMBER), ("volume_ml", NUMBER), ("voxels", INTEGER),
+    ("peak", NUMBER), ("mean", NUMBER), ("band", INTEGER), ("false_positive_rate", NUMBER), ("residual", NUMBER),
+    ("prototype", NUMBER), ("contrast", NUMBER), ("concentration", NUMBER))
+SLICE_COLUMNS: Tuple[Tuple[str, int], ...] = (
+    ("slice", INTEGER), ("score", NUMBER), ("peak", NUMBER), ("analysed", INTEGER), ("right", NUMBER),
+    ("anterior", NUMBER), ("superior", NUMBER))
+COMPONENTS = ("residual", "prototype", "contrast", "concentration")
+
+Row = Dict[str, Any]
+
+
+def segmentName(rank: int) -> str:
+    return _("Anomaly {rank}").format(rank=rank)
+
+
+def findingRow(finding: Finding) -> Row:
+    right, anterior, superior = finding.peak_ras
+    row = {"rank": finding.label, "segment": segmentName(finding.label), "right": right, "anterior": anterior,
+           "superior": superior, "volume_ml": finding.volume_mm3 / 1000.0, "voxels": finding.voxels,
+           "peak": finding.peak, "mean": finding.mean, "band": finding.band,
+           "false_positive_rate": finding.false_positive_rate}
+    row.update(zip(("size_i_mm", "size_j_mm", "size_k_mm"), finding.size_mm))
+    row.update({name: finding.components[name] for name in COMPONENTS if name in finding.components})
+    return row
+
+
+def sliceRow(entry: Dict[str, Any]) -> Row:
+    """Row of one entry of ``result.json``'s "slices"."""
+    right, anterior, superior = entry["ras"]
+    return {"slice": entry["index"], "score": entry["score"], "peak": entry["peak"],
+            "analysed": int(entry.get("analysed", True)), "right": right, "anterior": anterior, "superior": superior}
+
+
+def writeTable(tableNode: Any, columns: Sequence[Tuple[str, int]], rows: Sequence[Row]) -> None:
+    """Replace the content of a table node; a value that a row lacks becomes NaN, 0 or an empty text."""
+    empty = {TEXT: "", INTEGER: 0, NUMBER: float("nan")}
+    with slicer.util.NodeModify(tableNode):
+        tableNode.RemoveAllColumns()
+        for name, kind in columns:
+            array = vtk.vtkStringArray() if kind == TEXT else vtk.vtkDataArray.CreateDataArray(kind)
+            array.SetName(name)
+            array.SetNumberOfValues(len(rows))
+            for index, row in enumerate(rows):
+                array.SetValue(index, row.get(name, empty[kind]))
+            tableNode.AddColumn(array)
+            tableNode.SetColumnType(name, kind)
+
+
+def readTable(tableNode: Any, columns: Sequence[Tuple[str, int]]) -> List[Row]:
+    """The rows of a table node.  A file may have turned numbers into text; unknown columns are left alone."""
+    table = tableNode.GetTable()
+    read = {TEXT: lambda v: v.ToString(), INTEGER: lambda v: v.ToInt(), NUMBER: lambda v: v.ToDouble()}
+    present = [(name, read[kind]) for name, kind in columns if table.GetColumnByName(name) is not None]
+    return [{name: convert(table.GetValueByName(index, name)) for name, convert in present}
+            for index in range(table.GetNumberOfRows())]
+
+
+def writeFindings(tableNode: Any, findings: Iterable[Finding]) -> None:
+    writeTable(tableNode, FINDING_COLUMNS, [findingRow(finding) for finding in findings])
+
+
+def readFindings(tableNode: Any) -> List[Row]:
+    return readTable(tableNode, FINDING_COLUMNS)
+
+
+def readSlices(tableNode: Any) -> List[Row]:
+    return readTable(tableNode, SLICE_COLUMNS)
+
+
+def fillPlot(seriesNode: Any, chartNode: Any, tableNode: Any, title: str) -> None:
+    """Slice scores as a line; shown only when the reader asks for it."""
+    seriesNode.SetAndObserveTableNodeID(tableNode.GetID())
+    seriesNode.SetXColumnName("slice")
+    seriesNode.SetYColumnName("score")
+    seriesNode.SetPlotType(slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter)
+    seriesNode.SetMarkerStyle(slicer.vtkMRMLPlotSeriesNode.MarkerStyleNone)
+    seriesNode.SetColor(0.9, 0.36, 0.18)
+    chartNode.AddAndObservePlotSeriesNodeID(seriesNode.GetID())
+    chartNode.SetTitle(title)
+    chartNode.SetXAxisTitle(_("Slice"))
+    chartNode.SetYAxisTitle(_("Score (normal spread)"))
+    chartNode.SetLegendVisibility(False)

@@ -1,0 +1,81 @@
+"""Names of the real classes: what `reduce_api.py` kept of the API listing of Slicer, CTK and PythonQt.
+
+``api/widgets.json``: ctk, qMRML and qSlicer classes with properties, signals, slots, invokables, decorators.
+``api/qt.json``: Qt classes with constructors, properties, signals, slots, wrapped and static methods.
+``api/python.json``: names of the modules slicer.util, slicer.ScriptedLoadableModule, ...
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+
+_FOLDER = os.path.join(os.path.dirname(__file__), "api")
+
+MEMBER_KINDS = ("signals", "slots", "invokables", "decorators", "static_decorators", "wrapped_methods", "static_methods")
+
+
+@functools.lru_cache(maxsize=None)
+def _load(name):
+    with open(os.path.join(_FOLDER, name), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def widgetClassNames():
+    return list(_load("widgets.json"))
+
+
+def qtClassNames():
+    return list(_load("qt.json"))
+
+
+def qtClass(name):
+    return _load("qt.json")[name]
+
+
+def pythonModule(name):
+    """Public names of Python module `name` (e.g. ``slicer.util``), or None if it is not in the facts."""
+    return _load("python.json").get(name)
+
+
+def hasClass(name):
+    return name in _load("widgets.json") or name in _load("qt.json")
+
+
+def _record(name):
+    return _load("widgets.json").get(name) or _load("qt.json").get(name)
+
+
+def ancestors(name):
+    """`name` and the classes it derives from, nearest first; only classes that the facts hold."""
+    record = _record(name)
+    if record is None:
+        return []
+    lineage = [name]
+    for base in record.get("inherits", []):
+        for ancestor in ancestors(base):
+            if ancestor not in lineage:
+                lineage.append(ancestor)
+    return lineage
+
+
+def properties(name):
+    """Names of the properties of class `name`, inherited ones included."""
+    return {p for cls in ancestors(name) for p in _record(cls).get("properties", ())}
+
+
+def members(name):
+    """All names that Python can use on class `name`: properties, signals, slots, methods, enums and their values."""
+    names = set(properties(name))
+    for cls in ancestors(name):
+        record = _record(cls)
+        for kind in MEMBER_KINDS:
+            names.update(signature.split("(")[0] for signature in record.get(kind, ()))
+        for enum, values in record.get("enums", {}).items():
+            names.add(enum)
+            names.update(values)
+    if "QObject" in ancestors(name):
+        # PythonQt adds these to every wrapped QObject.
+        names.update(("name", "className", "delete", "connect", "disconnect", "help"))
+    return names

@@ -1,0 +1,114 @@
+"""The patches of `host.pythonqt`, in a module of its own: class dictionaries that PySide6 shows and takes here are those
+of the ``true_property`` feature, which is chosen by the name of the module that runs the code."""
+
+from __future__ import annotations
+
+from PySide6 import QtCore
+
+from host import facts
+
+# Properties that PythonQt hides in favour of a method of the same name.
+_METHOD_WINS = {("QTimer", "singleShot")}
+
+# PySide6's QUiLoader also stores the children of a form as attributes of its root; PythonQt's does not. Set while it loads.
+ignoreUnknownAttributes = False
+
+
+def giveBackMethods(plain):
+    """Add the getters and setters that ``true_property`` removed, unless the name is a property now.
+
+    plain: {class: {name: method}} as seen without the feature.
+    """
+    for cls, methods in plain.items():
+        present = vars(cls)
+        for name, method in methods.items():
+            if name not in present:
+                setattr(cls, name, method)
+
+
+def addProperties(classes):
+    """Make every property of the real class an attribute, where PySide6 declares no Python property for it."""
+    for className, cls in classes.items():
+        for name in facts.qtClass(className).get("properties", []):
+            if (className, name) in _METHOD_WINS:
+                continue
+            present = _lookUp(cls, name)
+            if isinstance(present, QtCore.Signal) or hasattr(type(present), "__set__"):
+                continue
+            setattr(cls, name, _metaProperty(name))
+
+
+def _metaProperty(name):
+    def read(self):
+        return self.property(name)
+
+    def write(self, value):
+        if not self.setProperty(name, value):
+            raise AttributeError(f"{type(self).__name__}.{name} cannot be set to {value!r}")
+
+    return property(read, write)
+
+
+def addDecorators(QObject):
+    """What PythonQt adds to every QObject: ``name`` (the object name) and ``className()``."""
+    QObject.name = property(lambda self: self.objectName, lambda self, value: self.setObjectName(value))
+    QObject.className = lambda self: self.metaObject().className()
+
+
+def refuseUnknownAttributes(classes):
+    """Raise AttributeError when an attribute is written that the class lacks, as PythonQt does.
+
+    Python subclasses may get new attributes, except the stand-ins of this package, which play wrapped classes: those
+    keep their own state in names that start with an underscore.
+    """
+    wrapped = frozenset(classes)
+
+    def __setattr__(self, name, value):
+        cls = type(self)
+        attribute = _lookUp(cls, name)
+        if isinstance(attribute, QtCore.Property) and attribute.fset is not None:
+            attribute.fset(self, value)
+            return
+        if hasattr(type(attribute), "__set__"):
+            attribute.__set__(self, value)
+            return
+        isWrapped = cls in wrapped or (cls.__module__.startswith("host.") and not name.startswith("_"))
+        if isWrapped and isinstance(value, QtCore.SignalInstance):
+            # PySide6 itself, which keeps the signals of an object in its dictionary.
+            self.__dict__[name] = value
+            return
+        if isWrapped and ignoreUnknownAttributes:
+            return
+        if isWrapped:
+            reason = "cannot be overwritten" if attribute is not None else "does not exist"
+            raise AttributeError(f"{cls.__name__}: attribute {name!r} {reason}")
+        self.__dict__[name] = value
+
+    for cls in classes:
+        cls.__setattr__ = __setattr__
+
+
+def _lookUp(cls, name):
+    """The class attribute `name` itself (no descriptor call), or None."""
+    for base in cls.__mro__:
+        if name in vars(base):
+            return vars(base)[name]
+    return None
+
+
+class QProcess(QtCore.QProcess):
+    """QProcess whose ``finished`` carries the exit code alone.
+
+    In PythonQt ``process.finished.connect(f)`` takes the first overload, finished(int): a slot that needs the exit
+    status too is never run.  Such a slot raises TypeError here.
+    """
+
+    finished = QtCore.Signal(int)
+
+    def __init__(self, *parent):
+        super().__init__(*parent)
+        QtCore.QProcess.finished.__get__(self).connect(self._forwardExitCode)
+
+    def _forwardExitCode(self, exitCode, *exitStatus):
+        if exitStatus:  # not the echo of our own signal, which has the same name
+            self.finished.emit(exitCode)

@@ -1,0 +1,71 @@
+"""Is this the kind of image the model is for, by what the image says of itself?"""
+from __future__ import annotations
+
+import pytest
+
+from SPMambaLib.applicability import check, stated_contrast
+from SPMambaLib.errors import UnsupportedImageError
+
+BRAIN = {"title": "Brain FLAIR", "modality": ["MR"], "contrast": "FLAIR", "plane": "axial", "on_mismatch": "warn"}
+CHEST = {"title": "Chest X-ray", "modality": ["CR", "DX"], "contrast": "", "plane": "native", "on_mismatch": "warn"}
+
+
+def codes(card, facts, is_volume=True):
+    return [notice.code for notice in check(card, facts, is_volume=is_volume)]
+
+
+@pytest.mark.parametrize("description, contrast", [
+    ("AX FLAIR", "FLAIR"), ("t2_tirm_tra_dark-fluid", "FLAIR"), ("T2 FLAIR FS", "FLAIR"), ("T2FLAIR", "FLAIR"),
+    ("3DFLAIR_sag", "FLAIR"), ("T2w_FLAIR", "FLAIR"), ("BraTS-GLI-00001-000-t2f", "FLAIR"),
+    ("T1 FLAIR", "T1"), ("Ax T1_FLAIR", "T1"), ("T1w-FLAIR", "T1"),
+    ("t1_mprage_sag", "T1"), ("MPRAGE", "T1"), ("SPGR 3D", "T1"), ("T1w", "T1"), ("post t1c", "T1"),
+    ("t1_tse_tra", "T1"), ("t2_tse_tra", "T2"), ("T2w", "T2"), ("BraTS-GLI-00001-000-t2w", "T2"),
+    ("ep2d_diffusion ADC", "DWI"), ("SWI_mIP", "SWI"),
+    ("", ""), ("localizer", ""), ("patient12", ""), ("start10", ""), ("T10 spine", ""), ("PET2", "")])
+def test_contrast_from_words(description, contrast):
+    assert stated_contrast({"description": description}) == contrast
+    assert stated_contrast({"protocol": description}) == contrast
+
+
+def test_contrast_from_the_file_name_only():
+    assert stated_contrast({"path": "/data/sub-01_FLAIR.nii.gz"}) == "FLAIR"
+    assert stated_contrast({"path": "C:\\data\\sub-01_T1w.nii.gz"}) == "T1"
+    assert stated_contrast({"path": "/data/FLAIR/scan.nii.gz"}) == ""
+
+
+def test_contrast_from_the_timing():
+    assert stated_contrast({"inversion_time": 2500.0, "echo_time": 120.0}) == "FLAIR"
+    assert stated_contrast({"inversion_time": 900.0, "echo_time": 3.0}) == ""  # an MPRAGE
+    assert stated_contrast({"inversion_time": None, "echo_time": None}) == ""
+    assert stated_contrast({"description": "T1", "inversion_time": 2500.0, "echo_time": 120.0}) == "T1"
+
+
+def test_a_matching_or_silent_image_raises_no_notice():
+    assert codes(BRAIN, {"modality": "MR", "description": "AX FLAIR"}) == []
+    assert codes(BRAIN, {}) == []
+    assert codes(BRAIN, {"modality": "mr"}) == []
+    assert codes(CHEST, {"modality": "DX", "description": "CHEST PA"}, is_volume=False) == []
+
+
+def test_another_contrast_is_noticed():
+    notices = check(BRAIN, {"modality": "MR", "description": "t1_mprage_sag"}, is_volume=True)
+    assert [n.code for n in notices] == ["wrong-contrast"]
+    assert "T1" in notices[0].message and "FLAIR" in notices[0].message
+
+
+def test_another_modality_is_noticed_and_its_words_are_no_mr_contrast():
+    assert codes(BRAIN, {"modality": "CT", "description": "T2 spine level"}) == ["wrong-modality"]
+    assert codes(CHEST, {"modality": "MR"}, is_volume=False) == ["wrong-modality"]
+
+
+def test_a_volume_for_a_model_of_single_images():
+    assert codes(CHEST, {}) == ["wrong-dimension"]
+    assert codes(CHEST, {"modality": "CT"}) == ["wrong-modality", "wrong-dimension"]
+    assert codes(BRAIN, {}, is_volume=False) == []
+
+
+def test_a_card_may_refuse():
+    with pytest.raises(UnsupportedImageError) as caught:
+        check(dict(BRAIN, on_mismatch="refuse"), {"modality": "CT"}, is_volume=True)
+    assert caught.value.code == "wrong-modality"
+    assert check(dict(BRAIN, on_mismatch="refuse"), {"modality": "MR"}, is_volume=True) == []

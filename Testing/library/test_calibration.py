@@ -1,0 +1,86 @@
+"""The operating point: a rate on normals, a threshold on the map, and back."""
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from SPMambaLib.errors import UsageError
+from SPMambaLib.scoring.calibration import EXTREME_MARGIN, Calibration
+
+RATES = (0.4, 0.2, 0.1, 0.05, 0.03, 0.01)
+
+
+def peaks(n: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).gamma(4.0, 1.0, n)
+
+
+@pytest.mark.parametrize("n", [20, 21, 33, 100, 777, 2000])
+def test_the_share_of_normals_that_reach_a_threshold(n):
+    values = peaks(n)
+    calibration = Calibration.from_peaks(values, unit="slice")
+    assert (calibration.normals, calibration.lowest_rate) == (n, pytest.approx(max(1.0 / n, 0.001), rel=1e-9)
+                                                             if n <= 1000 else pytest.approx(1.0 / n))
+    for rate in calibration.rates:
+        reached = (values >= calibration.threshold(rate)).mean()
+        assert rate - 1.0 / n <= reached <= rate + 1.0 / n + 1e-12
+        assert (values >= calibration.threshold(min(0.9, 2 * rate)) - 0.2).mean() > rate
+
+
+def test_thresholds_hold_on_new_normals():
+    calibration = Calibration.from_peaks(peaks(1000), unit="image")
+    fresh = peaks(4000, seed=1)
+    for rate in RATES:
+        assert abs((fresh >= calibration.threshold(rate)).mean() - rate) < 3 * calibration.uncertainty(rate)
+    assert calibration.uncertainty(0.05) == pytest.approx(1.96 * np.sqrt(0.05 * 0.95 / 1000))
+
+
+def test_threshold_and_rate_are_inverses_and_monotone():
+    calibration = Calibration.from_peaks(peaks(500), unit="slice")
+    rates = np.exp(np.linspace(np.log(0.0021), np.log(0.49), 50))
+    thresholds = [calibration.threshold(rate) for rate in rates]
+    assert (np.diff(thresholds) < 0).all()
+    assert [calibration.rate(t) for t in thresholds] == pytest.approx(list(rates), rel=1e-6)
+    assert calibration.threshold(0.9) == calibration.threshold(0.5)
+    assert calibration.rate(1e9) == pytest.approx(calibration.lowest_rate)
+    assert calibration.rate(-1e9) == pytest.approx(0.5)
+
+
+def test_equal_peaks_do_no_harm():
+    calibration = Calibration.from_peaks([2.0] * 30, unit="slice")
+    assert calibration.threshold(0.05) == 2.0
+    assert 0.0 < calibration.rate(2.0) <= 0.5 and calibration.rate(3.0) == pytest.approx(1 / 30)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, 2.0, float("nan")])
+def test_a_rate_that_is_none_is_refused(rate):
+    with pytest.raises(UsageError):
+        Calibration.from_peaks(peaks(50), unit="slice").threshold(rate)
+
+
+def test_too_few_normals_are_refused():
+    Calibration.from_peaks(peaks(20), unit="slice")
+    with pytest.raises(UsageError, match="19"):
+        Calibration.from_peaks(peaks(19), unit="slice")
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.05, 0.02, 0.005])
+def test_no_band_starts_below_the_threshold(rate):
+    values = peaks(300)
+    calibration = Calibration.from_peaks(values, unit="slice")
+    threshold = calibration.threshold(rate)
+    edges = calibration.band_edges(threshold)
+    assert edges[0] == threshold and list(edges) == sorted(edges)
+    assert calibration.bands[2].threshold == pytest.approx(values.max() * EXTREME_MARGIN)
+    ladder = np.array([threshold - 1e-3, threshold, *edges, values.max() * EXTREME_MARGIN + 1e-3, -5.0, 0.0])
+    severity = calibration.severity(ladder, threshold)
+    assert severity.dtype == np.uint8
+    assert severity[0] == 0 and severity[1] >= 1 and severity[-3] == 3 and (severity[-2:] == 0).all()
+    assert severity.tolist() == [sum(v >= e for e in edges) for v in ladder]
+
+
+def test_a_calibration_survives_json():
+    calibration = Calibration.from_peaks(peaks(64), unit="image", default_rate=0.1)
+    again = Calibration.from_dict(json.loads(json.dumps(calibration.to_dict())))
+    assert again == calibration
