@@ -56,8 +56,12 @@ class Image:
         return spacing_of(self.ijk_to_ras)
 
     def plane(self, name: str) -> SlicePlane:
-        """How to cut this image into slices of plane `name`; a single picture is always seen as it is stored."""
-        return plane_of(self.ijk_to_ras, self.voxels.shape, "native" if self.kind == "image" else name)
+        """How to cut this image into slices of plane `name`; a single picture is always seen as it is stored.
+
+        Raises:
+            UnsupportedImageError: colour, 4D, or a geometry that makes no sense.
+        """
+        return plane_of(self.ijk_to_ras, _grey(self.voxels).shape, "native" if self.kind == "image" else name)
 
 
 def read_image(path: PathLike, *, series: Optional[str] = None) -> Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import Any, Sequence, Tuple
 
 import numpy as np
+import slicer
 from slicer.i18n import tr as _
 from SPMambaLib.scoring.calibration import Calibration
 
@@ -35,14 +36,15 @@ def fillBandColors(colorNode: Any, calibration: Calibration) -> None:
 
 
 def _fill(colorNode: Any, entries: Sequence[Tuple[str, Tuple[float, float, float], float]]) -> None:
-    colorNode.SetTypeToUser()
-    colorNode.SetNumberOfColors(len(entries))
-    for index, (name, (r, g, b), alpha) in enumerate(entries):
-        colorNode.SetColor(index, name, r, g, b, alpha)
-        if colorNode.GetColorName(index) != name:  # Slicer 5.6 loses names until it is told that there are some
-            colorNode.NamesInitialisedOn()
+    with slicer.util.NodeModify(colorNode):
+        colorNode.SetTypeToUser()
+        colorNode.SetNumberOfColors(len(entries))
+        for index, (name, (r, g, b), alpha) in enumerate(entries):
             colorNode.SetColor(index, name, r, g, b, alpha)
-    colorNode.GetLookupTable().SetTableRange(0, len(entries) - 1)
+            if colorNode.GetColorName(index) != name:  # Slicer 5.6 loses names until it is told that there are some
+                colorNode.NamesInitialisedOn()
+                colorNode.SetColor(index, name, r, g, b, alpha)
+        colorNode.GetLookupTable().SetTableRange(0, len(entries) - 1)
 
 
 def mapWindow(calibration: Calibration) -> Tuple[float, float]:

@@ -57,7 +57,8 @@ def find(anomaly_map: np.ndarray, ijk_to_ras: np.ndarray, threshold: float, *, c
     ends = np.append(starts[1:], len(region))
     values = anomaly_map[box].ravel()[where]
     peaks = np.maximum.reduceat(values, starts)
-    kept = np.flatnonzero((ends - starts) * _voxel_size(affine, anomaly_map.shape, slice_axis) >= minimum_mm3)
+    volumes = (ends - starts) * _voxel_size(affine, anomaly_map.shape, slice_axis)
+    kept = np.flatnonzero(np.round(volumes, 6) >= minimum_mm3)  # rounded, so that storage decides no close call
     kept = kept[np.argsort(-peaks[kept], kind="stable")]
 
     inside = {name: term[box].ravel() for name, term in (terms or {}).items()}

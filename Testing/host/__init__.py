@@ -21,14 +21,19 @@ def start(modulePath, display=False):
     """
     if not os.path.isfile(modulePath):
         raise FileNotFoundError(f"no scripted module at {modulePath}")
+    install(display)
+    from host import session
+
+    return session.Host(os.path.abspath(modulePath), display)
+
+
+def install(display=False):
+    """Make ``import qt, ctk, slicer`` work as in Slicer's Python, without starting anything. `start` does this too."""
     _prepareGraphics(display)
     if "qt" not in sys.modules:
         from host import namespaces
 
         namespaces.install()
-    from host import session
-
-    return session.Host(os.path.abspath(modulePath), display)
 
 
 def _prepareGraphics(display):

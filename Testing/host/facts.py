@@ -65,6 +65,11 @@ def properties(name):
     return {p for cls in ancestors(name) for p in _record(cls).get("properties", ())}
 
 
+def callableBesideProperty(name):
+    """Properties of `name` that PythonQt hides behind a method of the same name: QTimer.singleShot."""
+    return {"singleShot"} if "QTimer" in ancestors(name) else set()
+
+
 def members(name):
     """All names that Python can use on class `name`: properties, signals, slots, methods, enums and their values."""
     names = set(properties(name))
@@ -79,3 +84,7 @@ def members(name):
         # PythonQt adds these to every wrapped QObject.
         names.update(("name", "className", "delete", "connect", "disconnect", "help"))
     return names
+
+
+def pythonModules():
+    return list(_load("python.json"))

@@ -28,15 +28,19 @@ class qSlicerAbstractCoreModule(QtCore.QObject):
     def mrmlScene(self):
         return slicer.mrmlScene
 
-    def widgetRepresentation(self):
-        return None
-
     name = Property(str, lambda self: self._name)
     title = Property(str, lambda self: self._name)
     path = Property(str, lambda self: self._path)
 
 
-class qSlicerLoadableModule(qSlicerAbstractCoreModule):
+class qSlicerAbstractModule(qSlicerAbstractCoreModule):
+    """A module that may have a panel."""
+
+    def widgetRepresentation(self):
+        return None
+
+
+class qSlicerLoadableModule(qSlicerAbstractModule):
     """A module that is written in C++ in Slicer; only its logic is here."""
 
 

@@ -11,12 +11,9 @@ Property = QtCore.Property
 
 
 class _SceneHolder:
-    """``mrmlScene()`` and ``setMRMLScene()``; a mixin of the widgets that hold a scene."""
+    """``setMRMLScene()``; a mixin of the widgets that hold a scene."""
 
     _scene = None
-
-    def mrmlScene(self):
-        return self._scene
 
     def setMRMLScene(self, scene):
         if scene is self._scene:
@@ -29,6 +26,9 @@ class qMRMLWidget(_SceneHolder, QtWidgets.QWidget):
     """A widget that passes its scene on to the widgets connected to ``mrmlSceneChanged``."""
 
     mrmlSceneChanged = Signal(object)
+
+    def mrmlScene(self):
+        return self._scene
 
 
 class qSlicerWidget(_SceneHolder, QtWidgets.QWidget):

@@ -15,6 +15,7 @@ are integers, string connects.  The source check (`host.source_check`) forbids c
 
 from __future__ import annotations
 
+import ctypes
 import importlib.abc
 import os
 import sys
@@ -88,8 +89,18 @@ def _allObjectClasses():
     return classes
 
 
+def _keepNoneAlive():
+    """PySide6's ``true_property`` setters return None without owning it: some thousand writes, and Python aborts.
+
+    From Python 3.12 on None cannot be deallocated; before, it gets references to spare.
+    """
+    if sys.version_info < (3, 12):
+        ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
+
+
 def install():
     """Patch the PySide6 classes, once per process. Returns the namespace of module ``qt``: {name: object}."""
+    _keepNoneAlive()
     classes = _allObjectClasses()
     # Read here, in a module without the feature: these dictionaries hold the C++ getters and setters.
     plain = {cls: {k: v for k, v in vars(cls).items() if not k.startswith("_")} for cls in classes}

@@ -68,6 +68,15 @@ def shortened(name: str, part: float) -> Callable[[Path], Path]:
     return make
 
 
+def wrong_checksum(folder: Path) -> Path:
+    """All bytes are there, but one of them is not what was written."""
+    path = written("volume.nii.gz", voxels())(folder)
+    data = bytearray(path.read_bytes())
+    data[-6] ^= 1  # gzip ends with the checksum and the length, four bytes each
+    path.write_bytes(data)
+    return path
+
+
 def patched(*changes: Tuple[int, str, Tuple[float, ...]]) -> Callable[[Path], Path]:
     """A NIfTI whose header fields (offset, struct format, values) are overwritten."""
     def make(folder: Path) -> Path:
@@ -200,6 +209,7 @@ CASES: List[Case] = [
          "no-image-in-folder"),
     Case("truncated .nii.gz", shortened("volume.nii.gz", 0.6), UNREADABLE, "damaged-file"),
     Case("truncated .nii", shortened("volume.nii", 0.6), UNREADABLE, "damaged-file"),
+    Case("wrong checksum", wrong_checksum, UNREADABLE, "damaged-file"),
     Case("NIfTI header only", shortened("volume.nii", 0.02), UNREADABLE, "damaged-file"),
     Case("truncated .nrrd", shortened("volume.nrrd", 0.6), UNREADABLE, "unreadable-file"),
     Case("truncated .mha", shortened("volume.mha", 0.6), UNREADABLE, "unreadable-file"),

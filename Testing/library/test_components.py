@@ -37,7 +37,8 @@ def test_contrast():
 def test_concentration():
     got = components.concentration(torch.from_numpy(MAPS)).numpy()
     assert np.allclose(got, [slow_concentration(image) for image in MAPS], rtol=1e-10)
-    assert not np.isclose(got[0], slow_concentration(MAPS[0].T[::-1]), rtol=1e-6)
+    moved = components.concentration(torch.from_numpy(MAPS).roll(3, dims=-1)).numpy()
+    assert not np.isclose(moved, got, rtol=1e-3).any(), "where the peak lies does not matter"
     twice = np.zeros((1, 5, 5))
     twice[0, 0, 4] = twice[0, 4, 0] = 1.0  # two maxima: the first one counts
     assert components.concentration(torch.from_numpy(twice)).item() == pytest.approx(slow_concentration(twice[0]))

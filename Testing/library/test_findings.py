@@ -131,6 +131,7 @@ def test_the_thickness_of_a_single_slice_does_not_count():
     values[0, 10:14, 10:14] = 4.0
     thick = np.diag([1.0, 1.0, 20.0, 1.0])
     assert [f.voxels for f in search(values, thick, minimum_mm3=10.0)[1]] == [16]
+    assert [f.voxels for f in search(values, thick, minimum_mm3=16.0)[1]] == [16], "the minimum itself is kept"
     upright = search(values.transpose(1, 0, 2), np.diag([1.0, 20.0, 1.0, 1.0]), slice_axis=1, minimum_mm3=10.0)
     assert [f.voxels for f in upright[1]] == [16]
     assert len(search(np.repeat(values, 2, axis=0), thick, minimum_mm3=10.0)[1]) == 2
@@ -165,6 +166,18 @@ def test_the_highest_are_kept_when_there_are_too_many():
     assert [f.peak for f in found] == sorted(spots.ravel(), reverse=True)[:30]
     assert [f.label for f in found] == list(range(1, 31)) and labels.max() == 30
     assert np.count_nonzero(labels) == 30, "what is not listed is not labelled"
+
+
+def test_equals_are_ranked_by_place_not_by_storage():
+    """Eight regions of the same height and size, four places: a flipped copy keeps the same four."""
+    values = np.zeros((9, 9, 9), np.float32)
+    values[1::6, 1::6, 1::6] = 4.0
+    reference = [f.peak_ras for f in search(values, limit=4)[1]]
+    assert len(reference) == 4
+    flip = np.diag([-1.0, -1.0, -1.0, 1.0])
+    flip[:3, 3] = 8.0
+    copy = [f.peak_ras for f in search(values[::-1, ::-1, ::-1], OBLIQUE @ flip, limit=4)[1]]
+    assert np.allclose(copy, reference)
 
 
 def test_components_are_those_of_the_region():

@@ -293,12 +293,12 @@ def test_several_series_in_one_folder(tmp_path):
 
 def test_views_of_one_series_are_kept_apart(tmp_path):
     """Localizers hold three views under one series: never one stack."""
-    write_series(tmp_path / "s", volume((6, 20, 24)), positions(6), ORIENTATION)
+    write_series(tmp_path / "s", volume((6, 20, 24)), positions(6), ORIENTATION, order=[3, 0, 5, 1, 4, 2])
     for n in range(3):
-        write_dicom(tmp_path / "s" / "view{}.dcm".format(n), volume((20, 24)), ImagePositionPatient=[n, 0, 0],
+        write_dicom(tmp_path / "s" / "view{}.dcm".format(n), volume((20, 24)), ImagePositionPatient=list(positions(6)[n]),
                     ImageOrientationPatient=[0, 1, 0, 0, 0, -1], PixelSpacing=[0.5, 0.25])
     image = read_image(tmp_path / "s")
-    assert len(image.voxels) == 6 and [n.code for n in image.notices] == ["several-series"]
+    assert np.array_equal(image.voxels, volume((6, 20, 24))) and [n.code for n in image.notices] == ["several-series"]
 
 
 def test_nothing_tells_who_the_patient_is(tmp_path):
@@ -425,8 +425,8 @@ def test_nothing_is_printed(tmp_path):
     """ITK's warnings about files go to the log or nowhere, not into the terminal of the user."""
     folder = write_series(tmp_path / "s", volume((17, 20, 24)), np.delete(positions(18), 5, axis=0), ORIENTATION)
     (tmp_path / "text.nrrd").write_text("these are my notes")
-    code = ("from SPMambaLib.image import read_image\nread_image({!r})\ntry:\n    read_image({!r})\nexcept Exception as "
-            "error:\n    print(type(error).__name__)").format(str(folder), str(tmp_path / "text.nrrd"))
+    code = ("from SPMambaLib.image import read_image\nread_image({!r})\ntry:\n    read_image({!r})\nexcept Exception "
+            "as error:\n    print(type(error).__name__)").format(str(folder), str(tmp_path / "text.nrrd"))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120,
                           cwd=Path(__file__).parents[2])
     assert (done.stdout, done.stderr) == ("UnreadableFileError\n", "")

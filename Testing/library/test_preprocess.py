@@ -37,7 +37,7 @@ def centre_of(image: np.ndarray) -> np.ndarray:
 ])
 def test_a_bright_patch_is_put_back_where_it_was(preprocessing, shape, centre, radius, spacing):
     image = disc(*shape, centre, radius, spacing)
-    size = max(2, shape[0] // 20)
+    size = max(2, shape[0] // 14)
     row, column = centre[0] + size, centre[1] - size
     image[row - size:row + size, column - size:column + size] = 150.0
     prepared = prepare(image[None], spacing, preprocessing)
@@ -46,8 +46,8 @@ def test_a_bright_patch_is_put_back_where_it_was(preprocessing, shape, centre, r
     back = restore(bright, prepared, np.array([0]))
     assert back.shape == (1, *shape) and back.dtype == np.float32
     assert np.abs(centre_of(back[0]) - (row - 0.5, column - 0.5)).max() < max(1.0, max(shape) / 100)
-    mirrored = restore(bright.flip(-1), prepared, np.array([0]))
-    assert np.abs(centre_of(mirrored[0]) - (row - 0.5, column - 0.5)).max() > 1.0
+    shifted = restore(bright.roll(10, -1), prepared, np.array([0]))
+    assert np.abs(centre_of(shifted[0]) - (row - 0.5, column - 0.5)).max() > 1.0
 
 
 def test_the_input_is_square_in_mm():

@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 FAKE = HERE / "fake_detector.py"
 REAL = HERE.parents[1] / "SPMambaLib" / "worker" / "__main__.py"
 ENDINGS = ("result", "error", "cancelled")
-PATIENCE = 30.0  # s before a test gives up; nothing waits that long when all is well
+PATIENCE = 120.0  # s before a test gives up; nothing waits that long when all is well
 
 
 class Worker:
@@ -108,7 +108,7 @@ def make_job(tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         voxels = np.random.default_rng(3).normal(size=shape).astype(np.float32)
-        voxels[4, 3:5, 3:5] = 9.0
+        voxels[shape[0] // 2, 3:5, 3:5] = 9.0
         matrix = np.array([[-1.0, 0, 0, 7], [0, -2.0, 0, 5], [0, 0, 3.0, -9], [0, 0, 0, 1]])
         Job(voxels, matrix, model, facts={"modality": "MR"}, false_positive_rate=0.02).write(folder)
         return folder
@@ -436,12 +436,21 @@ def test_the_shipped_model_is_cancelled_while_it_computes(start, make_job):
     assert worker.detect(make_job("brain-flair", "next", shape=(2, 64, 64)), "2")[0]["event"] == "result"
 
 
+UNSUPPORTED = {
+    "no-finite-voxels": np.full((4, 64, 64), np.nan, np.float32),
+    "constant-image": np.zeros((4, 64, 64), np.int64),
+    "colour-image": np.ones((4, 64, 64, 3), np.uint8) * np.array([1, 90, 200], np.uint8),
+    "too-small": np.arange(27.0).reshape(3, 3, 3),
+    "four-dimensional": np.array(["text"]),
+}
+
+
 @needs_model
-@pytest.mark.parametrize("voxels, code", [
-    (np.full((4, 64, 64), np.nan, np.float32), "no-finite-voxels"), (np.zeros((4, 64, 64), np.int64), "constant-image"),
-    (np.ones((4, 64, 64, 3), np.uint8) * [[[[1, 90, 200]]]], "colour-image"), (np.ones((3, 3, 3)), "too-small"),
-    (np.array(["text"]), "four-dimensional")])
-def test_unsupported_images_are_typed(start, tmp_path, voxels, code):
-    Job(voxels, np.eye(4), "brain-flair").write(tmp_path)
-    event, _ = start(REAL).detect(tmp_path, "1")
-    assert (event["event"], event["code"]) == ("error", code)
+def test_unsupported_images_are_typed(start, tmp_path):
+    """Also those that only a viewer with other rules would hand over; the worker answers all of them in turn."""
+    worker, answers = start(REAL), {}
+    for code, voxels in UNSUPPORTED.items():
+        (tmp_path / code).mkdir()
+        Job(voxels, np.eye(4), "brain-flair").write(tmp_path / code)
+        answers[code] = worker.detect(tmp_path / code, code)[0].get("code")
+    assert answers == {code: code for code in UNSUPPORTED}

@@ -34,7 +34,7 @@ from SPMambaLib.training.train import TrainingConfig
 
 SLICES, ROWS, COLUMNS = 8, 72, 64
 SPACING = (1.0, 1.0, 4.0)  # mm along i, j, k
-PATIENTS = 12
+PATIENTS = 10
 LPS = np.diag([-SPACING[0], -SPACING[1], SPACING[2], 1.0])  # i to the left, j backwards, k up: as displayed
 SIZE = 64
 TEACHER = TeacherConfig(name="tiny", blocks=(1, 1, 1), channels=(16, 24, 32))
@@ -109,12 +109,12 @@ TINY_RECIPES = {
         scoring=ScoringConfig(terms=("residual", "prototype", "mirror", "intensity"), weights=(0.5, 1.0, 1.0, 1.0),
                               grid=16, levels=2, residual_sigma=2.0),
         augmentation=Augmentation(rotation_degrees=4.0, shift=0.02, zoom=0.02, flip=True), network=NETWORK,
-        training=TrainingConfig(steps=30), held_out=0.4,
+        training=TrainingConfig(steps=15, batch=4), held_out=0.4,
         card=_card("Tiny brain", region="head", modality=["MR"], contrast="FLAIR", plane="axial")),
     "tiny-chest": Recipe(
         select="chest/*", preprocessing=Preprocessing(SIZE, "none", "percentile"),
         scoring=ScoringConfig(grid=16, summary="mean"), augmentation=Augmentation(rotation_degrees=3.0),
-        network=dict(NETWORK, prototype_levels=1), training=TrainingConfig(steps=30), held_out=0.4,
+        network=dict(NETWORK, prototype_levels=1), training=TrainingConfig(steps=15, batch=4), held_out=0.4,
         card=_card("Tiny chest", region="chest", modality=["CR", "DX"], contrast="", plane="native")),
 }
 

@@ -38,6 +38,14 @@ def test_properties_are_attributes(qt):
         button.text()
 
 
+def test_property_writes_do_not_use_up_none(qt):
+    spare = sys.getrefcount(None)
+    button = qt.QPushButton("a")
+    for _ in range(1000):
+        button.text = "b"
+    assert sys.version_info >= (3, 12) or min(spare, sys.getrefcount(None)) > 1 << 30
+
+
 def test_names_that_pythonqt_adds(qt):
     box = qt.QComboBox()
     box.name = "box"

@@ -22,6 +22,7 @@ SHAPE = (192, 160)  # rows, columns of the head's slices
 PIXEL_MM = 1.3
 HEAD_MM = 196.0  # anterior to posterior, skin to skin, at the head's largest level
 LARGEST_LEVELS = (0.45, 0.7)  # where the outline is the skull, not nose or ears
+AIR = 0.08  # below this is air, where tissue is near 0.35
 CONTRAST_CAP = 0.8  # fat is bright on some scanners and dark on others; it must not steer a registration
 
 
@@ -134,7 +135,7 @@ def average_head(slices: Slices, levels: np.ndarray, members: int, progress) -> 
     for n, group in enumerate(groups):
         moved.append(np.stack([_affine(template[n], slices.images[m]) for m in group]))
         progress("affine registration", n / len(groups))
-    for turn, stiffness in enumerate((2.5, 1.6, 1.2)):
+    for turn, stiffness in enumerate((2.0, 1.5)):
         template = _along_levels(np.stack([_sharpened(_robust_mean(m), m) for m in moved]))
         averages = []
         for n, group in enumerate(moved):
@@ -142,7 +143,15 @@ def average_head(slices: Slices, levels: np.ndarray, members: int, progress) -> 
             averages.append(_sharpened(_robust_mean(warped), group))
             moved[n] = warped
             progress("deformable registration {}".format(turn + 1), n / len(moved))
-    return np.stack(averages)
+    return np.stack([_without_background(image) for image in averages])
+
+
+def _without_background(image: np.ndarray) -> np.ndarray:
+    """Zero outside the skin: the members' noise averages to a veil, and sharpening leaves rings in it."""
+    bright = sitk.SmoothingRecursiveGaussian(_image(image), 1.0) > AIR
+    pieces = sitk.RelabelComponent(sitk.ConnectedComponent(sitk.BinaryMorphologicalClosing(bright, [4, 4])))
+    head = sitk.BinaryDilate(sitk.BinaryFillhole(pieces == 1), [2, 2])
+    return image * np.clip(_array(sitk.SmoothingRecursiveGaussian(sitk.Cast(head, sitk.sitkFloat32), 1.0)), 0, 1)
 
 
 def _choose(slices: Slices, template: np.ndarray, level: float, step: float, members: int) -> np.ndarray:
@@ -161,7 +170,7 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 def _affine(fixed: np.ndarray, moving: np.ndarray) -> np.ndarray:
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsCorrelation()
-    method.SetOptimizerAsRegularStepGradientDescent(0.5, 0.005, 60)
+    method.SetOptimizerAsRegularStepGradientDescent(0.5, 0.01, 40)
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetShrinkFactorsPerLevel([4, 2])
     method.SetSmoothingSigmasPerLevel([3, 1])
@@ -173,14 +182,14 @@ def _affine(fixed: np.ndarray, moving: np.ndarray) -> np.ndarray:
 
 
 def _demons(fixed: np.ndarray, moving: np.ndarray, stiffness: float) -> np.ndarray:
-    """`moving` bent onto `fixed`; `stiffness` is the smoothing of the displacement field in pixels."""
+    """`moving` bent onto `fixed`; `stiffness` smooths the displacement field, in pixels of each resolution."""
     field = None
-    for shrink, turns in ((4, 30), (2, 20), (1, 8)):
+    for shrink, turns in ((4, 20), (2, 15), (1, 5)):
         fixed_small, moving_small = (_shrunk(np.clip(i, 0, CONTRAST_CAP), shrink) for i in (fixed, moving))
         demons = sitk.FastSymmetricForcesDemonsRegistrationFilter()
         demons.SetNumberOfIterations(turns)
         demons.SetSmoothDisplacementField(True)
-        demons.SetStandardDeviations(stiffness * shrink)
+        demons.SetStandardDeviations(stiffness)
         if field is None:
             field = demons.Execute(fixed_small, moving_small)
         else:
