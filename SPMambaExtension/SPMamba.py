@@ -95,7 +95,8 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneReplaced(self, caller: Any, event: Any) -> None:
         """A closed or loaded scene has another parameter node, or the same with other values."""
-        self.initializeParameterNode()
+        if self.parent.isEntered or self.workplace.parameters is not None:
+            self.initializeParameterNode()  # otherwise entering the module does it
 
     def onNodeRemoved(self, caller: Any, event: Any) -> None:
         if not slicer.mrmlScene.IsClosing():

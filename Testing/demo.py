@@ -34,7 +34,8 @@ from host.window import hasDisplay  # noqa: E402
 from SPMambaLib.image import read_image  # noqa: E402
 
 DETECT_TIMEOUT_MS = 15 * 60 * 1000  # a slow machine that is busy
-PICTURE_BYTES = 500_000
+PICTURE_BYTES = 300_000
+WINDOW = (1500, 1060)  # the whole panel is seen without scrolling
 
 
 class DemoError(Exception):
@@ -51,6 +52,7 @@ class Demo:
     def __init__(self, screenshots=None):
         with self._step("Starting the test host"):
             self.host = host.start(str(MODULE))
+            self.host.mainWindow.resize(*WINDOW)
         self.workplace = self.host.widget.workplace
         self.ui = self.workplace.ui
         self.screenshots = screenshots
@@ -64,7 +66,10 @@ class Demo:
 
     def load(self, volume, model):
         with self._step("Loading {}".format(volume.name)):
-            node = self.host.loadVolume(str(volume))
+            try:
+                node = self.host.loadVolume(str(volume))
+            except RuntimeError as error:
+                raise DemoError(str(error)) from error
             self.workplace.parameters.inputVolume = node
             index = self.ui.modelSelector.findData(model)
             if index < 0:
@@ -74,7 +79,8 @@ class Demo:
         self.picture("1-load")
 
     def detect(self):
-        """Click Detect and follow the progress; returns the longest standstill of the event loop in ms."""
+        """Click Detect and follow the progress; returns the longest standstill of the event loop in ms (None if a
+        picture was taken meanwhile, which stops it)."""
         with self._step("Detecting anomalies"):
             if not self.ui.detectButton.enabled:
                 raise DemoError("Detect is not possible: {}".format(self.ui.detectButton.toolTip))
@@ -89,7 +95,7 @@ class Demo:
             raise DemoError(self.ui.statusLabel.text)
         print("  " + self.ui.statusLabel.text.replace("\n", "\n  "))
         self.picture("3-result")
-        return gaps.largestMs
+        return None if self.screenshots else gaps.largestMs
 
     def _ended(self):
         line = "  {:>4}  {}".format(self.ui.progressBar.text, self.ui.statusLabel.text)
@@ -103,11 +109,13 @@ class Demo:
             raise DemoError("There is no finding.")
         self.ui.nextFindingButton.click()
         self.host.processEvents(200)
-        self.picture("4-walk")
+        self.picture("4-findings")
 
     def export(self, output):
         """Write segments and label map through the panel's own export, and the table as CSV."""
         with self._step("Exporting"):
+            self.ui.exportCollapsibleButton.collapsed = False
+            self.ui.exportLabelMapCheckBox.checked = True
             for path in self.workplace.exportTo(output, ["seg.nrrd", "nii.gz"]):
                 path.replace(output / ("findings.seg.nrrd" if path.name.endswith(".seg.nrrd") else "findings.nii.gz"))
             missing = [name for name in ("findings.seg.nrrd", "findings.nii.gz") if not (output / name).is_file()]
@@ -129,7 +137,8 @@ class Demo:
         """Panel and views; with fewer colors where the file would be large."""
         self.host.screenshot(path)
         if path.stat().st_size > PICTURE_BYTES:
-            Picture.open(path).convert("RGB").quantize(256, dither=Picture.Dither.NONE).save(path, optimize=True)
+            Picture.open(path).convert("RGB").quantize(256, Picture.Quantize.MAXCOVERAGE, kmeans=1).save(
+                path, optimize=True)
 
     def saveOverlay(self, path):
         """The three slice views side by side."""
@@ -147,18 +156,19 @@ def distanceToLesion(point):
     return 0.0 if nearest < max(lesion.spacing) / 2 else nearest
 
 
-def summary(demo, volume, gap):
+def printSummary(demo, volume, gap):
     """What was found, and whether the sample's lesion is among it."""
     for row in demo.workplace.review.findings[:5]:
         place = [row[name] for name in ("right", "anterior", "superior")]
         line = "  finding {}: peak {:.1f} at RAS ({:.0f}, {:.0f}, {:.0f}), {:.1f} ml".format(
             row["rank"], row["peak"], *place, row["volume_ml"])
-        if volume == SAMPLE:
+        if volume.resolve() == SAMPLE:
             distance = distanceToLesion(place)
-            line += ", in the implanted lesion" if not distance else ", {:.0f} mm from the implanted lesion".format(
-                distance)
+            where = "{:.0f} mm from".format(distance) if distance else "in"
+            line += ", {} the implanted lesion".format(where)
         print(line)
-    print("  longest standstill of the event loop during detection: {:.0f} ms".format(gap))
+    if gap is not None:
+        print("  longest standstill of the event loop during detection: {:.0f} ms".format(gap))
 
 
 def run(options):
@@ -174,7 +184,7 @@ def run(options):
         demo.saveScreenshot(output / "screenshot.png")
         demo.saveOverlay(output / "overlay.png")
         demo.export(output)
-        summary(demo, options.volume, gap)
+        printSummary(demo, options.volume, gap)
         if demo.host.exceptions:
             raise DemoError("{} exceptions in the panel, see above.".format(len(demo.host.exceptions)))
     finally:

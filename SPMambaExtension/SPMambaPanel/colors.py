@@ -6,6 +6,7 @@ from typing import Any, Sequence, Tuple
 import numpy as np
 import slicer
 from slicer.i18n import tr as _
+
 from SPMambaLib.scoring.calibration import Calibration
 
 # "inferno" of matplotlib (CC0) from a quarter of its length up: perceptually uniform, readable for color-blind eyes,

@@ -12,6 +12,7 @@ from typing import Dict, List
 
 import slicer
 from slicer.i18n import tr as _
+
 from SPMambaLib.errors import SPMambaError
 
 REQUIREMENTS_FILE = Path(__file__).resolve().parent.parent / "Resources" / "requirements.txt"
@@ -68,8 +69,8 @@ def install(packages: List[str]) -> None:
 
 
 def _notInstalled(packages: List[str], detail: str) -> SPMambaError:
-    message = _("The installation of {packages} did not succeed. Check the internet connection and the free disk space, "
-                "then click Detect again.").format(packages=", ".join(packages))
+    message = _("The installation of {packages} did not succeed. Check the internet connection and the free disk "
+                "space, then click Detect again.").format(packages=", ".join(packages))
     return SPMambaError(message, detail, code="install-failed")
 
 

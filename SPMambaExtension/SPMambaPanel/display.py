@@ -10,8 +10,10 @@ from .parameters import BANDS, BOTH, MAP
 from .result import Result
 from .steps import Work
 
-LEGEND_POSITION = (0.84, 0.6)  # of the view; small, at the right edge, clear of the corner texts
-LEGEND_SIZE = (0.14, 0.36)
+# Of the view, as fractions; small, at the right edge, clear of the corner texts.  The text scales with the size.
+LEGEND_HEIGHT = 0.3
+LEGEND_WIDTH_OF_NAMES, LEGEND_WIDTH_OF_NUMBERS = 0.18, 0.07
+LEGEND_TOP, LEGEND_MARGIN = 0.92, 0.02
 
 
 def reveal(result: Result, parameters: Any) -> Work:
@@ -52,11 +54,12 @@ def _applyToLegends(result: Result, parameters: Any) -> None:
     """One legend at a time: of the bands where they are shown, otherwise of the map."""
     bands, continuous = _shown(parameters)
     for node, title, shown in ((result.severity, _("Severity"), bands),
-                               (result.map, _("Normal spread"), continuous and not bands)):
+                               (result.map, _("Anomaly"), continuous and not bands)):
         legend = _legend(node, create=shown)
         if legend is not None:
             legend.SetVisibility(shown)
             legend.SetTitleText(title)
+            legend.Modified()  # drawn only by a change that comes after the volume is in the views
 
 
 def _shown(parameters: Any) -> Tuple[bool, bool]:
@@ -91,9 +94,10 @@ def _legend(volumeNode: Any, create: bool) -> Optional[Any]:
     legend = logic.GetColorLegendDisplayNode(volumeNode)
     if legend is None and create:
         legend = logic.AddDefaultColorLegendDisplayNode(volumeNode)
-        legend.SetPosition(*LEGEND_POSITION)
-        legend.SetSize(*LEGEND_SIZE)
         labels = volumeNode.IsA("vtkMRMLLabelMapVolumeNode")
+        width = LEGEND_WIDTH_OF_NAMES if labels else LEGEND_WIDTH_OF_NUMBERS
+        legend.SetSize(width, LEGEND_HEIGHT)
+        legend.SetPosition(1.0 - LEGEND_MARGIN - width, LEGEND_TOP - LEGEND_HEIGHT)
         legend.SetUseColorNamesForLabels(labels)
         if labels:
             legend.SetMaxNumberOfColors(volumeNode.GetDisplayNode().GetColorNode().GetNumberOfColors())

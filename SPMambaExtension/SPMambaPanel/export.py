@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, List, Sequence
 
 import slicer
 from slicer.i18n import tr as _
+
 from SPMambaLib.errors import OutputError, UsageError
 from SPMambaLib.image import write_image
 

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Optional
 
 import slicer
 from slicer.i18n import tr as _
+
 from SPMambaLib.errors import OutputError, SPMambaError
 from SPMambaLib.worker import protocol
 
@@ -36,8 +37,8 @@ class DetectionRun:
     """
 
     def __init__(self, worker: WorkerClient, volumeNode: Any, model: str, device: str, rate: Optional[float], *,
-                 reveal: Callable[[Result], Work], onProgress: OnProgress, onDone: Callable[[Result], None], onCancelled: Callable[[], None],
-                 onFailed: Callable[[SPMambaError], None]) -> None:
+                 reveal: Callable[[Result], Work], onProgress: OnProgress, onDone: Callable[[Result], None],
+                 onCancelled: Callable[[], None], onFailed: Callable[[SPMambaError], None]) -> None:
         self.volumeNode = volumeNode
         self._worker = worker
         self._job = {"v": protocol.VERSION, "input": protocol.INPUT_FILE, "model": model, "device": device,

@@ -5,6 +5,7 @@ from typing import List, Tuple
 
 import numpy as np
 from slicer.i18n import tr as _
+
 from SPMambaLib.scoring.calibration import Calibration
 
 SLIDER_STEPS = 200  # positions are even in the logarithm of the rate; the right end shows the most findings

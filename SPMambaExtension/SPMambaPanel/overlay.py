@@ -14,10 +14,11 @@ import numpy as np
 import slicer
 import vtk
 from slicer.i18n import tr as _
+from vtk.util import numpy_support
+
 from SPMambaLib.detection import RESULT_FORMAT, Finding
 from SPMambaLib.errors import SPMambaError
 from SPMambaLib.worker import protocol
-from vtk.util import numpy_support
 
 from . import colors, tables
 from .result import Result
@@ -150,7 +151,7 @@ def _addVolume(result: Result, role: str, nodeClass: str, name: str) -> Any:
         display.AutoThresholdOff()
         display.ApplyThresholdOn()
         display.SetLowerThreshold(result.summary["threshold"])
-        display.SetUpperThreshold(np.finfo(np.float32).max)
+        display.SetUpperThreshold(float(np.finfo(np.float32).max))
     else:
         display = slicer.vtkMRMLLabelMapVolumeDisplayNode()
         display.SetAndObserveColorNodeID(result.get("bandColors").GetID())

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Sequence
 
 import qt
 from slicer.i18n import tr as _
+
 from SPMambaLib.scoring.calibration import Calibration
 
 from . import operatingpoint, parameters, shortcuts
@@ -63,8 +64,8 @@ class Panel:
         self.ui = ui
         self._runStarted = 0.0
         ui.operatingPointSlider.maximum = operatingpoint.SLIDER_STEPS
-        ui.operatingPointSlider.toolTip = _("How rarely a normal image may show a finding. To the right: more findings, "
-                                            "more false alarms.")
+        ui.operatingPointSlider.toolTip = _("How rarely a normal image may show a finding. To the right: more "
+                                            "findings, more false alarms.")
         for mode, text in zip(parameters.OVERLAYS, (_("Severity bands"), _("Anomaly map"), _("Both"))):
             ui.overlaySelector.addItem(text, mode)
         keys = dict(shortcuts.descriptions())
@@ -115,14 +116,18 @@ class Panel:
 
     # -- choices ------------------------------------------------------------------------------------------------------
 
-    def fillModels(self, cards: Sequence[Dict[str, Any]], selected: str) -> None:
+    def fillModels(self, cards: Sequence[Dict[str, Any]]) -> None:
         selector = self.ui.modelSelector
         wasBlocked = selector.blockSignals(True)
         selector.clear()
         for card in cards:
             selector.addItem(str(card.get("title") or card["name"]), card["name"])
-        names = [card["name"] for card in cards]
-        selector.setCurrentIndex(names.index(selected) if selected in names else (0 if names else -1))
+        selector.blockSignals(wasBlocked)
+
+    def selectModel(self, name: str) -> None:
+        selector = self.ui.modelSelector
+        wasBlocked = selector.blockSignals(True)
+        selector.setCurrentIndex(selector.findData(name))
         selector.blockSignals(wasBlocked)
 
     def showModel(self, card: Dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import json
 from typing import Any, Dict, List, Optional
 
 import slicer
+
 from SPMambaLib.scoring.calibration import Calibration
 
 FORMAT = "1"

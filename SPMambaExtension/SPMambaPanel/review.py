@@ -7,6 +7,7 @@ import numpy as np
 import qt
 import slicer
 import vtk
+
 from SPMambaLib.scoring import findings as regions
 
 from . import display, overlay, tables

@@ -12,6 +12,7 @@ from typing import Any, Tuple
 import numpy as np
 import slicer
 import vtk
+
 from SPMambaLib.detection import Detection, Finding, Notice, SliceScore
 from SPMambaLib.result_files import write_detection
 from SPMambaLib.scoring.calibration import Calibration
@@ -29,7 +30,7 @@ OBLIQUE = np.array([[-0.9, 0.3, 0.2, 30.0], [0.25, -1.1, 0.5, 40.0], [0.1, 0.35,
 
 
 def syntheticVolume(name: str = "Synthetic", shape: Tuple[int, int, int] = SHAPE) -> Any:
-    """A volume of noise with oblique, sheared, left-handed geometry and a bright box at `LESION`, added to the scene."""
+    """A volume of noise in the scene, its geometry oblique, sheared and left-handed, with a bright box at `LESION`."""
     voxels = np.random.default_rng(0).normal(100.0, 10.0, shape).astype(np.float32)
     voxels[LESION] += 80.0
     matrix = slicer.util.vtkMatrixFromArray(OBLIQUE)
@@ -42,7 +43,7 @@ def syntheticCalibration() -> Calibration:
 
 
 def writeResult(folder: Path, volumeNode: Any, rate: float = 0.05, peak: float = 6.0) -> Detection:
-    """Write what the worker writes for a volume with one lesion at `LESION`, all of it "extreme", of map values from 4 to `peak`."""
+    """Write what the worker writes for a volume with one lesion at `LESION`, all of it "extreme": from 4 to `peak`."""
     calibration = syntheticCalibration()
     threshold = calibration.threshold(rate)
     matrix = ijkToRas(volumeNode)

@@ -114,6 +114,11 @@ class Machine:
         self._onChange(self)
         return True
 
+    def say(self, message: str) -> None:
+        """Tell something that changes nothing; it stays until the next event."""
+        self.message = message
+        self._onChange(self)
+
     def know(self, facts: Facts) -> None:
         """Take over new facts.  Work in progress goes on; a failure is forgotten once the case is another one."""
         same = facts == self.facts

@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterable, List, Sequence, Tuple
 import slicer
 import vtk
 from slicer.i18n import tr as _
+
 from SPMambaLib.detection import Finding
 
 TEXT, INTEGER, NUMBER = vtk.VTK_STRING, vtk.VTK_INT, vtk.VTK_DOUBLE

@@ -15,6 +15,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional
 import qt
 import slicer
 from slicer.i18n import tr as _
+
 from SPMambaLib.errors import SPMambaError
 from SPMambaLib.worker import protocol
 

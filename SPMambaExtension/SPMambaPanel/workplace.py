@@ -8,11 +8,12 @@ import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
+
 from SPMambaLib.errors import SPMambaError
 from SPMambaLib.scoring.calibration import Calibration
 
 from . import dependencies, display, export, operatingpoint
-from .facts import problemOf
+from .facts import kindOf, problemOf
 from .jobs import DetectionRun
 from .panel import Panel
 from .parameters import MachineSettings, SPMambaParameterNode
@@ -49,6 +50,7 @@ class Workplace:
         self._observation: Any = None
         self._connect()
         self.panel.fillDevices(self.settings.devices, self.settings.device)
+        self.panel.showFindings(self.review)
 
     def _connect(self) -> None:
         ui = self.ui
@@ -88,7 +90,7 @@ class Workplace:
                 "overlayVisible": self.ui.overlayVisibleCheckBox, "outlineOnly": self.ui.outlineCheckBox})
             self._observation = parameters.parameterNode.AddObserver(
                 vtk.vtkCommand.ModifiedEvent, lambda caller, event: self.update())
-            self.panel.fillModels(self._cards(), parameters.model)
+            self.panel.fillModels(self._cards())
             self.ui.overlaySelector.setCurrentIndex(self.ui.overlaySelector.findData(parameters.overlay))
         self.update()
 
@@ -96,6 +98,7 @@ class Workplace:
         """Follow the parameter node and the scene: volume, model, result, operating point, overlay."""
         volume = self.parameters.inputVolume if self.parameters is not None else None
         card = self.card()
+        self.panel.selectModel(card["name"] if card else "")
         result = Result.of(volume)
         self.machine.know(Facts(volume.GetID() if volume is not None else "", problemOf(volume),
                                 card["name"] if card else "", result.node.GetID() if result else ""))
@@ -125,9 +128,15 @@ class Workplace:
                 pass
 
     def card(self) -> Optional[Dict[str, Any]]:
-        """Card of the chosen model."""
-        name = self.ui.modelSelector.itemData(self.ui.modelSelector.currentIndex)
-        return next((card for card in self._cards() if card["name"] == name), None)
+        """Card of the chosen model; until the user chooses, of the first one for this kind of image."""
+        cards = self._cards()
+        if self.parameters is None or not cards:
+            return None
+        chosen = [card for card in cards if card["name"] == self.parameters.model]
+        volume = self.parameters.inputVolume
+        forImages = volume is not None and not problemOf(volume) and kindOf(volume) == "image"
+        fitting = [card for card in cards if (card["plane"] == "native") == forImages]
+        return (chosen + fitting + cards)[0]
 
     def calibration(self) -> Optional[Calibration]:
         """Of the result shown, otherwise of the model chosen."""
@@ -139,9 +148,8 @@ class Workplace:
     # -- choices ------------------------------------------------------------------------------------------------------
 
     def onModelChosen(self, *args: Any) -> None:
-        card = self.card()
-        if self.parameters is not None and card:
-            self.parameters.model = card["name"]
+        if self.parameters is not None:
+            self.parameters.model = self.ui.modelSelector.itemData(self.ui.modelSelector.currentIndex)
 
     def onDeviceChosen(self, *args: Any) -> None:
         self.settings.device = self.ui.deviceSelector.itemData(self.ui.deviceSelector.currentIndex)
@@ -172,8 +180,8 @@ class Workplace:
             self.run = DetectionRun(
                 self.worker, self.parameters.inputVolume, self.card()["name"], self.settings.device,
                 self.parameters.falsePositiveRate or None,
-                reveal=lambda result: display.reveal(result, self.parameters), onProgress=self.onProgress, onDone=self.onDone,
-                onCancelled=self.onCancelled, onFailed=self.onFailed)
+                reveal=lambda result: display.reveal(result, self.parameters), onProgress=self.onProgress,
+                onDone=self.onDone, onCancelled=self.onCancelled, onFailed=self.onFailed)
             self.run.start()
 
     def installMissing(self) -> bool:
@@ -254,9 +262,9 @@ class Workplace:
         try:
             files = export.exportSegments(self.review.result, folder, formats)
         except SPMambaError as error:
-            self.ui.statusLabel.text = error.message
+            self.machine.say(error.message)
             return []
-        self.ui.statusLabel.text = _("{count} files written to {folder}.").format(count=len(files), folder=folder)
+        self.machine.say(_("{count} files written to {folder}.").format(count=len(files), folder=folder))
         return files
 
     def onCopyLogButton(self, *args: Any) -> None:

@@ -184,8 +184,9 @@ def network_terms(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Di
     if "residual" in config.terms:
         terms["residual"] = residual_map(output, size, config.residual_sigma)
     if "mirror" in config.terms:
-        flipped = network.teacher(to_teacher_input(pixels.flip(-1)))[-1].flip(-1)
-        terms["mirror"] = mirror_map(features[-1], flipped)
+        # Strided features sit at pixels 0, 16, 32, ...; the extra roll mirrors about pixel S/2, so that they meet again.
+        mirrored = network.teacher(to_teacher_input(pixels.flip(-1).roll(1, -1)))[-1].flip(-1).roll(1, -1)
+        terms["mirror"] = mirror_map(features[-1], mirrored)
     if "intensity" in config.terms:
         terms["intensity"] = gaussian_blur(pixels[:, 0], config.intensity_sigma)
     return {name: term.float() for name, term in terms.items()}

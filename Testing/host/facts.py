@@ -13,10 +13,12 @@ import os
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "api")
 
-MEMBER_KINDS = ("signals", "slots", "invokables", "decorators", "static_decorators", "wrapped_methods", "static_methods")
+MEMBER_KINDS = (
+    "signals", "slots", "invokables", "decorators", "static_decorators", "wrapped_methods", "static_methods"
+)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _load(name):
     with open(os.path.join(_FOLDER, name), encoding="utf-8") as file:
         return json.load(file)

@@ -82,7 +82,8 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
             events = slicer.vtkMRMLScene
             self._observe(events.NodeAddedEvent, self._onNodeAdded)
             self._observe(events.NodeAboutToBeRemovedEvent, self._onNodeAboutToBeRemoved)
-            for event in (events.NodeRemovedEvent, events.EndCloseEvent, events.EndImportEvent, events.EndBatchProcessEvent):
+            ends = (events.EndCloseEvent, events.EndImportEvent, events.EndBatchProcessEvent)
+            for event in (events.NodeRemovedEvent, *ends):
                 self._observers.append(scene.AddObserver(event, lambda caller, event: self._refresh()))
         self._refresh()
 
@@ -215,7 +216,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         self._attributes = [a for a in self._attributes if a[:2] != (nodeType, name)]
         self._refresh()
 
-    def _listing(name):  # noqa: N805 - a helper of the class body, not a method
+    def _listing(name):
         def write(self, value):
             setattr(self, name, list(value) if isinstance(value, (list, tuple)) else value)
             self._refresh()

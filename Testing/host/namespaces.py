@@ -14,9 +14,10 @@ def install():
     qtNames = pythonqt.install()
     qt = _module("qt", "Stand-in of Slicer's qt: PySide6 classes with PythonQt manners.", qtNames)
 
-    from host import ctk_widgets
+    from host import ctk_sliders, ctk_widgets
 
-    ctk = _module("ctk", "Stand-in of Slicer's ctk.", _publicClasses(ctk_widgets, "ctk"))
+    ctkNames = {**_publicClasses(ctk_sliders, "ctk"), **_publicClasses(ctk_widgets, "ctk")}
+    ctk = _module("ctk", "Stand-in of Slicer's ctk.", ctkNames)
     for module in (qt, ctk):
         sys.modules[module.__name__] = module
 
@@ -42,7 +43,7 @@ def _module(name, docstring, names):
 
 
 def _publicClasses(module, prefixes):
-    return {name: value for name, value in vars(module).items() if isinstance(value, type) and name.startswith(prefixes)}
+    return {name: v for name, v in vars(module).items() if isinstance(v, type) and name.startswith(prefixes)}
 
 
 def standIns():

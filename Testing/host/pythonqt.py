@@ -89,18 +89,20 @@ def _allObjectClasses():
     return classes
 
 
-def _keepNoneAlive():
-    """PySide6's ``true_property`` setters return None without owning it: some thousand writes, and Python aborts.
+def _keepConstantsAlive():
+    """Give None, True and False references to spare where they can be used up.
 
-    From Python 3.12 on None cannot be deallocated; before, it gets references to spare.
+    PySide6 6.12 returns them without counting the reference. From Python 3.12 on they are immortal; an older one aborts
+    after some ten thousand calls.
     """
     if sys.version_info < (3, 12):
-        ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
+        for constant in (None, True, False, NotImplemented):
+            ctypes.c_ssize_t.from_address(id(constant)).value += 1 << 40
 
 
 def install():
     """Patch the PySide6 classes, once per process. Returns the namespace of module ``qt``: {name: object}."""
-    _keepNoneAlive()
+    _keepConstantsAlive()
     classes = _allObjectClasses()
     # Read here, in a module without the feature: these dictionaries hold the C++ getters and setters.
     plain = {cls: {k: v for k, v in vars(cls).items() if not k.startswith("_")} for cls in classes}

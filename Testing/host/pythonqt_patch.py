@@ -1,5 +1,5 @@
-"""The patches of `host.pythonqt`, in a module of its own: class dictionaries that PySide6 shows and takes here are those
-of the ``true_property`` feature, which is chosen by the name of the module that runs the code."""
+"""The patches of `host.pythonqt`, in a module of its own: the class dictionaries that PySide6 shows here are those of
+the ``true_property`` feature, which is chosen by the name of the module that runs the code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from host import facts
 # Properties that PythonQt hides in favour of a method of the same name.
 _METHOD_WINS = {("QTimer", "singleShot")}
 
-# PySide6's QUiLoader also stores the children of a form as attributes of its root; PythonQt's does not. Set while it loads.
+# Set while a form is loaded: PySide6's QUiLoader stores the children as attributes of the root, PythonQt's does not.
 ignoreUnknownAttributes = False
 
 

@@ -11,7 +11,11 @@ import vtk
 from PySide6 import QtCore, QtGui, QtWidgets
 from vtkmodules.util.numpy_support import vtk_to_numpy
 
-_BUTTONS = {QtCore.Qt.LeftButton: "LeftButton", QtCore.Qt.RightButton: "RightButton", QtCore.Qt.MiddleButton: "MiddleButton"}
+_BUTTONS = {
+    QtCore.Qt.LeftButton: "LeftButton",
+    QtCore.Qt.RightButton: "RightButton",
+    QtCore.Qt.MiddleButton: "MiddleButton",
+}
 
 
 class RenderedView(QtWidgets.QWidget):
@@ -128,7 +132,8 @@ class RenderedView(QtWidgets.QWidget):
 
     def wheelEvent(self, event):
         self._tellPosition(event)
-        self._interactor.InvokeEvent("MouseWheelForwardEvent" if event.angleDelta().y() > 0 else "MouseWheelBackwardEvent")
+        direction = "Forward" if event.angleDelta().y() > 0 else "Backward"
+        self._interactor.InvokeEvent(f"MouseWheel{direction}Event")
 
     def enterEvent(self, event):
         self._interactor.InvokeEvent("EnterEvent")

@@ -119,7 +119,7 @@ class Host:
             raise TimeoutError(f"not true within {timeoutMs} ms" + "".join("\n" + e.text for e in self.exceptions))
 
     def gaps(self):
-        """Context manager that measures how long the event loop stands still: ``with host.gaps() as g: ... g.largestMs``."""
+        """Context manager that measures how long the event loop stands still: ``g.largestMs`` of ``as g``."""
         return gaps.GapMonitor()
 
     # files

@@ -7,7 +7,7 @@ import slicer
 import vtk
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from host.ctk_widgets import ctkSliderWidget
+from host.ctk_sliders import ctkSliderWidget
 from host.mrml_widgets import qMRMLWidget
 from host.rendered_view import RenderedView, displayableManagers
 

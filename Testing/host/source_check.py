@@ -1,8 +1,8 @@
 """Does a module's source use only what Slicer really has, and nothing that PySide6 alone accepts?
 
 `checkSource` reads Python text with ast and returns the problems it sees. It knows the type of ``qt.X()``, ``ctk.X()``,
-``slicer.qMRMLX()`` (also through ``self.x`` and local names) and of ``ui.name`` (from the .ui file), and checks every member
-used on them against the facts (`host.facts`).
+``slicer.qMRMLX()`` (also through ``self.x`` and local names) and of ``ui.name`` (from the .ui file), and checks every
+member used on them against the facts (`host.facts`).
 """
 
 from __future__ import annotations
@@ -149,8 +149,9 @@ class _Checker(ast.NodeVisitor):
             self.report(node, f"slicer.util.{parts[2]} is not in the facts")
         elif len(parts) == 3 and parts[1] == "mrmlScene" and not hasattr(slicer.vtkMRMLScene, parts[2]):
             self.report(node, f"slicer.mrmlScene.{parts[2]} does not exist")
-        elif len(parts) == 3 and parts[1].startswith("vtk") and hasattr(slicer, parts[1]):
-            if not hasattr(getattr(slicer, parts[1]), parts[2]):
+        elif len(parts) == 3 and parts[1].startswith("vtk"):
+            cls = getattr(slicer, parts[1], None)
+            if cls is not None and not hasattr(cls, parts[2]):
                 self.report(node, f"{'.'.join(parts)} does not exist")
 
     def visit_Call(self, node):
@@ -158,19 +159,22 @@ class _Checker(ast.NodeVisitor):
         if isinstance(function, ast.Attribute):
             self._checkMethodCall(node, function)
         self._checkKeywords(node)
-        if isinstance(function, ast.Name) and function.id == "isinstance" and len(node.args) == 2:
-            if any((_dotted(n) or "").startswith(("qt.", "ctk.")) for n in ast.walk(node.args[1])):
+        if _dotted(function) == "isinstance" and len(node.args) == 2:
+            named = [_dotted(n) or "" for n in ast.walk(node.args[1])]
+            if any(name.startswith(("qt.", "ctk.")) for name in named):
                 self.report(node, "isinstance with a Qt class is False in Slicer for derived classes; use inherits()")
         self.generic_visit(node)
 
     def _checkMethodCall(self, node, function):
         if function.attr == "exec":
             self.report(node, ".exec(): write exec_()")
-        if function.attr in ("connect", "disconnect") and node.args and isinstance(node.args[0], ast.Constant):
-            if isinstance(node.args[0].value, str):
-                self.report(node, f"{function.attr} by signal text; write object.signal.{function.attr}(slot)")
+        firstText = getattr(node.args[0], "value", None) if node.args else None
+        if function.attr in ("connect", "disconnect") and isinstance(firstText, str):
+            self.report(node, f"{function.attr} by signal text; write object.signal.{function.attr}(slot)")
         className = self._typeOf(function.value)
-        if className is not None and function.attr in facts.properties(className) - facts.callableBesideProperty(className):
+        if className is None:
+            return
+        if function.attr in facts.properties(className) - facts.callableBesideProperty(className):
             self.report(node, f"{className}.{function.attr} is a property in Slicer and cannot be called")
 
     def _checkKeywords(self, node):

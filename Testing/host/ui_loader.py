@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 from PySide6 import QtCore, QtUiTools, QtWidgets
 
-from host import ctk_widgets, mrml_widgets, pythonqt_patch
+from host import ctk_sliders, ctk_widgets, mrml_widgets, pythonqt_patch
 
 
 class QUiLoader(QtUiTools.QUiLoader):
@@ -19,7 +19,7 @@ class QUiLoader(QtUiTools.QUiLoader):
         (Qt would silently put a plain QWidget there).
         """
         tree = ElementTree.parse(device.fileName())
-        for library in (ctk_widgets, mrml_widgets):
+        for library in (ctk_sliders, ctk_widgets, mrml_widgets):
             for cls in vars(library).values():
                 if isinstance(cls, type) and issubclass(cls, QtWidgets.QWidget) and cls.__module__ == library.__name__:
                     self.registerCustomWidget(cls)

@@ -41,7 +41,8 @@ def zipped(folder: Path, inside: str = "", compression: int = zipfile.ZIP_DEFLAT
 
 def test_storage_precision_is_a_fixed_point():
     torch.manual_seed(1)
-    tensors = {"teacher.layer1.0.conv1.weight": torch.randn(64, 64, 3, 3), "prototypes.vectors": torch.randn(2, 64, 5, 32),
+    tensors = {"teacher.layer1.0.conv1.weight": torch.randn(64, 64, 3, 3),
+               "prototypes.vectors": torch.randn(2, 64, 5, 32),
                "neck.weight": torch.randn(40, 40), "neck.bias": torch.randn(3), "steps": torch.tensor(7)}
     once = bundle.unpack(bundle.pack(tensors))
     again = bundle.unpack(bundle.pack(once))

@@ -96,11 +96,13 @@ def test_pictures_are_prepared_as_in_detection():
 
 def test_augmentation_is_seeded_small_and_moves_mask_and_image_together():
     normals = brain_normals()
-    varied, moved = augment(normals.pixels, normals.masks, Augmentation(noise=0.0, flip=True), seed=3)
-    again, other = (augment(normals.pixels, normals.masks, Augmentation(noise=0.0, flip=True), seed=s)[0] for s in (3, 4))
+    little = Augmentation(noise=0.0, flip=True)
+    varied, moved = augment(normals.pixels, normals.masks, little, seed=3)
+    again, other = (augment(normals.pixels, normals.masks, little, seed=seed)[0] for seed in (3, 4))
     assert torch.equal(varied, again) and not torch.equal(varied, other)
-    assert 0 <= varied.min() and varied.max() <= 1
-    shape, same_shape = augment(normals.masks[:, None], normals.masks, Augmentation(gamma=0.0, contrast=0.0, noise=0.0), 3)
+    assert varied.min() >= 0 and varied.max() <= 1
+    only_moved = Augmentation(gamma=0.0, contrast=0.0, noise=0.0)
+    shape, same_shape = augment(normals.masks[:, None], normals.masks, only_moved, seed=3)
     assert ((shape[:, 0] > 0.5).float() - same_shape).abs().mean() < 0.01
     for mask, original in zip(moved, normals.masks):
         assert 0.7 < mask.sum() / original.sum() < 1.4
@@ -117,7 +119,7 @@ def test_degradation_is_seeded_and_stays_an_image():
     pixels = brain_normals().pixels
     one, two, three = (degrade(pixels, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert torch.equal(one, two) and not torch.equal(one, three)
-    assert one.shape == pixels.shape and 0 <= one.min() and one.max() <= 1
+    assert one.shape == pixels.shape and one.min() >= 0 and one.max() <= 1
     assert (one - pixels).abs().mean() > 0.01
 
 

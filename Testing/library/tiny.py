@@ -10,7 +10,7 @@ import atexit
 import csv
 import shutil
 import tempfile
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Dict
 from unittest import mock
@@ -139,7 +139,7 @@ def write_manifest(folder: Path) -> Path:
     return manifest
 
 
-@lru_cache(maxsize=None)
+@cache
 def workshop() -> Path:
     """A folder with the manifest and the teacher, removed at the end of the process."""
     folder = Path(tempfile.mkdtemp(prefix="spmamba-tiny-"))
@@ -150,7 +150,7 @@ def workshop() -> Path:
     return folder
 
 
-@lru_cache(maxsize=None)
+@cache
 def bundle_folder(name: str) -> Path:
     """The bundle of one of the tiny models; do not change its files."""
     return make_bundle(name, workshop() / "models" / name)
@@ -162,6 +162,6 @@ def make_bundle(name: str, output: Path) -> Path:
     return output
 
 
-@lru_cache(maxsize=None)
+@cache
 def detector(name: str = "tiny-brain") -> Detector:
     return load_model(str(bundle_folder(name)), "cpu")

@@ -1,16 +1,11 @@
 """The unmodified module in the test host, with a synthetic model and a worker whose behaviour a test chooses."""
 from __future__ import annotations
 
-import atexit
 import importlib.util
-import json
-import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Dict, Iterator
 
 import pytest
 
@@ -19,45 +14,54 @@ EXTENSION = HERE.parents[1] / "SPMambaExtension"
 sys.path.insert(0, str(EXTENSION))
 
 
-def makeModelFolder() -> Path:
-    """A folder with the card of one model, "synthetic"; the panel needs no weights."""
+def syntheticCard() -> Dict[str, Any]:
+    """Card of a model; the panel needs no weights."""
     from SPMambaLib.scoring.calibration import Calibration
 
     calibration = Calibration.from_peaks([1.0 + 2.0 * n / 399 for n in range(400)], unit="slice")
-    card = {"format": 1, "name": "synthetic", "title": "Synthetic model", "purpose": "Boxes in noise.",
-            "not_for": "anything else", "modality": ["MR"], "plane": "axial", "preprocessing": {}, "network": {},
-            "scoring": {}, "calibration": {"map": calibration.to_dict()}, "files": {}}
-    folder = Path(tempfile.mkdtemp(prefix="spmamba-test-models-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    (folder / "synthetic").mkdir()
-    (folder / "synthetic" / "card.json").write_text(json.dumps(card))
-    return folder
+    return {"format": 1, "name": "synthetic", "title": "Synthetic model", "purpose": "Boxes in noise.",
+            "not_for": "anything else", "modality": ["MR"], "plane": "axial",
+            "calibration": {"map": calibration.to_dict()}}
 
 
-# The host makes `qt` and the rest of `slicer`, which the test modules import: it runs before they are collected.
 if all(importlib.util.find_spec(name) for name in ("slicer", "PySide6")):
     import host as testHost
 
-    os.environ["SPMAMBA_MODELS"] = str(makeModelFolder())
-    runningHost = testHost.start(str(EXTENSION / "SPMamba.py"))
+    testHost.install()  # makes `qt` and the rest of `slicer`, which the test modules import
 else:
-    collect_ignore_glob = ["test_panel_[!s]*.py", "test_panel_scene.py"]  # slicer-core or PySide6 is missing
+    # slicer-core or PySide6 is missing; what is left needs neither.
+    collect_ignore_glob = ["test_panel_[!s]*.py", "test_panel_scene.py", "test_end_to_end.py"]
+
+
+@pytest.fixture(scope="session")
+def runningHost() -> Any:
+    return testHost.start(str(EXTENSION / "SPMamba.py"))
+
+
+def emptyScene(host: Any) -> None:
+    """No data, and the views as they are at the start: loading a volume turns them into its planes."""
+    import slicer
+
+    host.closeScene()
+    for view, orientation in (("Red", "Axial"), ("Yellow", "Sagittal"), ("Green", "Coronal")):
+        slicer.util.getNode("vtkMRMLSliceNode" + view).SetOrientation(orientation)
 
 
 @pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The host with an empty scene; exceptions in slots fail the test."""
+def host(runningHost: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The host with an empty scene and one model; exceptions in slots fail the test."""
     from SPMambaPanel import dependencies
 
     monkeypatch.setattr(dependencies, "missing", lambda: [])
-    runningHost.closeScene()
+    monkeypatch.setattr(runningHost.widget.logic, "_cards", [syntheticCard()])
+    emptyScene(runningHost)
     runningHost.exceptions.clear()
     runningHost.widget.enter()
     yield runningHost
     runningHost.widget.workplace.dropRun()
     runningHost.widget.workplace.worker.stop()
     runningHost.widget.workplace.worker.command = None
-    runningHost.closeScene()
+    emptyScene(runningHost)
     texts = [exception.text for exception in runningHost.exceptions]
     runningHost.exceptions.clear()
     assert not texts, "\n".join(texts)

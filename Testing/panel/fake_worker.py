@@ -65,7 +65,7 @@ def detect(run: str, job: Path) -> None:
         time.sleep(0.05)
         print(line[20:], flush=True)
         send(event="progress", id="another run", fraction=0.9, text="not yours")
-        print('{"v": 99, "event": "result", "id": "%s"}' % run, flush=True)
+        print(json.dumps({"v": 99, "event": "result", "id": run}), flush=True)
         send(event="novelty", id=run)
     progress(run, 0.8)
     time.sleep(0.05)

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("slicer", reason="the test host needs slicer-core")
 pytest.importorskip("PySide6", reason="the test host needs PySide6")
 
-import host  # noqa: E402
+import host
 
 EXAMPLE = os.path.join(os.path.dirname(host.__file__), "example", "Example.py")
 

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("slicer", reason="the test host needs slicer-core")
 pytest.importorskip("PySide6", reason="the test host needs PySide6")
 
-import host  # noqa: E402
+import host
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +38,12 @@ def test_properties_are_attributes(qt):
         button.text()
 
 
-def test_property_writes_do_not_use_up_none(qt):
-    spare = sys.getrefcount(None)
+def test_calls_do_not_use_up_none_and_true(qt):
+    """PySide6 6.12 on Python before 3.12 takes a reference too many with every call that returns nothing."""
     button = qt.QPushButton("a")
     for _ in range(1000):
         button.text = "b"
-    assert sys.version_info >= (3, 12) or min(spare, sys.getrefcount(None)) > 1 << 30
+    assert sys.version_info >= (3, 12) or min(sys.getrefcount(c) for c in (None, True, False)) > 1 << 30
 
 
 def test_names_that_pythonqt_adds(qt):
@@ -97,7 +97,7 @@ def test_form_with_an_unknown_class_is_refused(qt, tmp_path):
     import slicer
 
     path = tmp_path / "form.ui"
-    form = '<ui version="4.0"><class>F</class><widget class="QWidget" name="F"><widget class="{}" name="child"/></widget></ui>'
+    form = '<ui version="4.0"><widget class="QWidget" name="F"><widget class="{}" name="child"/></widget></ui>'
     path.write_text(form.format("QSlider"))
     assert slicer.util.childWidgetVariables(slicer.util.loadUI(str(path))).child.className() == "QSlider"
     path.write_text(form.format("ctkNoSuchWidget"))

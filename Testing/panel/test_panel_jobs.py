@@ -8,10 +8,10 @@ from typing import Any, Callable
 
 import numpy as np
 import pytest
-import qt
 import slicer
 from SPMambaPanel.result import Result
 from SPMambaPanel.state import State
+from standstill import Standstill
 
 
 def jobFolders() -> list:
@@ -190,31 +190,6 @@ def test_full_disk(host: Any, ui: Any, workplace: Any, case: Any, fakeWorker: Ca
     detect(host, ui, workplace)
     assert workplace.machine.state is State.FAILED and "temporary folder" in ui.statusLabel.text
     assert not jobFolders()
-
-
-class Standstill:
-    """Longest work in ms between two turns of the event loop, as processor time: what the user of an idle computer
-    would wait, however busy this one is."""
-
-    def __init__(self) -> None:
-        self.longest = 0.0
-        self.timer = qt.QTimer()
-        self.timer.setInterval(5)
-        self.timer.timeout.connect(self.tick)
-
-    def tick(self) -> None:
-        now = time.process_time()
-        self.longest = max(self.longest, 1000.0 * (now - self.last))
-        self.last = now
-
-    def __enter__(self) -> "Standstill":
-        self.last = time.process_time()
-        self.timer.start()
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self.tick()
-        self.timer.stop()
 
 
 @pytest.fixture

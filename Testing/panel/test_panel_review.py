@@ -59,10 +59,8 @@ def test_finding_under_a_transform(host: Any, ui: Any, case: Any, workplace: Any
     assert np.abs(centers() - expected).max() < 1e-4
 
 
-def test_slices_by_score(host: Any, ui: Any, workplace: Any, case: Any, result: Result) -> None:
+def test_slices_by_score(ui: Any, result: Result) -> None:
     """The analysed plane is axial up to the obliqueness: only views that lie in it move."""
-    for node in sliceNodes():
-        node.RotateToVolumePlane(case.volume)
     rows = sorted(tables.readSlices(result.get("slices")), key=lambda row: -row["score"])
     axial = [node for node in sliceNodes() if node.GetName() == "Red"]
     others = {node.GetID(): node.GetSliceOffset() for node in sliceNodes() if node not in axial}
@@ -198,7 +196,7 @@ def test_research_use_is_always_said(host: Any, ui: Any, result: Result) -> None
 
 def test_keys_come_and_go_with_the_module(host: Any, ui: Any, workplace: Any, result: Result) -> None:
     def keys() -> list:
-        return [each for each in slicer.util.mainWindow().findChildren(qt.QShortcut)]
+        return list(slicer.util.mainWindow().findChildren(qt.QShortcut))
 
     widget = host.widget
     widget.exit()
@@ -233,8 +231,9 @@ def test_deleted_nodes_close_the_review(host: Any, ui: Any, workplace: Any, case
 
 def test_packages_are_installed_only_after_consent(host: Any, ui: Any, workplace: Any, case: Any,
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
-    from SPMambaLib.errors import SPMambaError
     from SPMambaPanel import dependencies
+
+    from SPMambaLib.errors import SPMambaError
 
     asked, installed = [], []
     monkeypatch.setattr(dependencies, "missing", lambda: ["torch", "safetensors"])
@@ -272,3 +271,17 @@ def test_missing_packages_are_found_without_importing_them(monkeypatch: pytest.M
     monkeypatch.setattr(importlib.metadata, "version", without)
     assert dependencies.missing() == ["torch"]
     assert set(dependencies.requirements()) == set(dependencies.DOWNLOAD_SIZE)
+
+
+def test_legend_is_drawn(host: Any, ui: Any, workplace: Any, result: Result) -> None:
+    """At the right edge of the pictures, where this volume leaves room."""
+
+    def bright() -> int:
+        host.processEvents(50)
+        image = host.viewImage("Red")
+        height, width, _ = image.shape
+        return int((image[:height // 2, int(0.8 * width):].min(axis=2) > 120).sum())
+
+    shown = bright()
+    ui.overlayVisibleCheckBox.click()
+    assert shown > bright() + 10

@@ -12,7 +12,10 @@ from SPMambaPanel.facts import ijkToRas
 from SPMambaPanel.result import OWNED, Result
 from SPMambaPanel.state import State
 
-ORTHOGONAL = np.array([[-0.8, 0.36, 0.48, 30.0], [0.0, -0.96, 0.56, 40.0], [0.6, 0.48, 1.28, -50.0], [0, 0, 0, 1]])
+# Oblique without shear, which NIfTI readers refuse: an orthonormal basis times spacing, left-handed.
+ORTHOGONAL = np.eye(4)
+ORTHOGONAL[:3, :3] = np.linalg.qr(selftest.OBLIQUE[:3, :3])[0] * [0.8, 1.2, 2.0]
+ORTHOGONAL[:3, 3] = 30.0, 40.0, -50.0
 
 
 @pytest.fixture

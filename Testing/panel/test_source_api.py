@@ -9,14 +9,18 @@ import pytest
 pytest.importorskip("slicer", reason="the check looks into slicer-core")
 pytest.importorskip("PySide6", reason="the stand-ins need PySide6")
 
-import host  # noqa: E402
-from host import facts, source_check  # noqa: E402
+import host
+from host import facts, source_check
 
 EXTENSION = Path(__file__).resolve().parents[2] / "SPMambaExtension"
 SOURCES = sorted(EXTENSION.glob("*.py")) + sorted(EXTENSION.glob("SPMambaPanel/**/*.py"))
-WIDGETS = {name: cls for ui in sorted(EXTENSION.glob("Resources/UI/*.ui")) for name, cls in source_check.widgetsOf(ui).items()}
+WIDGETS = {}
+for form in sorted(EXTENSION.glob("Resources/UI/*.ui")):
+    WIDGETS.update(source_check.widgetsOf(form))
 
-EXAMPLE_WIDGETS = {"selector": "qMRMLNodeComboBox", "slider": "ctkSliderWidget", "button": "QPushButton", "box": "QComboBox"}
+EXAMPLE_WIDGETS = {
+    "selector": "qMRMLNodeComboBox", "slider": "ctkSliderWidget", "button": "QPushButton", "box": "QComboBox"
+}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
@@ -59,7 +63,7 @@ BAD = [
     ("ui.buton.text = 'a'", "no such name in the .ui file"),
     ("b = ui.button\nb.text()", "is a property"),
     ("def f():\n    t = qt.QTimer()\n    t.strat()", "QTimer.strat does not exist"),
-    ("class A:\n    def f(self):\n        self.t = qt.QTimer()\n    def g(self):\n        self.t.interval()", "is a property"),
+    ("class A:\n  def f(self):\n    self.t = qt.QTimer()\n  def g(self):\n    self.t.interval()", "is a property"),
     ("ui.slider.setValue(value=3)", "keyword arguments"),
 ]
 
@@ -148,7 +152,8 @@ def test_python_stand_ins_offer_only_what_slicer_offers(standIns):
         own = {n for n, v in vars(module).items() if getattr(v, "__module__", None) == module.__name__ and n[0] != "_"}
         assert own and own <= set(facts.pythonModule(module.__name__)), module.__name__
     offered = set(slicer.parameterNodeWrapper.__all__)
-    known = {n for m in facts.pythonModules() if m.startswith("slicer.parameterNodeWrapper") for n in facts.pythonModule(m)}
+    parts = [m for m in facts.pythonModules() if m.startswith("slicer.parameterNodeWrapper")]
+    known = {name for part in parts for name in facts.pythonModule(part)}
     assert offered <= known
 
 

@@ -9,7 +9,7 @@ are (N, H, W) float32 with tissue near 0.35; row 0 is anterior, column 0 is the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Sequence, Tuple
+from typing import Callable, List, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -22,8 +22,11 @@ SHAPE = (192, 160)  # rows, columns of the head's slices
 PIXEL_MM = 1.3
 HEAD_MM = 196.0  # anterior to posterior, skin to skin, at the head's largest level
 LARGEST_LEVELS = (0.45, 0.7)  # where the outline is the skull, not nose or ears
+FINEST = 0.36  # cycles per pixel; what is finer is noise
 AIR = 0.08  # below this is air, where tissue is near 0.35
 CONTRAST_CAP = 0.8  # fat is bright on some scanners and dark on others; it must not steer a registration
+
+Progress = Callable[[str, float], None]
 
 
 @dataclass
@@ -35,7 +38,7 @@ class Slices:
     patients: np.ndarray  # (N,)
 
 
-def load_slices(samples: Sequence[Sample], progress) -> Slices:
+def load_slices(samples: Sequence[Sample], progress: Progress) -> Slices:
     """Every slice of the manifest, centred and scaled to a head of one size."""
     preprocessing = Preprocessing(crop="foreground", normalise="foreground-median")
     names = sorted({s.patient for s in samples})
@@ -127,7 +130,7 @@ def _weighted(values: np.ndarray, levels: np.ndarray, wanted: np.ndarray, width:
     return np.tensordot(weights, values, axes=1).astype(np.float32)
 
 
-def average_head(slices: Slices, levels: np.ndarray, members: int, progress) -> np.ndarray:
+def average_head(slices: Slices, levels: np.ndarray, members: int, progress: Progress) -> np.ndarray:
     """(len(levels), H, W): at each level the average of the `members` slices, of different patients, that fit best."""
     template = _weighted(slices.images, slices.levels, levels, 0.8 * (levels[1] - levels[0]))
     groups = [_choose(slices, template[n], level, levels[1] - levels[0], members) for n, level in enumerate(levels)]
@@ -223,7 +226,7 @@ def _sharpened(average: np.ndarray, members: np.ndarray) -> np.ndarray:
     wanted = np.median([power(m) for m in members], axis=0)
     gain = np.clip(np.sqrt(wanted / np.maximum(power(average), 1e-12)), 1.0, 2.2)
     gain[:3] = 1.0  # the coarse shading is right already
-    gain *= np.clip((0.36 * 48 - np.arange(24)) / 6, 0, 1) * 1.0  # finer than this is noise
+    gain *= np.clip((FINEST * 48 - np.arange(24)) / 6, 0, 1)
     return np.maximum(np.fft.ifft2(np.fft.fft2(average) * gain[bands]).real, 0).astype(np.float32)
 
 

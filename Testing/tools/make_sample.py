@@ -19,7 +19,7 @@ import SimpleITK as sitk
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parent)]
 
-from average_head import PIXEL_MM, SHAPE, align_levels, average_head, load_slices  # noqa: E402
+from average_head import PIXEL_MM, align_levels, average_head, load_slices  # noqa: E402
 
 from SPMambaLib.image import write_image  # noqa: E402
 from SPMambaLib.training.data import read_manifest  # noqa: E402
@@ -32,8 +32,8 @@ VALUE_OF_ONE = 860.0  # stored value of relative intensity 1; tissue is near 300
 NOISE = 4.0  # stored units, in each of the two channels of a magnitude image
 TILT_DEGREES = (5.0, -2.0, 3.0)  # about the axes to the right, anterior and superior: no head lies straight
 LESION = {"slice": 27, "row": 84, "column": 103}  # the left hemisphere's white matter, above the ventricle's body
-LESION_RADII_MM = (8.5, 10.5, 9.5)  # to the left, anterior, superior
-LESION_GAIN = 1.75  # lesion over the tissue it replaces
+LESION_RADII_MM = (10.0, 11.0, 10.5)  # to the left, anterior, superior
+LESION_GAIN = 1.85  # lesion over the tissue it replaces
 LESION_BORDER_MM = 3.0
 LESION_ROUGHNESS_MM = 1.5
 

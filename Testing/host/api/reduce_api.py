@@ -13,37 +13,46 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-WIDGETS = """
-ctkCheckBox ctkCollapsibleButton ctkCollapsibleGroupBox ctkComboBox ctkDirectoryButton ctkDoubleSlider ctkDoubleSpinBox
-ctkMessageBox ctkPathLineEdit ctkPushButton ctkSliderWidget
-qMRMLAbstractViewWidget qMRMLLayoutManager qMRMLNodeComboBox qMRMLSliceControllerWidget qMRMLSliceView qMRMLSliceWidget
+def names(text):
+    return text.split()
+
+
+WIDGETS = names("""
+ctkCheckBox ctkCollapsibleButton ctkCollapsibleGroupBox ctkComboBox ctkDirectoryButton ctkDoubleSlider
+ctkDoubleSpinBox ctkMessageBox ctkPathLineEdit ctkPushButton ctkSliderWidget qMRMLAbstractViewWidget
+qMRMLLayoutManager qMRMLNodeComboBox qMRMLSliceControllerWidget qMRMLSliceView qMRMLSliceWidget
 qMRMLThreeDView qMRMLThreeDViewControllerWidget qMRMLThreeDWidget qMRMLViewControllerBar qMRMLWidget
-qSlicerAbstractCoreModule qSlicerAbstractModule qSlicerAbstractModuleWidget qSlicerApplication qSlicerCoreApplication
-qSlicerCoreIOManager qSlicerIOManager qSlicerLayoutManager qSlicerLoadableModule qSlicerModuleFactoryManager
-qSlicerModuleManager qSlicerScriptedLoadableModule qSlicerScriptedLoadableModuleWidget qSlicerWidget qSlicerMainWindow
-""".split()
+qSlicerAbstractCoreModule qSlicerAbstractModule qSlicerAbstractModuleWidget qSlicerApplication
+qSlicerCoreApplication qSlicerCoreIOManager qSlicerIOManager qSlicerLayoutManager qSlicerLoadableModule
+qSlicerModuleFactoryManager qSlicerModuleManager qSlicerScriptedLoadableModule
+qSlicerScriptedLoadableModuleWidget qSlicerWidget qSlicerMainWindow
+""")
 
-QT = """
-Qt QAbstractButton QAbstractItemModel QAbstractItemView QAbstractScrollArea QAbstractSlider QAbstractSpinBox QAction
-QApplication QBoxLayout QBrush QByteArray QCheckBox QColor QComboBox QCoreApplication QCursor QDateTime QDesktopServices
-QDialog QDialogButtonBox QDir QDockWidget QDoubleSpinBox QEvent QEventLoop QFile QFileDialog QFileInfo QFont
-QFontMetrics QFormLayout QFrame QGridLayout QGroupBox QGuiApplication QHBoxLayout QHeaderView QIcon QImage QItemSelectionModel
-QKeySequence QLabel QLayout QLineEdit QLocale QMainWindow QMenu QMessageBox QModelIndex QObject QPainter QPen QPixmap
-QPlainTextEdit QPoint QPointF QProcess QProcessEnvironment QProgressBar QProgressDialog QPushButton QRadioButton QRect
-QRectF QScrollArea QSettings QShortcut QSize QSizePolicy QSlider QSpacerItem QSpinBox QSplitter QStandardPaths QStatusBar
-QStyle QStyledItemDelegate QSysInfo QTabWidget QTableView QTableWidget QTableWidgetItem QTextBrowser QTextEdit QTimer
-QToolBar QToolButton QUiLoader QUrl QVBoxLayout QWidget QIODevice QAbstractTableModel QTextDocument QPrinter QPdfWriter
-""".split()
+QT = names("""
+Qt QAbstractButton QAbstractItemModel QAbstractItemView QAbstractScrollArea QAbstractSlider QAbstractSpinBox
+QAction QApplication QBoxLayout QBrush QByteArray QCheckBox QColor QComboBox QCoreApplication QCursor
+QDateTime QDesktopServices QDialog QDialogButtonBox QDir QDockWidget QDoubleSpinBox QEvent QEventLoop QFile
+QFileDialog QFileInfo QFont QFontMetrics QFormLayout QFrame QGridLayout QGroupBox QGuiApplication QHBoxLayout
+QHeaderView QIcon QImage QItemSelectionModel QKeySequence QLabel QLayout QLineEdit QLocale QMainWindow QMenu
+QMessageBox QModelIndex QObject QPainter QPen QPixmap QPlainTextEdit QPoint QPointF QProcess
+QProcessEnvironment QProgressBar QProgressDialog QPushButton QRadioButton QRect QRectF QScrollArea QSettings
+QShortcut QSize QSizePolicy QSlider QSpacerItem QSpinBox QSplitter QStandardPaths QStatusBar QStyle
+QStyledItemDelegate QSysInfo QTabWidget QTableView QTableWidget QTableWidgetItem QTextBrowser QTextEdit QTimer
+QToolBar QToolButton QUiLoader QUrl QVBoxLayout QWidget QIODevice QAbstractTableModel QTextDocument QPrinter
+QPdfWriter
+""")
 
-PYTHON_MODULES = """
-slicer slicer.ScriptedLoadableModule slicer.i18n slicer.packaging slicer.util slicer.testing slicer.parameterNodeWrapper
-slicer.parameterNodeWrapper.default slicer.parameterNodeWrapper.guiConnectors slicer.parameterNodeWrapper.parameterPack
-slicer.parameterNodeWrapper.serializers slicer.parameterNodeWrapper.types slicer.parameterNodeWrapper.util
-slicer.parameterNodeWrapper.validators slicer.parameterNodeWrapper.wrapper
-""".split()
+PYTHON_MODULES = names("""
+slicer slicer.ScriptedLoadableModule slicer.i18n slicer.packaging slicer.util slicer.testing
+slicer.parameterNodeWrapper slicer.parameterNodeWrapper.default slicer.parameterNodeWrapper.guiConnectors
+slicer.parameterNodeWrapper.parameterPack slicer.parameterNodeWrapper.serializers
+slicer.parameterNodeWrapper.types slicer.parameterNodeWrapper.util slicer.parameterNodeWrapper.validators
+slicer.parameterNodeWrapper.wrapper
+""")
 
-KEPT = ("signals", "slots", "invokables", "decorators", "static_decorators", "enums", "wrapped_methods", "static_methods",
-        "constructors", "python_constructors", "not_callable_because_property", "cpp_only", "absent_in")
+KEPT = ("signals", "slots", "invokables", "decorators", "static_decorators", "enums", "wrapped_methods",
+        "static_methods", "constructors", "python_constructors", "not_callable_because_property", "cpp_only",
+        "absent_in")
 
 
 def reduced(record):
@@ -85,8 +94,7 @@ def main(folder):
     write("qt.json", qt)
     modules = {}
     for module in PYTHON_MODULES:
-        names = [name for name in python[module] if not name.startswith("__")]
-        modules[module] = sorted(n for n in names if not n.startswith("_"))
+        modules[module] = sorted(name for name in python[module] if not name.startswith("_"))
     write("python.json", modules)
     missing = sorted(set(WIDGETS + QT) - set(widgets) - set(qt))
     print("not in the facts:", " ".join(missing) or "none")

@@ -7,7 +7,6 @@ import os
 import unittest
 
 import qt
-
 import slicer
 
 __all__ = ["ScriptedLoadableModule", "ScriptedLoadableModuleWidget", "ScriptedLoadableModuleLogic",
@@ -36,7 +35,8 @@ class ScriptedLoadableModule:
         return os.path.join(os.path.dirname(self.parent.path), "Resources", filename)
 
     def getDefaultModuleDocumentationLink(self, docPage=None):
-        url = slicer.app.documentationBaseUrl + docPage if docPage else slicer.app.moduleDocumentationUrl(self.moduleName)
+        app = slicer.app
+        url = app.documentationBaseUrl + docPage if docPage else app.moduleDocumentationUrl(self.moduleName)
         return f'<p>For more information see the <a href="{url}">online documentation</a>.</p>'
 
     def runTest(self, msec=100, **kwargs):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 import slicer
+from packaging.requirements import InvalidRequirement, Requirement
 
 
 def load_requirements(path):

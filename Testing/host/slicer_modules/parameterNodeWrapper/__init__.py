@@ -1,6 +1,6 @@
 """Stand-in of ``slicer.parameterNodeWrapper``: typed access to the parameters in a vtkMRMLScriptedModuleNode.
 
-A subset in Slicer's own storage scheme, so that scenes can be exchanged. Types: int, float, str, bool, Enum, pathlib.Path
+A subset in Slicer's own storage scheme, so that scenes can be exchanged. Types: int, float, str, bool, Enum, pathlib
 and vtkMRML node classes; no parameter packs, lists, unions or ranges.
 """
 
@@ -11,6 +11,6 @@ from .validators import Choice, Default, Exclude, IsInstance, Maximum, Minimum, 
 from .wrapper import isParameterNodeWrapper, parameterNodeWrapper
 
 __all__ = [
-    "Choice", "Decimals", "Default", "Exclude", "IsInstance", "Maximum", "Minimum", "NotNone", "SingleStep", "Validator",
-    "WithinRange", "createGuiConnector", "isParameterNodeWrapper", "parameterNodeWrapper",
+    "Choice", "Decimals", "Default", "Exclude", "IsInstance", "Maximum", "Minimum", "NotNone", "SingleStep",
+    "Validator", "WithinRange", "createGuiConnector", "isParameterNodeWrapper", "parameterNodeWrapper",
 ]

@@ -7,7 +7,6 @@ import enum
 
 import ctk
 import qt
-
 import slicer
 
 from .validators import Choice, Maximum, Minimum, WithinRange

@@ -50,7 +50,8 @@ class NodeSerializer(Serializer):
 def createSerializer(datatype, validators):
     """The serializer of `datatype`. Raises TypeError for a type that the stand-in does not store."""
     if datatype is bool:
-        checks, functions = [NotNone(), IsInstance(bool)], (lambda v: "True" if v else "False", lambda t: t == "True", False)
+        checks = [NotNone(), IsInstance(bool)]
+        functions = (lambda v: "True" if v else "False", lambda t: t == "True", False)
     elif datatype is int:
         checks, functions = [NotNone(), IsInstance(int)], (str, int, 0)
     elif datatype is float:

@@ -6,9 +6,8 @@ import logging
 import typing
 import weakref
 
-import vtk
-
 import slicer
+import vtk
 
 from .guiConnectors import Decimals, GuiConnector, SingleStep, createGuiConnector
 from .serializers import createSerializer
@@ -130,8 +129,9 @@ class _Wrapper:
         connectors = {}
         for name, widget in mapping.items():
             parameter = self._checked(name)
-            isConnector = isinstance(widget, GuiConnector)
-            connectors[name] = widget if isConnector else createGuiConnector(widget, parameter.datatype, parameter.annotations)
+            connectors[name] = widget
+            if not isinstance(widget, GuiConnector):
+                connectors[name] = createGuiConnector(widget, parameter.datatype, parameter.annotations)
         tag, self._nextTag = self._nextTag, self._nextTag + 1
         for name, connector in connectors.items():
             connector.write(self.getValue(name))
