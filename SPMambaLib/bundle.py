@@ -5,7 +5,7 @@ scans, training data and licence.  Nothing in a bundle is executed.  Reading car
 
 Storage: large weights of the teacher and the prototypes are int8 with one scale per output channel or vector, the
 other weights half precision.  Rounding happens *before* anything is fitted on them (see `training`), so the shipped
-model is the calibrated one, bit for bit.
+network is the calibrated one, bit for bit; only the statistics are rounded (to half precision) afterwards.
 """
 from __future__ import annotations
 

@@ -25,13 +25,13 @@ from .preprocess import PreparedSlices, Preprocessing, prepare, restore
 from .scan import default_backend
 from .scoring import findings
 from .scoring.calibration import Calibration
-from .scoring.maps import AnomalyScale, ScoringConfig, network_terms
+from .scoring.maps import AnomalyScale, ScoringConfig, appearance, network_terms
 from .scoring.slices import score_maps, slice_components
 
 Progress = Callable[[float, str], None]
 T = TypeVar("T")
 BATCH = {"cpu": 4, "cuda": 32}
-UNFAMILIAR = 4.0  # normal spreads of the mean prototype distance beyond which a scan is called unfamiliar
+UNFAMILIAR = 4.0  # normal spreads of `appearance` beyond which a scan is called unfamiliar
 
 
 def load_model(name_or_path: str, device: str = "auto") -> Detector:
@@ -49,6 +49,8 @@ def load_model(name_or_path: str, device: str = "auto") -> Detector:
     try:
         network = SPMamba(NetworkConfig.from_dict(card["network"]))
         scale = AnomalyScale(ScoringConfig(**card["scoring"]))
+        if scale.config.levels > 1 and network.config.prototype_levels == 1:
+            raise ValueError("statistics by level need prototypes by level, which tell the level of a slice")
         own = {name[len("scale."):]: t for name, t in tensors.items() if name.startswith("scale.")}
         network.load_state_dict({name: t for name, t in tensors.items() if not name.startswith("scale.")})
         scale.load_state_dict(own)
@@ -64,7 +66,8 @@ def choose_device(device: str) -> torch.device:
     try:
         chosen = torch.device(device)
     except RuntimeError as error:
-        raise DeviceError("There is no device called {!r}; use auto, cpu or cuda:0.".format(device), str(error)) from error
+        message = "There is no device called {!r}; use auto, cpu or cuda:0.".format(device)
+        raise DeviceError(message, str(error)) from error
     if chosen.type not in BATCH:
         raise DeviceError("Device {!r} is not supported; use auto, cpu or cuda:0.".format(device))
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
@@ -141,6 +144,9 @@ class Detector:
         native_terms = {name: plane.from_slices(term) for name, term in terms.items()}
         labels, found = findings.find(native, image.ijk_to_ras, threshold, calibration=self.calibration,
                                       slice_axis=plane.axis, terms=native_terms)
+        if len(found) >= findings.LIMIT:
+            notices.append(Notice("findings-limited", "Only the {} highest regions are listed; choose a lower rate of "
+                                  "false positives to see fewer.".format(findings.LIMIT)))
         clock.lap("findings")
         top = max((s for s in slices if s.analysed), key=lambda s: s.score)
         report(1.0, "done")
@@ -170,8 +176,8 @@ class Detector:
                 if not _is_out_of_memory(error):
                     raise
                 if batch == 1:
-                    raise OutOfMemoryError("There is not enough memory on {} for a single slice; choose the CPU or close "
-                                           "other programs.".format(self.device), str(error)) from error
+                    raise OutOfMemoryError("There is not enough memory on {} for a single slice; choose the CPU or "
+                                           "close other programs.".format(self.device), str(error)) from error
                 batch = max(1, batch // 2)
                 if self.device != "cpu":
                     torch.cuda.empty_cache()
@@ -221,9 +227,9 @@ class Detector:
 
     def _familiar(self, volume: _Volume) -> List[Notice]:
         """A notice when the scan as a whole lies far from the normals the model was made from."""
-        nearest = volume.terms["prototype"].amin(dim=1).mean(dim=(1, 2))
+        distances = appearance(volume.terms["prototype"])
         known = self.card["calibration"]["appearance"]
-        distance = (float(nearest.median()) - known["mean"]) / known["spread"]
+        distance = (float(distances.median()) - known["mean"]) / known["spread"]
         if distance <= UNFAMILIAR:
             return []
         return [Notice("unfamiliar-scan", "This scan does not look like the scans that the model was made from ({:.0f} "

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 Box = Tuple[int, int, int, int]  # row, column, rows, columns; may reach beyond the slice
 
 FOREGROUND_FRACTION = 0.12  # of the 99.5 % quantile: above the noise of air, below the darkest tissue on FLAIR
+ROUNDING = 1e-6  # of the largest value: contrast below it is the rounding error of single precision
 ANALYSED_AREA = 0.12  # slices with less foreground than this share of the largest one are outside the anatomy
 
 
@@ -115,12 +116,14 @@ def _levels(analysed: np.ndarray) -> np.ndarray:
 
 
 def _normalised(image: np.ndarray, mask: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """One slice (H, W) float32 in [0, 1], whatever its units: a diffusivity in m2/s is as good as a CT number."""
+    low, high = (float(q) for q in np.quantile(image, (0.005, 0.995)))
+    # A slice without contrast must not be stretched until its rounding errors show.
+    least = max(ROUNDING * max(abs(low), abs(high)), float(np.finfo(np.float32).tiny))
     if preprocessing.normalise == "foreground-median":
-        floor = float(np.quantile(image, 0.005))
-        median = float(np.median(image[mask])) - floor if mask.any() else 0.0
-        return np.clip((image - floor) * (preprocessing.median_level / max(median, 1e-6)), 0.0, 1.0)
-    low, high = np.quantile(image, (0.005, 0.995))
-    return np.clip((image - low) / max(float(high - low), 1e-6), 0.0, 1.0)
+        median = float(np.median(image[mask])) - low if mask.any() else 0.0
+        return np.clip((image - low) * (preprocessing.median_level / max(median, least)), 0.0, 1.0)
+    return np.clip((image - low) / max(high - low, least), 0.0, 1.0)
 
 
 def _foreground(slices: np.ndarray, checkpoint: Callable[[], None]) -> np.ndarray:

@@ -15,6 +15,7 @@ from .state import ANALYSING, BUSY, Machine, State
 from .tables import Row
 
 PROGRESS_STEPS = 1000
+ROW_HEIGHT = 22  # pixels
 ESTIMATE_FROM = 0.05  # fraction from which the time left is told
 INPUT_WIDGETS = ("inputSelector", "modelSelector", "deviceSelector")
 REVIEW_WIDGETS = ("overlaySelector", "overlayVisibleCheckBox", "outlineCheckBox", "opacitySlider", "findingsTable",
@@ -176,6 +177,7 @@ class Panel:
         table.setColumnCount(len(headers))
         table.setHorizontalHeaderLabels(headers)
         table.verticalHeader().hide()
+        table.verticalHeader().defaultSectionSize = ROW_HEIGHT
         header = table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(1, qt.QHeaderView.Stretch)
@@ -194,14 +196,9 @@ class Panel:
                     item.setForeground(qt.QBrush(qt.QColor("black" if _luminance(band.color) > 0.35 else "white")))
                 table.setItem(index, column, item)
         table.blockSignals(wasBlocked)
-        self.ui.findingsLabel.text = (self.countText(len(review.findings)) if review.result
+        self.ui.findingsLabel.text = (countText(len(review.findings)) if review.result
                                       else _("No result for this volume yet."))
         self.showPosition(review)
-
-    def countText(self, count: int) -> str:
-        if not count:
-            return _("No finding at this operating point.")
-        return _("1 finding.") if count == 1 else _("{count} findings.").format(count=count)
 
     def showPosition(self, review: Review) -> None:
         """Mark the current finding and name the current slice; moves no view."""
@@ -224,6 +221,12 @@ def findingTexts(row: Row, band: str) -> List[str]:
     size = " x ".join("{:.0f}".format(row[name]) for name in ("size_i_mm", "size_j_mm", "size_k_mm"))
     return [str(row["rank"]), placeText(row), size, "{:.2f}".format(row["volume_ml"]), "{:.2f}".format(row["peak"]),
             band]
+
+
+def countText(count: int) -> str:
+    if not count:
+        return _("No finding at this operating point.")
+    return _("1 finding.") if count == 1 else _("{count} findings.").format(count=count)
 
 
 def placeText(row: Row) -> str:

@@ -215,7 +215,7 @@ class Workplace:
         self.run = None
         self.update()
         notices = [notice["message"] for notice in result.summary["notices"]]
-        self.machine.send(Event.FINISHED, "\n".join([self.panel.countText(len(self.review.findings)), *notices]))
+        self.machine.send(Event.FINISHED, "\n".join([_("Done."), *notices]))
 
     def onCancelled(self) -> None:
         self.run = None

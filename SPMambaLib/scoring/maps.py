@@ -9,8 +9,13 @@ Terms, each "how unexplained is this place", before standardisation:
 
 R and P are the paper's; M and I are additions that a bundle may use.  Each term t becomes
 ``z_t(p) = (t(p) - mean_t(p)) / spread_t(p)`` with mean and spread per position over held-out normals, and the map is
-``A = (sum_t w_t z_t - centre) / spread``: how unusual this is *here*, in units of normal spread, on the same scale for
+``A = (sum_t w_t z_t - centre) / unit``: how unusual this is *here*, in units of normal spread, on the same scale for
 every image.  One function serves fitting and detection.
+
+Normal scans have heavy tails, and what is heavy is bound to places: scalp, orbits, neck.  So the spread is that of the
+upper tail (fourth moment of what exceeds the mean), and it is taken from the worst place within `reach`.  Scanners and
+head shapes move whole slices at once; for focal disease a bundle may therefore compare every place with the rest of its
+own slice (`centring`).
 """
 from __future__ import annotations
 
@@ -27,6 +32,8 @@ from ..model.prototypes import ANY_LEVEL, at_level
 from ..model.teacher import to_teacher_input
 
 TERMS = ("residual", "prototype", "mirror", "intensity")
+UPPER_FOURTH_MOMENT = 1.5  # mean of max(x, 0)^4 for a standard normal x
+QUANTILE_STRIDE = 4  # quantiles of a slice are taken on every fourth pixel
 LEVEL_AWARE = ("intensity",)  # terms whose normal state is tabulated by slice level; the others lose by it
 
 
@@ -39,6 +46,11 @@ class ScoringConfig:
         residual_sigma, intensity_sigma: Gaussian smoothing in input pixels.
         grid: side of the grid on which mean and spread are stored.
         levels: slice-level buckets of the intensity statistics (1 for single images).
+        reach: side in grid cells of the neighbourhood whose largest spread counts; anatomy is never quite in place.
+        centring: ``"none"``, or ``"slice"``: z_t minus its median in the slice, divided by its 90 % quantile above
+            that; for focal disease only, since diffuse disease moves the median.
+        upsampling: ``"centred"`` puts a feature cell where the middle of its receptive field lies; ``"published"``
+            stretches the grid to the corners as the paper does, up to one cell off at the far edge.
         summary: image score from the map: ``"mean"`` (diffuse disease) or ``"top5"`` (mean of the highest 5 %).
     """
 
@@ -48,6 +60,9 @@ class ScoringConfig:
     intensity_sigma: float = 2.0
     grid: int = 64
     levels: int = 1
+    reach: int = 9
+    centring: str = "none"
+    upsampling: str = "centred"
     summary: str = "top5"
 
     def __post_init__(self) -> None:
@@ -55,6 +70,8 @@ class ScoringConfig:
         object.__setattr__(self, "weights", tuple(self.weights))
         if len(self.terms) != len(self.weights) or not set(self.terms) <= set(TERMS):
             raise ValueError("terms {} and weights {} do not fit".format(self.terms, self.weights))
+        if self.centring not in ("none", "slice") or self.upsampling not in ("centred", "published"):
+            raise ValueError("unknown centring {!r} or upsampling {!r}".format(self.centring, self.upsampling))
 
     def to_dict(self) -> Dict[str, Any]:
         return asdict(self)
@@ -75,10 +92,23 @@ def resize(maps: Tensor, size: int, align_corners: bool = False) -> Tensor:
     return F.interpolate(maps[:, None], (size, size), mode="bilinear", align_corners=align_corners)[:, 0]
 
 
-def residual_map(output: Output, size: int, sigma: float) -> Tensor:
+def upsample(maps: Tensor, size: int) -> Tensor:
+    """Feature cells (B, h, h) -> (B, size, size), each cell at the middle of its receptive field.
+
+    With padded, strided convolutions cell i of stride s looks at pixel s * i: the first cell lies on the first pixel,
+    the last one s - 1 pixels before the border, and what is beyond repeats it.
+    """
+    stride = size // maps.shape[-1]
+    inner = resize(maps, size - stride + 1, align_corners=True)
+    return F.pad(inner[:, None], (0, stride - 1, 0, stride - 1), mode="replicate")[:, 0]
+
+
+def residual_map(output: Output, size: int, sigma: float, upsampling: str = "centred") -> Tensor:
     """R (B, size, size): reconstruction error in cosine distance, averaged over scales, then smoothed."""
-    scales = [resize(1.0 - F.cosine_similarity(f.float(), r.float(), dim=1), size, align_corners=True)
-              for f, r in zip(output.features, output.reconstructions)]
+    scales = []
+    for feature, reconstruction in zip(output.features, output.reconstructions):
+        distance = 1.0 - F.cosine_similarity(feature.float(), reconstruction.float(), dim=1)
+        scales.append(upsample(distance, size) if upsampling == "centred" else resize(distance, size, align_corners=True))
     return gaussian_blur(torch.stack(scales).mean(dim=0), sigma)
 
 
@@ -115,14 +145,18 @@ class AnomalyScale(nn.Module):
         self.register_buffer("centre", torch.zeros(()))
         self.register_buffer("unit", torch.ones(()))
 
-    def standardise(self, terms: Dict[str, Tensor], level: Optional[Tensor] = None) -> Dict[str, Tensor]:
-        """z_t of raw terms (B, S, S); `level` (B,) in [0, 1] picks the statistics, None or negative the average level."""
+    def standardise(self, terms: Dict[str, Tensor], masks: Tensor, level: Optional[Tensor] = None) -> Dict[str, Tensor]:
+        """z_t of raw terms (B, S, S), 0 outside the anatomy `masks` (B, S, S).
+
+        `level` (B,) in [0, 1] picks the statistics; None or negative takes the average level.
+        """
         out = {}
         for number, name in enumerate(self.config.terms):
             raw = terms[name]
             mean, spread = (resize(self._at_level(s[number], level, len(raw)), raw.shape[-1])
                             for s in (self.mean, self.spread))
-            out[name] = (raw - mean) / spread
+            z = (raw - mean) / spread
+            out[name] = (centred(z, masks) if self.config.centring == "slice" else z) * masks
         return out
 
     def fuse(self, standardised: Dict[str, Tensor]) -> Tensor:
@@ -150,25 +184,28 @@ class AnomalyScale(nn.Module):
         distance in level (Gaussian, one bucket wide), so that sparse buckets borrow from their neighbours.
         """
         number, levels, grid = self.config.terms.index(name), self.config.levels, self.config.grid
-        total = torch.zeros(levels, grid, grid, dtype=torch.float64)
-        square, mass = torch.zeros_like(total), torch.zeros(levels, 1, 1, dtype=torch.float64)
-        start = 0
-        for batch in maps:
-            small = F.adaptive_avg_pool2d(batch[:, None], grid)[:, 0].double()
-            weights = torch.ones(levels, len(batch), dtype=torch.float64)
-            if level is not None and levels > 1 and name in LEVEL_AWARE:
-                centres = (torch.arange(levels, dtype=torch.float64) + 0.5)[:, None]
-                weights = torch.exp(-0.5 * (level[start:start + len(batch)].double() * levels - centres) ** 2)
-            total += torch.einsum("lb,bhw->lhw", weights, small)
-            square += torch.einsum("lb,bhw->lhw", weights, small ** 2)
-            mass += weights.sum(dim=1)[:, None, None]
-            start += len(batch)
-        mean = total / mass
-        spread = (square / mass - mean ** 2).clamp(min=0).sqrt()
+        small = torch.cat([F.adaptive_avg_pool2d(batch[:, None], grid)[:, 0] for batch in maps])
+        weights = torch.ones(levels, len(small))
+        if level is not None and levels > 1 and name in LEVEL_AWARE:
+            centres = (torch.arange(levels) + 0.5)[:, None]
+            weights = torch.exp(-0.5 * (level.float() * levels - centres) ** 2)
+        weights = weights / weights.sum(dim=1, keepdim=True)
+        mean = gaussian_blur(torch.einsum("ln,nhw->lhw", weights, small), 1.0)
+        tail = torch.stack([torch.einsum("n,nhw->hw", w, (small - m).clamp(min=0) ** 4) for w, m in zip(weights, mean)])
+        spread = (tail / UPPER_FOURTH_MOMENT) ** 0.25
         # Positions that never vary (air) must not turn rounding into anomalies: at least a quarter of the typical spread.
         floor = 0.25 * spread.flatten(1).quantile(0.75, dim=1)[:, None, None]
-        self.mean[number] = gaussian_blur(mean.float(), 1.0)
-        self.spread[number] = gaussian_blur(torch.maximum(spread, floor).float(), 1.0).clamp(min=1e-6)
+        widest = F.max_pool2d(torch.maximum(spread, floor)[:, None], self.config.reach, 1, self.config.reach // 2)[:, 0]
+        self.mean[number] = mean
+        self.spread[number] = gaussian_blur(widest, 1.0).clamp(min=1e-6)
+
+
+def centred(z: Tensor, masks: Tensor) -> Tensor:
+    """z (B, S, S) relative to its own slice: minus the median inside the anatomy, over the 90 % quantile above that."""
+    inside = torch.where(masks > 0, z, torch.nan)[:, ::QUANTILE_STRIDE, ::QUANTILE_STRIDE].flatten(1)
+    quantiles = torch.nanquantile(inside, torch.tensor([0.5, 0.9], dtype=z.dtype, device=z.device), dim=1)
+    median, high = torch.nan_to_num(quantiles)[:, :, None, None]
+    return (z - median) / (high - median).clamp(min=1e-3)
 
 
 def network_terms(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Dict[str, Tensor]:
@@ -182,7 +219,7 @@ def network_terms(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Di
     output = network.decode(features)
     terms = {"prototype": output.prototype_distances}
     if "residual" in config.terms:
-        terms["residual"] = residual_map(output, size, config.residual_sigma)
+        terms["residual"] = residual_map(output, size, config.residual_sigma, config.upsampling)
     if "mirror" in config.terms:
         # Strided features sit at pixels 0, 16, 32, ...; the extra roll mirrors about pixel S/2, so that they meet again.
         mirrored = network.teacher(to_teacher_input(pixels.flip(-1).roll(1, -1)))[-1].flip(-1).roll(1, -1)
@@ -192,7 +229,8 @@ def network_terms(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Di
     return {name: term.float() for name, term in terms.items()}
 
 
-def at_input_size(terms: Dict[str, Tensor], level: Optional[Tensor], size: int) -> Dict[str, Tensor]:
+def at_input_size(terms: Dict[str, Tensor], level: Optional[Tensor], size: int,
+                  upsampling: str = "centred") -> Dict[str, Tensor]:
     """Terms of `network_terms` as maps (B, S, S): the prototype distance at each slice's `level`, all upsampled.
 
     `level` (B,) in [0, 1]; None or negative takes the nearest prototype of any level.
@@ -203,4 +241,13 @@ def at_input_size(terms: Dict[str, Tensor], level: Optional[Tensor], size: int) 
         index = torch.where(level >= 0, (level.clamp(0, 1) * levels).long().clamp(max=levels - 1), ANY_LEVEL)
     nearest = at_level(terms["prototype"], index)
     maps = dict(terms, prototype=nearest)
-    return {name: m if m.shape[-1] == size else resize(m, size) for name, m in maps.items()}
+    enlarge = upsample if upsampling == "centred" else resize
+    return {name: m if m.shape[-1] == size else enlarge(m, size) for name, m in maps.items()}
+
+
+def appearance(distances: Tensor) -> Tensor:
+    """How far slices as a whole are from the known normals: (B, levels, h, w) prototype distances -> (B,).
+
+    The lower quartile over cells: disease leaves most of an image normal, another scanner or contrast leaves nothing.
+    """
+    return distances.amin(dim=1).flatten(1).quantile(0.25, dim=1)

@@ -10,21 +10,23 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 
 from .. import __version__, bundle
-from ..errors import UnreadableFileError
+from ..errors import UnreadableFileError, UsageError
 from ..model.network import SPMamba
 from ..model.teacher import Teacher
 from .adapt import adapt_teacher
 from .augment import augment
 from .data import Sample, load_pixels, read_manifest, split_by_patient
 from .fit import Normals, Progress, cache_features, calibrate, fit_prototypes
-from .recipes import RECIPES, Recipe
+from .recipes import Recipe, find_recipe
 from .train import train_decoder
 
 ADAPTATION_STEPS = 500
@@ -39,8 +41,13 @@ def assemble(name: str, manifest: Path, output: Path, *, imagenet: Optional[Path
         imagenet: .npz of folded ImageNet weights, the teacher's start (adapted here before use).
         teacher: safetensors of a teacher adapted before, instead.
         steps: training steps instead of the recipe's.
+
+    Raises:
+        UsageError: no such recipe, no source of a teacher, nothing to train on.
+        UnreadableFileError: a file is missing or is not what it should be.
     """
-    recipe, started = RECIPES[name], time.time()
+    recipe, started = find_recipe(name), time.time()
+    require_files(imagenet, teacher)  # before the images, whose reading takes minutes
     samples = read_manifest(manifest, recipe.select)
     fit_index, held_index = split_by_patient(samples, recipe.held_out)
     seen = load_normals([samples[n] for n in fit_index], recipe, progress)
@@ -51,7 +58,7 @@ def assemble(name: str, manifest: Path, output: Path, *, imagenet: Optional[Path
     features = cache_features(network, seen.pixels, progress)
     compactness = fit_prototypes(network, features[2], seen.level)
     round_weights(network)
-    training = recipe.training if steps is None else type(recipe.training)(**dict(recipe.training.to_dict(), steps=steps))
+    training = recipe.training if steps is None else replace(recipe.training, steps=steps)
     losses = train_decoder(network, features, training, progress=progress)
     round_weights(network)
     scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress)
@@ -63,7 +70,8 @@ def assemble(name: str, manifest: Path, output: Path, *, imagenet: Optional[Path
         "scoring": recipe.scoring.to_dict(), "calibration": calibration,
         "training": {**training.to_dict(), "final_loss": float(np.mean(losses[-20:])), "images": len(fit_index),
                      "held_out_images": len(held_index), "prototype_distance": compactness,
-                     "teacher": "ResNet-18 (ImageNet start) adapted by denoising self-distillation on the training images",
+                     "teacher": "ResNet-18 (ImageNet start) adapted by denoising self-distillation on the training "
+                                "images",
                      "torch": torch.__version__, "threads": torch.get_num_threads(), "device": "cpu",
                      "minutes": round((time.time() - started) / 60, 1)},
     }
@@ -77,17 +85,16 @@ def adapt_for(recipes: Sequence[str], manifest: Path, imagenet: Path, output: Pa
     """Adapt one teacher to the training images (never the held-out ones) of several recipes; returns the last loss."""
     from safetensors.torch import save_file
 
+    require_files(imagenet)
     pixels = []
-    for name in recipes:
-        recipe = RECIPES[name]
+    for recipe in map(find_recipe, list(recipes)):
         samples = read_manifest(manifest, recipe.select)
         fit_index = split_by_patient(samples, recipe.held_out)[0]
         pixels.append(load_pixels([samples[n] for n in fit_index], recipe.preprocessing, progress)[0])
-    config = RECIPES[recipes[0]].network_config().teacher
+    config = find_recipe(recipes[0]).network_config().teacher
     teacher, original = Teacher(config), Teacher(config)
-    with np.load(imagenet, allow_pickle=False) as arrays:
-        original.load_arrays(arrays)
-        teacher.load_arrays(arrays)
+    for network in (teacher, original):
+        load_imagenet(network, imagenet)
     losses = adapt_teacher(teacher, original, torch.cat(pixels), steps=steps, progress=progress)
     save_file(teacher.state_dict(), str(output))
     return float(np.mean(losses[-50:]))
@@ -106,20 +113,53 @@ def load_normals(samples: List[Sample], recipe: Recipe, progress: Progress) -> N
 
 def settle_teacher(network: SPMamba, recipe: Recipe, seen: Normals, imagenet: Optional[Path], teacher: Optional[Path],
                    progress: Progress) -> None:
-    """Give the network its final, frozen teacher: adapted here from ImageNet weights, or adapted before."""
-    from safetensors.torch import load_file
+    """Give the network its final, frozen teacher: adapted here from ImageNet weights, or adapted before.
 
+    Raises:
+        UsageError: neither is given.
+        UnreadableFileError: the file is missing or is no such teacher.
+    """
+    require_files(imagenet, teacher)
     if teacher is not None:
-        network.teacher.load_state_dict(load_file(str(teacher)))
+        load_teacher(network.teacher, teacher)
     elif imagenet is not None:
         original = Teacher(network.config.teacher)
-        with np.load(imagenet, allow_pickle=False) as arrays:
-            original.load_arrays(arrays)
-            network.teacher.load_arrays(arrays)
-        adapt_teacher(network.teacher, original, seen.pixels[: len(seen) // 2], steps=ADAPTATION_STEPS, progress=progress)
-    else:
-        raise UnreadableFileError("A teacher is needed: give ImageNet weights or a teacher adapted before.")
+        for student in (network.teacher, original):
+            load_imagenet(student, imagenet)
+        adapt_teacher(network.teacher, original, seen.pixels[: len(seen) // 2], steps=ADAPTATION_STEPS,
+                      progress=progress)
     round_weights(network)
+
+
+def require_files(*sources: Optional[Path]) -> None:
+    """Some source of a teacher is given, and those given exist."""
+    given = [source for source in sources if source is not None]
+    if not given:
+        raise UsageError("A teacher is needed: give ImageNet weights or a teacher adapted before.")
+    for source in given:
+        if not source.is_file():
+            raise UnreadableFileError("The teacher's weights {} do not exist.".format(source))
+
+
+def load_teacher(teacher: Teacher, path: Path) -> None:
+    """Weights of a teacher adapted before (safetensors)."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        teacher.load_state_dict(load_file(str(path)))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise UnreadableFileError("{} is not a teacher of this recipe.".format(path), str(error)) from error
+
+
+def load_imagenet(teacher: Teacher, path: Path) -> None:
+    """ImageNet weights (.npz, batch norm folded)."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            teacher.load_arrays(arrays)
+    except (BadZipFile, EOFError, OSError, KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise UnreadableFileError("{} does not hold the ImageNet weights of this recipe's teacher.".format(path),
+                                  str(error)) from error
 
 
 def round_weights(network: SPMamba) -> None:

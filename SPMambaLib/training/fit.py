@@ -19,7 +19,7 @@ from ..errors import UsageError
 from ..model.network import SPMamba
 from ..model.teacher import to_teacher_input
 from ..scoring.calibration import Calibration
-from ..scoring.maps import AnomalyScale, ScoringConfig, at_input_size, gaussian_blur, network_terms
+from ..scoring.maps import AnomalyScale, ScoringConfig, appearance, at_input_size, gaussian_blur, network_terms
 from ..scoring.slices import score_maps, slice_components
 
 Progress = Callable[[float, str], None]
@@ -88,14 +88,14 @@ def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], 
 
 @torch.no_grad()
 def raw_terms(network: SPMamba, config: ScoringConfig, normals: Normals, progress: Progress) -> Dict[str, Tensor]:
-    """Raw terms of all images at input size, (N, S, S) each, and ``appearance`` (N,): mean prototype distance."""
+    """Raw terms of all images at input size, (N, S, S) each, and ``appearance`` (N,)."""
     parts: Dict[str, List[Tensor]] = {}
     for start in range(0, len(normals), BATCH):
         rows = slice(start, start + BATCH)
         level = None if normals.level is None else normals.level[rows]
         raw = network_terms(network, normals.pixels[rows], config)
-        appearance = raw["prototype"].amin(dim=1).mean(dim=(1, 2))
-        for name, term in dict(at_input_size(raw, level, normals.pixels.shape[-1]), appearance=appearance).items():
+        maps = at_input_size(raw, level, normals.pixels.shape[-1], config.upsampling)
+        for name, term in dict(maps, appearance=appearance(raw["prototype"])).items():
             parts.setdefault(name, []).append(term)
         progress(min(1.0, (start + BATCH) / len(normals)), "scoring held-out normals")
     return {name: torch.cat(part) for name, part in parts.items()}

@@ -37,7 +37,7 @@ def test_detect_shows_the_result(host: Any, ui: Any, workplace: Any, case: Any, 
     host.waitFor(lambda: workplace.machine.state is State.DONE)
     result = Result.of(case.volume)
     assert ui.findingsTable.rowCount == 1
-    assert "1 finding" in ui.statusLabel.text and "This result is synthetic." in ui.statusLabel.text
+    assert ui.findingsLabel.text == "1 finding." and "This result is synthetic." in ui.statusLabel.text
     assert ui.detectButton.text == "Detect anomalies" and ui.inputSelector.enabled
     for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
         assert composite.GetForegroundVolumeID() == result.map.GetID()
