@@ -124,7 +124,8 @@ class SPMambaLogic(ScriptedLoadableModuleLogic):
             self._cards = []
             for name in bundle.available_models():
                 try:
-                    self._cards.append({**bundle.read_card(bundle.find_bundle(name)), "name": name})
+                    card = bundle.check_card(bundle.read_card(bundle.find_bundle(name)))
+                    self._cards.append({**card, "name": name})
                 except SPMambaError as error:
                     slicer.util.showStatusMessage("{}: {}".format(name, error.message))
         return self._cards

@@ -33,11 +33,15 @@ _LAZY = {
 __all__ = ["__version__", *_LAZY]
 
 if TYPE_CHECKING:
-    from .bundle import available_models
-    from .detection import Detection, Finding
-    from .detector import Detector, load_model
-    from .errors import SPMambaError
-    from .image import Image, read_image, write_image
+    from .bundle import available_models as available_models
+    from .detection import Detection as Detection
+    from .detection import Finding as Finding
+    from .detector import Detector as Detector
+    from .detector import load_model as load_model
+    from .errors import SPMambaError as SPMambaError
+    from .image import Image as Image
+    from .image import read_image as read_image
+    from .image import write_image as write_image
 
 
 def __getattr__(name: str) -> Any:

@@ -48,11 +48,11 @@ def check(card: Dict[str, Any], facts: Dict[str, Any], *, is_volume: bool) -> Li
     contrast = stated_contrast(facts) if not modality or modality == "MR" else ""
     expected = card.get("contrast", "")
     if expected and contrast and contrast != expected:
-        problems.append(Notice("wrong-contrast", "This image is {}-weighted by its own description, the model {} is for "
-                               "{}. Its marks cannot be trusted.".format(contrast, card["title"], expected)))
+        problems.append(Notice("wrong-contrast", "This image is {}-weighted by its own description, the model {} is "
+                               "for {}. Its marks cannot be trusted.".format(contrast, card["title"], expected)))
     if is_volume and card["plane"] == "native":
-        problems.append(Notice("wrong-dimension", "This is a volume, the model {} is for single images; every slice was "
-                               "read as one.".format(card["title"])))
+        problems.append(Notice("wrong-dimension", "This is a volume, the model {} is for single images; every slice "
+                               "was read as one.".format(card["title"])))
     if problems and card.get("on_mismatch", "warn") == "refuse":
         raise UnsupportedImageError(problems[0].message, code=problems[0].code)
     return problems

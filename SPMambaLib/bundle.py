@@ -20,7 +20,11 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
-from .errors import ModelDamagedError, ModelMissingError, OutputError
+import numpy as np
+
+from .errors import ModelDamagedError, ModelMissingError, OutputError, UsageError
+from .geometry import PLANES
+from .scoring.calibration import Calibration
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,8 +77,8 @@ def find_bundle(name_or_path: str) -> Path:
     if str(name_or_path) in installed:
         return installed[str(name_or_path)]
     path = Path(name_or_path)
-    if (path / CARD).is_file() or (path.is_file() and zipfile.is_zipfile(path)):
-        return path
+    if (path / CARD).is_file() or (path.is_file() and (path.suffix == ".zip" or zipfile.is_zipfile(path))):
+        return path  # a damaged zip is found, and refused when it is read
     raise ModelMissingError(
         "There is no model {!r}; installed are: {}.".format(str(name_or_path), ", ".join(sorted(installed)) or "none"),
         "searched: " + ", ".join(str(folder) for folder in search_folders()))
@@ -95,8 +99,32 @@ def read_card(path: Path) -> Dict[str, Any]:
         raise ModelDamagedError("The card of model {} is incomplete.".format(Path(path).name),
                                 "missing: " + ", ".join(missing))
     if card["format"] != FORMAT:
-        raise ModelDamagedError("Model {} was made for another version of SP-Mamba (format {}, this one reads {}).".format(
-            Path(path).name, card["format"], FORMAT))
+        raise ModelDamagedError("Model {} was made for another version of SP-Mamba (format {}, this one reads {})."
+                                .format(Path(path).name, card["format"], FORMAT))
+    return card
+
+
+def check_card(card: Dict[str, Any]) -> Dict[str, Any]:
+    """The card, if what detection and display take from it has a meaning; weights have a hash, the card has none.
+
+    Raises:
+        ModelDamagedError: plane, modalities, thresholds or the statistics of the normals make no sense.
+    """
+    try:
+        calibration, scoring = card["calibration"], card["scoring"]
+        table = Calibration.from_dict(calibration["map"])
+        numbers = [table.rates, table.thresholds, [table.threshold(table.default_rate)]]
+        names = ("score", "contrast", "concentration", *scoring["terms"])
+        normals = [calibration["components"][name] for name in names]
+        normals.append([calibration["appearance"]["mean"], calibration["appearance"]["spread"]])
+        sound = (all(np.isfinite(row).all() for row in numbers + normals) and len(table.bands) > 0
+                 and all(spread > 0 for _, spread in normals) and card["plane"] in (*PLANES, "native")
+                 and all(isinstance(modality, str) for modality in card["modality"]))
+        problem = "" if sound else "plane, modalities or statistics"
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, UsageError) as error:
+        problem = repr(error)
+    if problem:
+        raise ModelDamagedError("Model {} does not fit its own card; install it again.".format(card["name"]), problem)
     return card
 
 
@@ -118,11 +146,12 @@ def load(path: Path) -> Tuple[Dict[str, Any], Dict[str, Tensor]]:
     try:
         return card, unpack(load_safetensors(contents[WEIGHTS]))
     except (SafetensorError, KeyError) as error:
-        raise ModelDamagedError("The weights of model {} cannot be read.".format(Path(path).name), str(error)) from error
+        message = "The weights of model {} cannot be read.".format(Path(path).name)
+        raise ModelDamagedError(message, str(error)) from error
 
 
 def save(folder: Path, card: Dict[str, Any], tensors: Dict[str, Tensor]) -> None:
-    """Write a bundle; the card gains format and hashes.  A previous bundle in `folder` stays until the new one is whole.
+    """Write a bundle; the card gains format and hashes.  A previous one in `folder` stays until the new one is whole.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -200,8 +229,8 @@ def _checked(path: Path) -> Tuple[Dict[str, Any], Dict[str, bytes]]:
     for name, expected in card["files"].items():
         contents[name] = _read(path, name)
         if hashlib.sha256(contents[name]).hexdigest() != expected:
-            raise ModelDamagedError(
-                "Model {} is damaged: {} is not the file that its card describes. Install it again.".format(path.name, name))
+            raise ModelDamagedError("Model {} is damaged: {} is not the file that its card describes. Install it again."
+                                    .format(path.name, name))
     return card, contents
 
 

@@ -31,7 +31,7 @@ from .scoring.slices import score_maps, slice_components
 Progress = Callable[[float, str], None]
 T = TypeVar("T")
 BATCH = {"cpu": 4, "cuda": 32}
-UNFAMILIAR = 4.0  # normal spreads of `appearance` beyond which a scan is called unfamiliar
+UNFAMILIAR = 6.0  # normal spreads of `appearance` beyond which a scan is called unfamiliar
 
 
 def load_model(name_or_path: str, device: str = "auto") -> Detector:
@@ -46,6 +46,7 @@ def load_model(name_or_path: str, device: str = "auto") -> Detector:
     """
     chosen = choose_device(device)
     card, tensors = bundle.load(bundle.find_bundle(name_or_path))
+    bundle.check_card(card)
     try:
         network = SPMamba(NetworkConfig.from_dict(card["network"]))
         scale = AnomalyScale(ScoringConfig(**card["scoring"]))
@@ -55,7 +56,7 @@ def load_model(name_or_path: str, device: str = "auto") -> Detector:
         network.load_state_dict({name: t for name, t in tensors.items() if not name.startswith("scale.")})
         scale.load_state_dict(own)
         return Detector(card, network.to(chosen), scale, chosen)
-    except (RuntimeError, ValueError, TypeError, KeyError) as error:
+    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamagedError("Model {} does not fit its own card.".format(card["name"]), str(error)) from error
 
 

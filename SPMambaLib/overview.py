@@ -21,8 +21,11 @@ MOST_SLICES = 8
 APART_MM = 8.0  # between shown slices: neighbours look alike
 OPACITY = 0.55
 GAP, CAPTION, HEADER, BAR_WIDTH = 8, 18, 64, 110  # px
+NOTICE = 17  # px a line
+PAIR_WIDTH = 340  # px, at least: room for the caption of a volume's slice
 MARGIN = 0.04  # of the side, left around the anatomy
 BACKGROUND, INK, FAINT = (18, 18, 20), (235, 235, 235), (160, 160, 165)
+WARNING = (255, 190, 90)
 OUTLINE = (60, 220, 255)  # neither a gray of the image nor a color of the map
 SIDES: Dict[str, Tuple[str, str, str, str]] = {  # left, right, top, bottom of a displayed slice
     "axial": ("R", "L", "A", "P"), "coronal": ("R", "L", "S", "I"), "sagittal": ("A", "P", "S", "I")}
@@ -63,7 +66,8 @@ def draw_overview(voxels: np.ndarray, detection: Detection, title: str = "") -> 
     stacks = [plane.to_slices(array)[[plane.slice_index(score.index) for score in chosen]]
               for array in (voxels, detection.map, detection.labels)]
     rows, columns = _anatomy(stacks[0], gray[0])
-    montage = _Montage.of(plane, (rows.stop - rows.start, columns.stop - columns.start), len(chosen))
+    montage = _Montage.of(plane, (rows.stop - rows.start, columns.stop - columns.start), len(chosen),
+                          len(detection.notices))
     picture = Image.new("RGB", montage.size, BACKGROUND)
     draw = ImageDraw.Draw(picture)
     _draw_header(draw, detection, title)
@@ -75,7 +79,7 @@ def draw_overview(voxels: np.ndarray, detection: Detection, title: str = "") -> 
         picture.paste(base, (x, y))
         picture.paste(_marked(base, values, labels, detection.threshold, window), (x + montage.tile[0] + 2, y))
         _draw_sides(draw, plane.name, (x, y), montage.tile)
-    _draw_bar(picture, draw, window, detection.threshold)
+    _draw_bar(picture, draw, window, detection.threshold, montage.header + CAPTION + 14)
     return picture
 
 
@@ -86,27 +90,32 @@ class _Montage:
     tile: Tuple[int, int]
     columns: int
     rows: int
+    header: int = HEADER
 
     @classmethod
-    def of(cls, plane: SlicePlane, shape: Tuple[int, int], count: int) -> "_Montage":
+    def of(cls, plane: SlicePlane, shape: Tuple[int, int], count: int, notices: int = 0) -> "_Montage":
         """For `count` slices of `shape` (rows, columns) in voxels."""
         rows, columns = shape
         _, row_mm, column_mm = plane.spacing
         largest = 480 if count <= 1 else 232
         scale = largest / max(rows * row_mm, columns * column_mm)
         tile = (max(8, round(columns * column_mm * scale)), max(8, round(rows * row_mm * scale)))
-        return cls(tile, min(2, max(count, 1)), max(1, -(-count // 2)))
+        return cls(tile, min(2, max(count, 1)), max(1, -(-count // 2)), HEADER + NOTICE * notices)
+
+    @property
+    def pair_width(self) -> int:
+        return max(2 * self.tile[0] + 2, PAIR_WIDTH) + GAP
 
     @property
     def size(self) -> Tuple[int, int]:
-        width = self.columns * (2 * self.tile[0] + 2 + GAP) + GAP + BAR_WIDTH
-        return max(width, 760), HEADER + self.rows * (self.tile[1] + CAPTION + GAP) + GAP
+        width = self.columns * self.pair_width + GAP + BAR_WIDTH
+        return max(width, 760), self.header + self.rows * (self.tile[1] + CAPTION + GAP) + GAP
 
     def corner(self, place: int) -> Tuple[int, int]:
         """Upper left of the first tile of a pair."""
         row, column = divmod(place, self.columns)
-        return (GAP + column * (2 * self.tile[0] + 2 + GAP),
-                HEADER + CAPTION + row * (self.tile[1] + CAPTION + GAP))
+        return (GAP + column * self.pair_width,
+                self.header + CAPTION + row * (self.tile[1] + CAPTION + GAP))
 
 
 def _anatomy(images: np.ndarray, low: float) -> Tuple[slice, slice]:
@@ -165,7 +174,8 @@ def _draw_header(draw: ImageDraw.ImageDraw, detection: Detection, title: str) ->
         "1 finding" if count == 1 else "{} findings".format(count or "No"), detection.threshold,
         operating_point(detection))
     draw.text((GAP, 28), text, FAINT, _font(12))
-    draw.text((GAP, 45), DISCLAIMER, (255, 190, 90), _font(12))
+    for line, warning in enumerate([DISCLAIMER, *(notice.message for notice in detection.notices)]):
+        draw.text((GAP, 45 + NOTICE * line), warning, WARNING, _font(12))
 
 
 def _draw_caption(draw: ImageDraw.ImageDraw, corner: Tuple[int, int], plane: SlicePlane, score: SliceScore) -> None:
@@ -193,10 +203,11 @@ def _draw_sides(draw: ImageDraw.ImageDraw, plane: str, corner: Tuple[int, int], 
         draw.text(where, letter, FAINT, _font(11), anchor=anchor)
 
 
-def _draw_bar(picture: Image.Image, draw: ImageDraw.ImageDraw, window: Tuple[float, float], threshold: float) -> None:
+def _draw_bar(picture: Image.Image, draw: ImageDraw.ImageDraw, window: Tuple[float, float], threshold: float,
+              top: int) -> None:
     """Color bar at the right: the model's fixed scale, with the threshold marked."""
     low, high = window
-    x, top, bottom = picture.width - BAR_WIDTH + 20, HEADER + CAPTION + 14, picture.height - 2 * GAP
+    x, bottom = picture.width - BAR_WIDTH + 20, picture.height - 2 * GAP
     ramp = np.linspace(high, low, bottom - top)[:, None].repeat(18, axis=1)
     colors = map_colors(ramp, window)
     below = ramp < threshold

@@ -1,4 +1,4 @@
-"""Colors and names of what is shown: the continuous map, the severity bands, the segments."""
+"""Color tables of what is shown: the continuous map and the severity bands."""
 from __future__ import annotations
 
 from typing import Any, Sequence, Tuple
@@ -7,20 +7,10 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
+from SPMambaLib.appearance import MAP_COLORS
 from SPMambaLib.scoring.calibration import Calibration
 
-# "inferno" of matplotlib (CC0) from a quarter of its length up: perceptually uniform, readable for color-blind eyes,
-# and nowhere as dark as the gray image below it.
-MAP_COLORS: Tuple[Tuple[float, float, float], ...] = (
-    (0.342, 0.062, 0.429), (0.497, 0.119, 0.424), (0.651, 0.178, 0.373), (0.792, 0.255, 0.288),
-    (0.902, 0.365, 0.184), (0.968, 0.513, 0.056), (0.988, 0.684, 0.072), (0.961, 0.866, 0.298), (0.988, 0.998, 0.645))
 MAP_COLOR_COUNT = 256
-
-# Neutral on purpose: what is marked is unusual, not diagnosed.  The type is a private code (DICOM PS3.3 8.2, "99").
-TERMINOLOGY = ("Segmentation category and type - 3D Slicer General Anatomy list"
-               "~SCT^49755003^Morphologically Altered Structure"
-               "~99SPMAMBA^anomaly-candidate^Anomaly candidate~^^"
-               "~Anatomic codes - DICOM master list~^^~^^")
 
 
 def fillMapColors(colorNode: Any) -> None:
@@ -46,11 +36,3 @@ def _fill(colorNode: Any, entries: Sequence[Tuple[str, Tuple[float, float, float
                 colorNode.NamesInitialisedOn()
                 colorNode.SetColor(index, name, r, g, b, alpha)
         colorNode.GetLookupTable().SetTableRange(0, len(entries) - 1)
-
-
-def mapWindow(calibration: Calibration) -> Tuple[float, float]:
-    """Fixed scale of the map: the same color means the same rarity in every image of a model.  From the value that half
-    of the normals reach to twice as far above it as "extreme" starts."""
-    low = calibration.thresholds[0]
-    high = max(band.threshold for band in calibration.bands)
-    return low, max(low + 2.0 * (high - low), low + 1e-3)

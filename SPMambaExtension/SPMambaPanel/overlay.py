@@ -16,6 +16,7 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util import numpy_support
 
+from SPMambaLib.appearance import TERMINOLOGY, map_window
 from SPMambaLib.detection import RESULT_FORMAT, Finding
 from SPMambaLib.errors import SPMambaError
 from SPMambaLib.worker import protocol
@@ -111,7 +112,7 @@ def fillSegmentation(result: Result, labels: np.ndarray, findings: Sequence[Find
             segment = slicer.vtkSegment()
             segment.SetName(tables.segmentName(finding.label))
             segment.SetColor(*bands[max(0, min(finding.band, len(bands)) - 1)].color)
-            segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), colors.TERMINOLOGY)
+            segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), TERMINOLOGY)
             segment.SetLabelValue(finding.label)
             segment.AddRepresentation(representation, image)
             segmentation.AddSegment(segment, "Anomaly_{}".format(finding.label))
@@ -145,7 +146,7 @@ def _addVolume(result: Result, role: str, nodeClass: str, name: str) -> Any:
     if role == "map":
         display = slicer.vtkMRMLScalarVolumeDisplayNode()
         display.AutoWindowLevelOff()
-        display.SetWindowLevelMinMax(*colors.mapWindow(result.calibration))
+        display.SetWindowLevelMinMax(*map_window(result.calibration))
         display.SetAndObserveColorNodeID(result.get("mapColors").GetID())
         display.SetInterpolate(True)
         display.AutoThresholdOff()

@@ -17,11 +17,11 @@ FINDING_COLUMNS: Tuple[Tuple[str, int], ...] = (
     ("rank", INTEGER), ("segment", TEXT), ("right", NUMBER), ("anterior", NUMBER), ("superior", NUMBER),
     ("size_i_mm", NUMBER), ("size_j_mm", NUMBER), ("size_k_mm", NUMBER), ("volume_ml", NUMBER), ("voxels", INTEGER),
     ("peak", NUMBER), ("mean", NUMBER), ("band", INTEGER), ("false_positive_rate", NUMBER), ("residual", NUMBER),
-    ("prototype", NUMBER), ("contrast", NUMBER), ("concentration", NUMBER))
+    ("prototype", NUMBER), ("mirror", NUMBER), ("intensity", NUMBER), ("contrast", NUMBER), ("concentration", NUMBER))
 SLICE_COLUMNS: Tuple[Tuple[str, int], ...] = (
     ("slice", INTEGER), ("score", NUMBER), ("peak", NUMBER), ("analysed", INTEGER), ("right", NUMBER),
     ("anterior", NUMBER), ("superior", NUMBER))
-COMPONENTS = ("residual", "prototype", "contrast", "concentration")
+COMPONENTS = ("residual", "prototype", "mirror", "intensity", "contrast", "concentration")
 
 Row = Dict[str, Any]
 

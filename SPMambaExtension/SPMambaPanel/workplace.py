@@ -202,10 +202,14 @@ class Workplace:
 
     def checkInput(self) -> None:
         """A node has left the scene: was it one of ours?"""
-        if self.run is not None:
-            self.run.checkInput()
+        run = self.run
+        if run is not None:
+            run.checkInput()
+        reason = self.machine.message if run is not None and self.run is None else ""
         if self.parameters is not None:
             self.update()
+        if reason:  # the run ended with its volume: the case is another one now, why must still be said
+            self.machine.say(reason)
 
     def onProgress(self, fraction: float, text: str) -> None:
         self.machine.send(Event.PROGRESS)

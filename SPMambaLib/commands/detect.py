@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--false-positives must lie between 0 and 1, for example 0.05; got {:g}.".format(rate))
     source = Path(arguments.input)
     if not source.exists():
-        raise UnreadableFileError("There is no file or folder {}.".format(source))
+        raise UnreadableFileError("There is no file or folder {}.".format(source), code="file-missing")
     folder = Path(arguments.output) if arguments.output else Path(stem(source) + "_spmamba")
     bar = ProgressBar()
     try:

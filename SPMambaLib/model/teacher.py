@@ -48,7 +48,8 @@ class Teacher(nn.Module):
         width = STEM_CHANNELS
         for number, (depth, channels) in enumerate(zip(config.blocks, config.channels), start=1):
             stride = 1 if number == 1 else 2
-            blocks = [BasicBlock(width if b == 0 else channels, channels, stride if b == 0 else 1) for b in range(depth)]
+            blocks = [BasicBlock(width, channels, stride)]
+            blocks += [BasicBlock(channels, channels, 1) for _ in range(1, depth)]
             setattr(self, "layer{}".format(number), nn.Sequential(*blocks))
             width = channels
         self.requires_grad_(False)

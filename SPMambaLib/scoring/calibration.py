@@ -88,7 +88,8 @@ class Calibration:
             UsageError: `rate` is not in (0, 1).
         """
         if not 0.0 < rate < 1.0:
-            raise UsageError("The false-positive rate must lie between 0 and 1, for example 0.05; got {:g}.".format(rate))
+            raise UsageError("The false-positive rate must lie between 0 and 1, for example 0.05; got {:g}."
+                             .format(rate))
         return float(np.interp(-np.log(rate), -np.log(self.rates), self.thresholds))
 
     def rate(self, value: float) -> float:

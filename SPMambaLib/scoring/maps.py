@@ -108,12 +108,17 @@ def residual_map(output: Output, size: int, sigma: float, upsampling: str = "cen
     scales = []
     for feature, reconstruction in zip(output.features, output.reconstructions):
         distance = 1.0 - F.cosine_similarity(feature.float(), reconstruction.float(), dim=1)
-        scales.append(upsample(distance, size) if upsampling == "centred" else resize(distance, size, align_corners=True))
+        scales.append(upsample(distance, size) if upsampling == "centred"
+                      else resize(distance, size, align_corners=True))
     return gaussian_blur(torch.stack(scales).mean(dim=0), sigma)
 
 
 def mirror_map(feature: Tensor, mirrored: Tensor) -> Tensor:
-    """M (B, h, w): 1 - max cosine of each cell of `feature` with the 3x3 cells around it in `mirrored` (flipped back)."""
+    """M (B, h, w): 1 - max cosine of each cell of `feature` with the 3x3 cells around it in `mirrored`.
+
+    `mirrored` are the features of the mirrored image, not flipped back: its cell i shows what lies opposite of cell i,
+    turned the way that cell i would show it.
+    """
     a, b = F.normalize(feature.float(), dim=1), F.normalize(mirrored.float(), dim=1)
     height, width = a.shape[2:]
     padded = F.pad(b, (1, 1, 1, 1))
@@ -191,9 +196,10 @@ class AnomalyScale(nn.Module):
             weights = torch.exp(-0.5 * (level.float() * levels - centres) ** 2)
         weights = weights / weights.sum(dim=1, keepdim=True)
         mean = gaussian_blur(torch.einsum("ln,nhw->lhw", weights, small), 1.0)
-        tail = torch.stack([torch.einsum("n,nhw->hw", w, (small - m).clamp(min=0) ** 4) for w, m in zip(weights, mean)])
+        tail = torch.stack([torch.einsum("n,nhw->hw", w, (small - m).clamp(min=0) ** 4)
+                            for w, m in zip(weights, mean)])
         spread = (tail / UPPER_FOURTH_MOMENT) ** 0.25
-        # Positions that never vary (air) must not turn rounding into anomalies: at least a quarter of the typical spread.
+        # Positions that never vary (air) must not turn rounding into anomalies: at least a quarter of what is typical.
         floor = 0.25 * spread.flatten(1).quantile(0.75, dim=1)[:, None, None]
         widest = F.max_pool2d(torch.maximum(spread, floor)[:, None], self.config.reach, 1, self.config.reach // 2)[:, 0]
         self.mean[number] = mean
@@ -221,9 +227,7 @@ def network_terms(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Di
     if "residual" in config.terms:
         terms["residual"] = residual_map(output, size, config.residual_sigma, config.upsampling)
     if "mirror" in config.terms:
-        # Strided features sit at pixels 0, 16, 32, ...; the extra roll mirrors about pixel S/2, so that they meet again.
-        mirrored = network.teacher(to_teacher_input(pixels.flip(-1).roll(1, -1)))[-1].flip(-1).roll(1, -1)
-        terms["mirror"] = mirror_map(features[-1], mirrored)
+        terms["mirror"] = mirror_map(features[-1], network.teacher(to_teacher_input(pixels.flip(-1)))[-1])
     if "intensity" in config.terms:
         terms["intensity"] = gaussian_blur(pixels[:, 0], config.intensity_sigma)
     return {name: term.float() for name, term in terms.items()}

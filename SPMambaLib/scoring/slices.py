@@ -19,7 +19,7 @@ def score_maps(scale: AnomalyScale, raw: Dict[str, Tensor], level: Optional[Tens
 
 def slice_components(scale: AnomalyScale, fused: Tensor, standardised: Dict[str, Tensor],
                      normals: Optional[Dict[str, Any]] = None) -> Dict[str, Tensor]:
-    """Score and components of each slice (B,); in units of normal spread when the `normals`' mean and spread are given."""
+    """Score and components of slices (B,); in units of normal spread when (mean, spread) of the `normals` are given."""
     summary = scale.config.summary
     values = {"score": components.summarise(fused, summary)}
     values.update({name: components.summarise(z, summary) for name, z in standardised.items()})

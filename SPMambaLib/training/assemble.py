@@ -53,6 +53,7 @@ def assemble(name: str, manifest: Path, output: Path, *, imagenet: Optional[Path
     seen = load_normals([samples[n] for n in fit_index], recipe, progress)
     held = load_normals([samples[n] for n in held_index], recipe, progress)
 
+    torch.manual_seed(recipe.training.seed)
     network = SPMamba(recipe.network_config())
     settle_teacher(network, recipe, seen, imagenet, teacher, progress)
     features = cache_features(network, seen.pixels, progress)
@@ -85,13 +86,14 @@ def adapt_for(recipes: Sequence[str], manifest: Path, imagenet: Path, output: Pa
     """Adapt one teacher to the training images (never the held-out ones) of several recipes; returns the last loss."""
     from safetensors.torch import save_file
 
+    chosen = [find_recipe(name) for name in recipes]
     require_files(imagenet)
     pixels = []
-    for recipe in map(find_recipe, list(recipes)):
+    for recipe in chosen:
         samples = read_manifest(manifest, recipe.select)
         fit_index = split_by_patient(samples, recipe.held_out)[0]
         pixels.append(load_pixels([samples[n] for n in fit_index], recipe.preprocessing, progress)[0])
-    config = find_recipe(recipes[0]).network_config().teacher
+    config = chosen[0].network_config().teacher
     teacher, original = Teacher(config), Teacher(config)
     for network in (teacher, original):
         load_imagenet(network, imagenet)

@@ -1,4 +1,4 @@
-"""Small differences in positioning and scanner that a normal scan may show; used in fitting and in calibration alike."""
+"""Small differences in positioning and scanner that a normal scan may show; used in fitting and calibration alike."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Augmentation:
 
 
 def augment(pixels: Tensor, masks: Tensor, augmentation: Augmentation, seed: int) -> "tuple[Tensor, Tensor]":
-    """A varied copy of prepared images (N, 1, S, S) and masks (N, S, S); borders are replicated, the result is seeded."""
+    """A varied, seeded copy of prepared images (N, 1, S, S) and masks (N, S, S); borders are replicated."""
     generator = torch.Generator().manual_seed(seed)
 
     def uniform(limit: float) -> Tensor:

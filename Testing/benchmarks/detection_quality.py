@@ -3,8 +3,8 @@
     python Testing/benchmarks/detection_quality.py --manifest MANIFEST.csv --model chest-xray \
         --select "cxr_kermany224/test/*" --output Testing/benchmarks/results/quality_chest-xray.json
 
-Every image goes through `Detector.detect` as a user's would.  Nothing is tuned on these images: thresholds come from the
-bundle's own calibration on normals; "best Dice" is an oracle and named so.
+Every image goes through `Detector.detect` as a user's would.  Nothing is tuned on these images: thresholds come from
+the bundle's own calibration on normals; "best Dice" is an oracle and named so.
 """
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from SPMambaLib import load_model, read_image  # noqa: E402
-from SPMambaLib.training.data import read_manifest  # noqa: E402
+from SPMambaLib import load_model, read_image
+from SPMambaLib.training.data import read_manifest
 
 LEVEL_TOLERANCE = 0.06  # level-matched AUROC compares only slices this close in relative height
 STRIDE = 2  # pixels are subsampled for the pixel metrics
@@ -67,7 +67,9 @@ def main() -> None:
                          findings=len(detection.findings)))
         if sample.level is not None:
             maps.append(detection.map[0, ::STRIDE, ::STRIDE])
-            mask = read_image(sample.mask_path).voxels[0] > 127 if sample.mask_path else np.zeros(detection.map.shape[1:])
+            mask = np.zeros(detection.map.shape[1:])
+            if sample.mask_path:
+                mask = read_image(sample.mask_path).voxels[0] > 127
             masks.append(mask[::STRIDE, ::STRIDE].astype(bool))
         if number % 50 == 0:
             print("{} of {}".format(number, len(samples)), file=sys.stderr, flush=True)

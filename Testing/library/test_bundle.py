@@ -186,8 +186,8 @@ def test_a_damaged_zip_is_noticed(folder):
         with pytest.raises(ModelDamagedError):
             bundle.verify(path)
     path.write_bytes(whole[:len(whole) // 2])
-    with pytest.raises(ModelMissingError):
-        bundle.find_bundle(str(path))
+    with pytest.raises(ModelDamagedError):
+        bundle.verify(bundle.find_bundle(str(path)))
 
 
 def test_names_come_from_the_search_folders(folder, monkeypatch, tmp_path):

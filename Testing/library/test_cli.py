@@ -111,7 +111,7 @@ def test_results_of_a_series_are_named_after_its_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("arguments, status, code", [
-    (["nowhere.nii.gz"], 3, "unreadable-file"),
+    (["nowhere.nii.gz"], 3, "file-missing"),
     (["head.nrrd", "--model", "absent"], 5, "model-missing"),
     (["head.nrrd", "--model", "damaged"], 5, "model-damaged"),
     (["head.nrrd", "--model", "out-of-memory"], 6, "out-of-memory"),

@@ -13,12 +13,15 @@ from SPMambaLib.model.teacher import to_teacher_input
 from SPMambaLib.scoring.maps import (
     AnomalyScale,
     ScoringConfig,
+    appearance,
     at_input_size,
+    centred,
     gaussian_blur,
     mirror_map,
     network_terms,
     residual_map,
     resize,
+    upsample,
 )
 
 
@@ -35,19 +38,32 @@ def slow_blur(image: np.ndarray, sigma: float) -> np.ndarray:
     return out / weights.sum()
 
 
-def slow_resize(image: np.ndarray, size: int, corners: bool) -> np.ndarray:
-    """Bilinear, corner pixels on corner pixels (`corners`) or pixel areas on pixel areas."""
-    side = len(image)
-    out = np.zeros((size, size))
-    for row in range(size):
-        for column in range(size):
-            spots = [p * (side - 1) / (size - 1) if corners else min(max((p + 0.5) * side / size - 0.5, 0), side - 1)
-                     for p in (row, column)]
-            (r, c), (fr, fc) = (int(s) for s in spots), (s % 1 for s in spots)
-            r1, c1 = min(r + 1, side - 1), min(c + 1, side - 1)
-            out[row, column] = ((1 - fr) * ((1 - fc) * image[r, c] + fc * image[r, c1])
-                                + fr * ((1 - fc) * image[r1, c] + fc * image[r1, c1]))
+def slow_sample(image: np.ndarray, spots: np.ndarray) -> np.ndarray:
+    """Bilinear at all (row, column) of `spots` x `spots`, in cells; beyond the border the border is repeated."""
+    last = len(image) - 1
+    out = np.zeros((len(spots), len(spots)))
+    for row, r in enumerate(np.clip(spots, 0, last)):
+        for column, c in enumerate(np.clip(spots, 0, last)):
+            r0, c0 = int(r), int(c)
+            r1, c1 = min(r0 + 1, last), min(c0 + 1, last)
+            out[row, column] = ((1 - r % 1) * ((1 - c % 1) * image[r0, c0] + c % 1 * image[r0, c1])
+                                + r % 1 * ((1 - c % 1) * image[r1, c0] + c % 1 * image[r1, c1]))
     return out
+
+
+def areas(side: int, size: int) -> np.ndarray:
+    """Where `size` pixels lie on `side` cells when both cover the same area (align_corners=False)."""
+    return (np.arange(size) + 0.5) * side / size - 0.5
+
+
+def corners(side: int, size: int) -> np.ndarray:
+    """... when their corner pixels meet (align_corners=True)."""
+    return np.arange(size) * (side - 1) / (size - 1)
+
+
+def strides(side: int, size: int) -> np.ndarray:
+    """... when cell i lies on pixel stride * i."""
+    return np.arange(size) * side / size
 
 
 @pytest.mark.parametrize("sigma", [0.5, 1.0, 2.0, 4.0])
@@ -67,20 +83,21 @@ def test_blur_agrees_with_scipy():
     assert relative_error(gaussian_blur(torch.from_numpy(image)[None], 4.0)[0], expected) < 1e-12
 
 
-def test_residual_map():
+@pytest.mark.parametrize("upsampling, spots", [("centred", strides), ("published", corners)])
+def test_residual_map(upsampling, spots):
     generator = torch.Generator().manual_seed(0)
     features = [torch.randn(2, c, s, s, generator=generator) for c, s in ((5, 8), (7, 4))]
     answers = [f + 0.7 * torch.randn(f.shape, generator=generator) for f in features]
-    got = residual_map(Output(features, answers, torch.zeros(2, 1, 4, 4)), 16, 2.0)
+    got = residual_map(Output(features, answers, torch.zeros(2, 1, 4, 4)), 16, 2.0, upsampling)
     for n in range(2):
         scales = []
         for f, r in zip(features, answers):
             a, b = f[n].double().numpy(), r[n].double().numpy()
             cosine = (a * b).sum(0) / np.linalg.norm(a, axis=0) / np.linalg.norm(b, axis=0)
-            scales.append(slow_resize(1 - cosine, 16, corners=True))
+            scales.append(slow_sample(1 - cosine, spots(len(cosine), 16)))
         assert relative_error(got[n], slow_blur(sum(scales) / 2, 2.0)) < 1e-5
         assert relative_error(got[n], slow_blur(scales[0], 2.0)) > 1e-2
-    perfect = residual_map(Output(features, features, torch.zeros(2, 1, 4, 4)), 16, 2.0)
+    perfect = residual_map(Output(features, features, torch.zeros(2, 1, 4, 4)), 16, 2.0, upsampling)
     assert perfect.abs().max() < 1e-6
 
 
@@ -100,10 +117,60 @@ def test_mirror_map():
     assert mirror_map(feature, torch.roll(feature, 2, dims=-1))[0, :, 1:-2].mean() > 0.01, "two cells are too far"
 
 
+def across(pixels: torch.Tensor) -> torch.Tensor:
+    """The image seen in a mirror."""
+    return pixels.flip(-1)
+
+
+def test_the_mirror_finds_nothing_in_what_is_the_same_on_both_sides():
+    network = tiny.network()
+    network.teacher.load_state_dict(tiny.lively_teacher().state_dict())
+    config = ScoringConfig(terms=("mirror",), weights=(1.0,))
+    texture = gaussian_blur(torch.rand(1, tiny.SIZE, tiny.SIZE, generator=torch.Generator().manual_seed(0)), 2.0)[None]
+    texture = (texture - texture.mean()) / texture.std()
+    image = texture + across(texture)
+
+    def mirror(pixels: torch.Tensor) -> torch.Tensor:
+        return network_terms(network, pixels, config)["mirror"][0]
+
+    with torch.no_grad():
+        assert mirror(image).abs().max() < 1e-5, "everywhere, far from the middle too"
+        assert mirror(texture).mean() > 0.02, "the two sides differ"
+        lesion = image.clone()
+        lesion[..., 24:40, 8:16] = 8.0
+        assert mirror(lesion).max() > 0.02
+        features = network.teacher(to_teacher_input(image))[-1]
+        flipped_back = network.teacher(to_teacher_input(across(image)))[-1].flip(-1)
+        assert mirror_map(features, flipped_back).max() > 0.02, "flipped back, each place is held against itself"
+
+
 def test_resize_keeps_pixel_centres():
     image = np.random.default_rng(0).random((6, 6))
     got = resize(torch.from_numpy(image)[None], 15)[0]
-    assert relative_error(got, slow_resize(image, 15, corners=False)) < 1e-12
+    assert relative_error(got, slow_sample(image, areas(6, 15))) < 1e-12
+
+
+@pytest.mark.parametrize("stride", [4, 8, 16])
+def test_upsampling_puts_a_cell_on_the_middle_of_its_receptive_field(stride):
+    size = 64
+    side = size // stride
+    cells = np.random.default_rng(0).random((side, side))
+    expected = slow_sample(cells, strides(side, size))
+    assert relative_error(upsample(torch.from_numpy(cells)[None], size)[0], expected) < 1e-12
+    row, column = 1, 2
+    impulse = torch.zeros(1, side, side)
+    impulse[0, row, column] = 1.0
+
+    def place(enlarged: torch.Tensor) -> list:
+        """Centre of mass (row, column) in pixels."""
+        weights, pixels = enlarged[0].double(), torch.arange(size).double()
+        return [float(weights.sum(dim=1 - axis) @ pixels / weights.sum()) for axis in (0, 1)]
+
+    centred = upsample(impulse, size)
+    assert float(centred[0, stride * row, stride * column]) == 1.0 and float(centred.max()) == 1.0
+    assert place(centred) == pytest.approx([stride * row, stride * column])
+    off = np.subtract(place(resize(impulse, size)), [stride * row, stride * column])
+    assert off == pytest.approx((stride - 1) / 2), "pixel areas on pixel areas put it almost half a cell further"
 
 
 def test_terms_of_a_network():
@@ -113,7 +180,7 @@ def test_terms_of_a_network():
     with torch.no_grad():
         terms = network_terms(network, pixels, config)
         output = network(to_teacher_input(pixels))
-        flipped = network.encode(to_teacher_input(pixels.flip(-1)))[-1].flip(-1)
+        mirrored = network.encode(to_teacher_input(across(pixels)))[-1]
     size, grid = tiny.SIZE, tiny.SIZE // 16
     assert {name: tuple(t.shape) for name, t in terms.items()} == {
         "residual": (3, size, size), "intensity": (3, size, size), "mirror": (3, grid, grid),
@@ -121,43 +188,150 @@ def test_terms_of_a_network():
     assert torch.equal(terms["prototype"], output.prototype_distances)
     assert torch.equal(terms["residual"], residual_map(output, size, config.residual_sigma))
     assert torch.equal(terms["intensity"], gaussian_blur(pixels[:, 0], config.intensity_sigma))
-    assert torch.equal(terms["mirror"], mirror_map(output.features[-1], flipped))
+    assert torch.equal(terms["mirror"], mirror_map(output.features[-1], mirrored))
     assert set(network_terms(network, pixels, ScoringConfig())) == {"residual", "prototype"}
 
 
-def test_prototype_distance_at_the_level_of_each_slice():
+@pytest.mark.parametrize("upsampling, enlarge", [("centred", upsample), ("published", resize)])
+def test_prototype_distance_at_the_level_of_each_slice(upsampling, enlarge):
     raw = {"prototype": torch.rand(4, 3, 5, 5), "intensity": torch.rand(4, 20, 20)}
     level = torch.tensor([0.0, 0.5, 1.0, -1.0])
-    maps = at_input_size(raw, level, 20)
+    maps = at_input_size(raw, level, 20, upsampling)
     for n, bucket in enumerate((0, 1, 2)):
-        assert torch.allclose(maps["prototype"][n], resize(raw["prototype"][n, bucket][None], 20)[0])
-    assert torch.allclose(maps["prototype"][3], resize(raw["prototype"][3].amin(dim=0)[None], 20)[0])
+        assert torch.allclose(maps["prototype"][n], enlarge(raw["prototype"][n, bucket][None], 20)[0])
+    assert torch.allclose(maps["prototype"][3], enlarge(raw["prototype"][3].amin(dim=0)[None], 20)[0])
     assert torch.equal(maps["intensity"], raw["intensity"])
-    assert torch.allclose(at_input_size(raw, None, 20)["prototype"], resize(at_level(raw["prototype"]), 20))
+    nearest = at_input_size(raw, None, 20, upsampling)["prototype"]
+    assert torch.allclose(nearest, enlarge(at_level(raw["prototype"]), 20))
 
 
-def test_statistics_are_mean_and_deviation_of_each_position():
-    random = np.random.default_rng(0)
-    maps = random.normal(2.0, 1.0, (200, 8, 8)) * np.linspace(1, 2, 8)
-    scale = AnomalyScale(ScoringConfig(terms=("residual",), weights=(1.0,), grid=8))
-    batches = [torch.from_numpy(part).float() for part in np.array_split(maps, 7)]
-    scale.fit_term("residual", batches)
+# -- statistics ------------------------------------------------------------------------------------------------------
+
+def fitted(maps: np.ndarray, name: str = "residual", level=None, **changes) -> AnomalyScale:
+    scale = AnomalyScale(ScoringConfig(**{"terms": (name,), "weights": (1.0,), "grid": maps.shape[-1], **changes}))
+    scale.fit_term(name, [torch.from_numpy(part).float() for part in np.array_split(maps, 7)], level)
+    return scale
+
+
+def slow_spread(maps: np.ndarray, weights: np.ndarray, reach: int) -> np.ndarray:
+    """Spread (h, w) of maps (N, h, w), as the library defines it."""
+    mean = slow_blur(np.average(maps, axis=0, weights=weights), 1.0)
+    spread = (np.average(np.maximum(maps - mean, 0) ** 4, axis=0, weights=weights) / 1.5) ** 0.25
+    spread = np.maximum(spread, 0.25 * np.quantile(spread, 0.75))
+    padded = np.pad(spread, reach // 2, constant_values=-np.inf)
+    widest = [[padded[r:r + reach, c:c + reach].max() for c in range(maps.shape[2])] for r in range(maps.shape[1])]
+    return slow_blur(np.array(widest), 1.0)
+
+
+def uneven(count: int, side: int = 12) -> np.ndarray:
+    """Maps (count, side, side) that vary more to the right, hardly at all in the first columns, much in one place."""
+    maps = np.random.default_rng(0).normal(2.0, 1.0, (count, side, side)) * np.linspace(1, 2, side)
+    maps[:, :, :3] = 2.0 + 1e-3 * maps[:, :, :3]
+    maps[:, 6, 5] *= 4
+    return maps
+
+
+@pytest.mark.parametrize("reach", [1, 3, 9])
+def test_mean_and_spread_of_each_position(reach):
+    maps = uneven(60)
+    scale = fitted(maps, reach=reach)
     assert relative_error(scale.mean[0, 0], slow_blur(maps.mean(axis=0), 1.0)) < 1e-5
-    assert relative_error(scale.spread[0, 0], slow_blur(maps.std(axis=0), 1.0)) < 1e-5
-    assert relative_error(scale.spread[0, 0], slow_blur(np.full((8, 8), maps.std()), 1.0)) > 0.1
-    z = scale.standardise({"residual": torch.from_numpy(maps).float()})["residual"]
-    assert abs(float(z.mean())) < 0.05 and float(z.std()) == pytest.approx(1.0, abs=0.05)
+    assert relative_error(scale.spread[0, 0], slow_spread(maps, np.ones(60), reach)) < 1e-5
+    for other in {1, 3, 9} - {reach}:
+        assert relative_error(scale.spread[0, 0], slow_spread(maps, np.ones(60), other)) > 0.05
+    lower = 2 * maps.mean(axis=0) - maps
+    assert relative_error(scale.spread[0, 0], slow_spread(lower, np.ones(60), reach)) > 1e-3, "the lower tail"
+
+
+def test_spread_of_levels():
+    """Each level weighs the scans by their distance in level."""
+    maps, level = uneven(60), np.linspace(0, 1, 60)
+    maps *= 1 + 2 * level[:, None, None]
+    scale = fitted(maps, "intensity", torch.from_numpy(level), levels=3, reach=3)
+    for bucket in range(3):
+        weights = np.exp(-0.5 * (level * 3 - bucket - 0.5) ** 2)
+        assert relative_error(scale.spread[0, bucket], slow_spread(maps, weights, 3)) < 1e-5
+        assert relative_error(scale.spread[0, bucket], slow_spread(maps, np.ones(60), 3)) > 0.02
+
+
+def test_the_spread_of_a_normal_distribution_is_its_deviation():
+    maps = np.random.default_rng(0).normal(2.0, 3.0, (4000, 6, 6))
+    scale = fitted(maps, reach=1)
+    assert scale.spread.numpy() == pytest.approx(3.0, rel=0.05)
+    tailed = maps.copy()
+    tailed[::20] += 30.0  # one scan in twenty
+    assert (fitted(tailed, reach=1).spread > 1.5 * tailed.std(axis=0).mean()).all(), "a heavy tail counts for more"
 
 
 def test_positions_that_never_vary_do_not_explode():
-    maps = torch.randn(50, 8, 8)
+    maps = np.random.default_rng(0).normal(size=(50, 8, 8))
     maps[:, :4] = 1.0
-    scale = AnomalyScale(ScoringConfig(terms=("residual",), weights=(1.0,), grid=8))
-    scale.fit_term("residual", [maps])
-    assert scale.spread[0, 0, :2].min() > 0.2
-    constant = AnomalyScale(ScoringConfig(terms=("residual",), weights=(1.0,), grid=8))
-    constant.fit_term("residual", [torch.ones(5, 8, 8)])
-    assert torch.isfinite(constant.standardise({"residual": torch.ones(1, 8, 8)})["residual"]).all()
+    assert fitted(maps, reach=1).spread[0, 0, :2].min() > 0.2
+    constant = fitted(np.ones((7, 8, 8)))
+    assert torch.isfinite(standardised(constant, torch.ones(1, 8, 8))).all()
+
+
+def standardised(scale: AnomalyScale, raw: torch.Tensor, masks=None, level=None) -> torch.Tensor:
+    """z of a scale of one term."""
+    masks = torch.ones_like(raw) if masks is None else masks
+    return scale.standardise({scale.config.terms[0]: raw}, masks, level)[scale.config.terms[0]]
+
+
+def moved(raw: torch.Tensor) -> torch.Tensor:
+    """Every slice on a scale of its own."""
+    return raw * torch.tensor([1.0, 3.0, 0.2])[:, None, None] + torch.tensor([0.0, 40.0, -7.0])[:, None, None]
+
+
+def test_centring_undoes_what_moves_a_whole_slice():
+    raw = torch.randn(3, 48, 48, generator=torch.Generator().manual_seed(0)) ** 2
+    masks = torch.zeros(3, 48, 48)
+    masks[:, 8:40, 4:44] = 1.0
+    for centring, same in (("slice", True), ("none", False)):
+        scale = AnomalyScale(ScoringConfig(terms=("residual",), weights=(1.0,), grid=8, centring=centring))
+        scale.mean.fill_(0.7)
+        scale.spread.fill_(2.0)
+        z, other = standardised(scale, raw, masks), standardised(scale, moved(raw), masks)
+        assert torch.allclose(z, other, atol=1e-4) is same
+        assert not z[masks == 0].any() and z[masks > 0].all()
+    outside = torch.where(masks > 0, raw, raw + 50)
+    assert torch.equal(centred(raw, masks) * masks, centred(outside, masks) * masks), "only the anatomy counts"
+
+
+def test_centring_is_by_median_and_upper_quantile():
+    z = torch.randn(2, 40, 40, generator=torch.Generator().manual_seed(0))
+    masks = (torch.rand(2, 40, 40, generator=torch.Generator().manual_seed(1)) > 0.3).float()
+    for image, mask, got in zip(z.double().numpy(), masks.numpy(), centred(z, masks)):
+        inside = image[::4, ::4][mask[::4, ::4] > 0]
+        median, high = np.quantile(inside, 0.5), np.quantile(inside, 0.9)
+        assert relative_error(got, (image - median) / (high - median)) < 1e-5
+    for flat in (torch.zeros(1, 8, 8), torch.full((1, 8, 8), 3.0)):  # no anatomy, or nothing varies in it
+        for mask in (torch.zeros(1, 8, 8), torch.ones(1, 8, 8)):
+            assert torch.isfinite(centred(flat, mask)).all()
+
+
+def test_centring_keeps_what_is_focal_and_loses_what_is_diffuse():
+    z = torch.randn(1, 64, 64, generator=torch.Generator().manual_seed(0))
+    focal, diffuse, masks = z.clone(), z + 10.0, torch.ones(1, 64, 64)
+    focal[0, 20:28, 20:28] += 10.0
+    assert centred(focal, masks)[0, 20:28, 20:28].mean() > 6
+    assert torch.allclose(centred(diffuse, masks), centred(z, masks), atol=1e-4)
+
+
+def test_appearance_hears_the_scanner_and_not_the_lesion():
+    generator = torch.Generator().manual_seed(0)
+    distances = 0.2 + 0.02 * torch.rand(1, 3, 16, 16, generator=generator)
+    focal, everywhere = distances.clone(), distances + 0.3
+    focal[:, :, 3:9, 4:10] += 0.5  # 14 % of the cells
+    usual = float(appearance(distances))
+    assert float(appearance(focal)) == pytest.approx(usual, abs=0.005)
+    assert float(focal.mean()) > float(distances.mean()) + 0.05, "a mean would hear it"
+    assert float(appearance(everywhere)) == pytest.approx(usual + 0.3, abs=1e-5)
+    one_level = everywhere.clone()
+    one_level[:, 1] = distances[:, 1]
+    assert float(appearance(one_level)) < usual + 0.02, "a slice that one level knows is known"
+    batch = torch.cat([distances, everywhere])
+    expected = [np.quantile(b.amin(dim=0).numpy(), 0.25) for b in batch]
+    assert appearance(batch).numpy() == pytest.approx(expected, abs=1e-6)
 
 
 def test_only_intensity_knows_levels():
@@ -179,9 +353,9 @@ def test_statistics_between_levels():
     scale = AnomalyScale(ScoringConfig(terms=("intensity",), weights=(1.0,), grid=2, levels=3))
     scale.mean[0] = torch.tensor([0.0, 10.0, 50.0])[:, None, None]
     level = torch.tensor([0.0, 1 / 6, 1 / 3, 0.5, 2 / 3, 5 / 6, 1.0, -1.0])
-    z = scale.standardise({"intensity": torch.zeros(8, 2, 2)}, level)["intensity"]
+    z = standardised(scale, torch.zeros(8, 2, 2), level=level)
     assert torch.allclose(-z[:, 0, 0], torch.tensor([0.0, 0.0, 5.0, 10.0, 30.0, 50.0, 50.0, 20.0]), atol=1e-4)
-    unknown = scale.standardise({"intensity": torch.zeros(1, 2, 2)}, None)["intensity"]
+    unknown = standardised(scale, torch.zeros(1, 2, 2))
     assert float(unknown[0, 0, 0]) == pytest.approx(-20.0)
 
 
@@ -191,9 +365,13 @@ def test_fusion():
     scale.centre.fill_(0.25)
     scale.unit.fill_(3.0)
     raw = {"residual": torch.rand(2, 6, 6), "prototype": torch.rand(2, 6, 6)}
-    fused = scale.fuse(scale.standardise(raw))
+    masks = torch.ones(2, 6, 6)
+    masks[:, :, 4:] = 0.0
+    z = scale.standardise(raw, masks)
+    fused = scale.fuse(z)
+    assert not z["residual"][:, :, 4:].any() and not z["prototype"][:, :, 4:].any()
     expected = (0.5 * (raw["residual"] - 1) / 4 + 2 * (raw["prototype"] - 2) / 5 - 0.25) / 3
-    assert torch.allclose(fused, expected, atol=1e-6)
+    assert torch.allclose(fused[:, :, :4], expected[:, :, :4], atol=1e-6)
 
 
 def test_a_configuration_that_makes_no_sense_is_refused():
@@ -201,4 +379,7 @@ def test_a_configuration_that_makes_no_sense_is_refused():
         ScoringConfig(terms=("residual",), weights=(1.0, 2.0))
     with pytest.raises(ValueError):
         ScoringConfig(terms=("residual", "colour"), weights=(1.0, 2.0))
+    for wrong in ({"centring": "volume"}, {"upsampling": "nearest"}):
+        with pytest.raises(ValueError):
+            ScoringConfig(**wrong)
     assert ScoringConfig(**ScoringConfig(terms=["mirror"], weights=[1]).to_dict()).terms == ("mirror",)

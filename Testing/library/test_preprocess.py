@@ -94,7 +94,8 @@ def test_nothing_outside_the_anatomy_is_marked():
 
 
 @pytest.mark.parametrize("preprocessing", [NONE, HEAD], ids=["percentile", "foreground-median"])
-@pytest.mark.parametrize("scale, offset", [(1.0, 0.0), (37.0, 0.0), (0.01, 0.0), (1.0, 500.0), (5.0, -1000.0)])
+@pytest.mark.parametrize("scale, offset", [(1.0, 0.0), (37.0, 0.0), (0.01, 0.0), (1e-11, 0.0), (1e9, 0.0),
+                                           (1.0, 500.0), (5.0, -1000.0)])
 def test_intensities_have_no_unit(preprocessing, scale, offset):
     slices = np.stack([tiny.head(level, 3) for level in (0.3, 0.5, 0.7)])
     first = prepare(slices, (1.0, 1.0), preprocessing)
@@ -121,6 +122,8 @@ def test_constant_and_empty_slices_stay_finite(preprocessing):
     slices = np.stack([disc(), np.full((80, 60), 7.0, np.float32), np.zeros((80, 60), np.float32)])
     prepared = prepare(slices, (1.0, 1.0), preprocessing)
     assert torch.isfinite(prepared.pixels).all() and prepared.pixels.min() >= 0 and prepared.pixels.max() <= 1
+    rounding = 1000 + 6e-5 * np.random.default_rng(0).integers(-1, 2, (1, 80, 60)).astype(np.float32)
+    assert rounding.std() > 0 and prepare(rounding, (1.0, 1.0), preprocessing).pixels.max() < 0.3
     nothing = prepare(np.zeros((2, 40, 40), np.float32), (1.0, 1.0), HEAD)
     assert not nothing.analysed.any() and nothing.pixels.abs().max() == 0
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from SPMambaLib import bundle
 from SPMambaLib.model.config import TeacherConfig
 from SPMambaLib.model.teacher import IMAGENET_MEAN, IMAGENET_STD, Teacher, to_teacher_input
 
@@ -86,6 +87,42 @@ def test_grey_becomes_three_equal_normalised_channels():
     assert x.shape == (2, 3, 8, 8)
     for channel in range(3):
         assert torch.allclose(x[:, channel] * IMAGENET_STD + IMAGENET_MEAN, pixels[:, 0], atol=1e-6)
+
+
+def responses(teacher: Teacher, columns, row: int, size: int):
+    """Energy (B, h, w) of what a dot at (row, column) of a grey image changes in each of the features."""
+    pixels = torch.full((len(columns) + 1, 1, size, size), 0.3)
+    for image, column in zip(pixels, columns):
+        image[0, row - 1:row + 2, column - 1:column + 2] = 1.0
+    with torch.no_grad():
+        return [(f[:-1] - f[-1:]).square().sum(dim=1) for f in teacher(to_teacher_input(pixels))]
+
+
+def test_the_receptive_field_of_cell_i_is_centred_on_stride_times_i():
+    """Geometry alone, all weights equal: a dot to the left of pixel 16 i excites cell i as one to the right does."""
+    teacher = Teacher(TeacherConfig(name="even", blocks=(1, 1, 1), channels=(8, 8, 8)))
+    for parameter in teacher.parameters():
+        parameter.fill_(0.01 if parameter.ndim > 1 else 1.0)
+    cell, distances = 4, np.arange(-30, 31)
+    for stride, energy in zip((4, 8, 16), responses(teacher, 16 * cell + distances, 16 * cell, 128)):
+        i = 16 * cell // stride
+        at_cell = energy[:, i, i].double().numpy()
+        assert np.abs(at_cell - at_cell[::-1]).max() < 1e-3 * at_cell.max() == pytest.approx(1e-3 * at_cell[30])
+        further = energy[:, i, i + 1].double().numpy()
+        assert np.abs(further - further[::-1]).max() > 0.5 * further.max()
+
+
+def test_trained_weights_look_at_the_middle_of_the_block():
+    """Weights trained on mirrored images see left and right alike, so cell i answers to the middle of the `stride`
+    pixels from stride * i on, not to the middle of its receptive field."""
+    tensors = bundle.load(bundle.find_bundle("chest-xray"))[1]
+    teacher = Teacher(RESNET18)
+    teacher.load_state_dict({name[len("teacher."):]: t for name, t in tensors.items() if name.startswith("teacher.")})
+    columns = np.arange(96, 112, 2)  # a whole period, in the middle of the image
+    for stride, energy in zip((4, 8, 16), responses(teacher, columns, 104, 208)):
+        profile = energy.sum(dim=1).double().numpy()
+        centroid = (profile * np.arange(profile.shape[1])).sum(axis=1) / profile.sum(axis=1)
+        assert np.mean(columns - stride * centroid) == pytest.approx((stride - 1) / 2, abs=1.0)
 
 
 def test_the_real_weights_see_edges(data):

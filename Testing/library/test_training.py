@@ -8,16 +8,18 @@ import pytest
 import SimpleITK as sitk
 import tiny
 import torch
+from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 from SPMambaLib import bundle
+from SPMambaLib.cli import main
 from SPMambaLib.errors import UnreadableFileError, UsageError
-from SPMambaLib.model.teacher import Teacher, to_teacher_input
+from SPMambaLib.model.teacher import to_teacher_input
 from SPMambaLib.preprocess import Preprocessing, prepare
 from SPMambaLib.scoring.maps import ScoringConfig
 from SPMambaLib.training import fit
 from SPMambaLib.training.adapt import adapt_teacher, cosine_distance, degrade
-from SPMambaLib.training.assemble import load_normals, round_weights
+from SPMambaLib.training.assemble import adapt_for, assemble, load_normals, round_weights, settle_teacher
 from SPMambaLib.training.augment import Augmentation, augment
 from SPMambaLib.training.data import Sample, load_pixels, read_manifest, split_by_patient
 from SPMambaLib.training.fit import Normals, cache_features, calibrate, fit_prototypes, fit_scale, raw_terms
@@ -123,18 +125,9 @@ def test_degradation_is_seeded_and_stays_an_image():
     assert (one - pixels).abs().mean() > 0.01
 
 
-def lively_teacher() -> Teacher:
-    """Random filters without bias (He et al. 2015), so that the features depend on the image more than on a bias."""
-    torch.manual_seed(0)
-    teacher = Teacher(tiny.TEACHER)
-    for parameter in teacher.parameters():
-        torch.nn.init.kaiming_normal_(parameter) if parameter.ndim > 1 else torch.nn.init.zeros_(parameter)
-    return teacher
-
-
 def test_adaptation_makes_features_blind_to_the_scanner():
     pixels = brain_normals(range(12)).pixels
-    original, teacher, twin = (lively_teacher() for _ in range(3))
+    original, teacher, twin = (tiny.lively_teacher() for _ in range(3))
     unseen = brain_normals(range(40, 46)).pixels
     degraded = degrade(unseen, torch.Generator().manual_seed(9))
 
@@ -272,7 +265,7 @@ def test_a_map_of_normals_has_mean_zero_and_spread_one(monkeypatch):
     held, drawn = simulated(monkeypatch)
     config = ScoringConfig(grid=8)
     scale, card = calibrate(tiny.network(), config, held, held, unit="slice", progress=quiet)
-    fused = scale.fuse(scale.standardise(drawn))
+    fused = scale.fuse(scale.standardise(drawn, held.masks))
     assert float(fused.mean()) == pytest.approx(0.0, abs=0.05) and float(fused.std()) == pytest.approx(1.0, abs=0.1)
     assert (card["normals"], card["patients"], card["map"]["unit"]) == (240, 120, "slice")
     assert set(card["components"]) == {"score", "residual", "prototype", "contrast", "concentration"}
@@ -288,7 +281,7 @@ def test_thresholds_are_cross_fitted_by_patient(monkeypatch):
     assert halves.sum() == 20 and (halves[::2] == halves[1::2]).all(), "a patient is in both halves"
 
     whole = fit_scale(config, drawn, None, held)
-    own = whole.fuse(whole.standardise(drawn))
+    own = whole.fuse(whole.standardise(drawn, held.masks))
     own = (own - own.mean()) / own.std()
     tail = np.quantile(own.flatten(1).amax(dim=1).numpy(), 0.9)
     assert honest["map"]["thresholds"][honest["map"]["rates"].index(0.1)] > 1.03 * tail
@@ -296,7 +289,7 @@ def test_thresholds_are_cross_fitted_by_patient(monkeypatch):
     fresh = torch.Generator().manual_seed(7)
     new = {name: 1.044 * torch.randn(2000, 8, 8, generator=fresh) for name in drawn}
     scale, _ = calibrate(tiny.network(), config, held, held, unit="slice", progress=quiet)
-    peaks = scale.fuse(scale.standardise(new)).flatten(1).amax(dim=1)
+    peaks = scale.fuse(scale.standardise(new, torch.ones(2000, 8, 8))).flatten(1).amax(dim=1)
     reached = float((peaks >= honest["map"]["thresholds"][honest["map"]["rates"].index(0.1)]).float().mean())
     assert reached < 0.25, "the promised rate of 0.1 is far from kept"
 
@@ -328,13 +321,52 @@ def test_the_card_tells_what_was_done():
 
 
 def test_the_same_seeds_make_the_same_model(tmp_path):
-    again = tiny.make_bundle("tiny-chest", tmp_path / "again")
     first = tiny.bundle_folder("tiny-chest")
+    torch.manual_seed(12345)  # whatever was drawn before in this process
+    again = tiny.make_bundle("tiny-chest", tmp_path / "again")
     assert (again / bundle.WEIGHTS).read_bytes() == (first / bundle.WEIGHTS).read_bytes()
     assert bundle.read_card(again)["calibration"] == bundle.read_card(first)["calibration"]
 
 
-def test_a_teacher_is_needed(tmp_path):
-    from SPMambaLib.training.assemble import settle_teacher
-    with pytest.raises(UnreadableFileError):
-        settle_teacher(tiny.network(), tiny.TINY_RECIPES["tiny-brain"], brain_normals(), None, None, quiet)
+def settle(network, imagenet=None, teacher=None):
+    settle_teacher(network, tiny.TINY_RECIPES["tiny-brain"], brain_normals(range(2)), imagenet, teacher, quiet)
+
+
+def test_a_teacher_is_needed_and_must_be_one(tmp_path):
+    with pytest.raises(UsageError, match="teacher is needed"):
+        settle(tiny.network())
+    text, other = tmp_path / "text", tmp_path / "other.safetensors"
+    text.write_text("not weights")
+    save_file({"conv1.weight": torch.zeros(3)}, str(other))
+    np.savez(tmp_path / "other.npz", fc=np.zeros(3))
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    for wrong in (tmp_path / "none", tmp_path, text, other):
+        with pytest.raises(UnreadableFileError):
+            settle(tiny.network(), teacher=wrong)
+    for wrong in (tmp_path / "none", tmp_path, text, tmp_path / "other.npz", tmp_path / "array.npy"):
+        with pytest.raises(UnreadableFileError):
+            settle(tiny.network(), imagenet=wrong)
+    network = tiny.network(seed=3)
+    settle(network, teacher=tiny.workshop() / "teacher.safetensors")
+    expected = tiny.network()
+    expected.teacher.load_state_dict(load_file(str(tiny.workshop() / "teacher.safetensors")))
+    round_weights(expected)
+    assert torch.equal(network.teacher.conv1.weight, expected.teacher.conv1.weight)
+
+
+@pytest.mark.parametrize("make", [
+    lambda name, folder: assemble(name, folder / "none.csv", folder / "out", teacher=folder / "none"),
+    lambda name, folder: adapt_for(["brain-flair", name], folder / "none.csv", folder / "none", folder / "out")])
+def test_what_is_wrong_is_said_before_any_image_is_read(tmp_path, make):
+    with pytest.raises(UsageError, match="brain-flair, chest-xray"):
+        make("brain", tmp_path)
+    with pytest.raises(UnreadableFileError, match="weights"):
+        make("chest-xray", tmp_path)
+
+
+def test_the_command_line_says_so_too(tmp_path, capsys):
+    arguments = ["--manifest", str(tmp_path / "none.csv"), "--output", str(tmp_path / "out")]
+    assert main(["train", "brain", "--teacher", str(tmp_path / "t"), *arguments]) == UsageError.exit_code
+    assert "chest-xray" in capsys.readouterr().err
+    assert main(["train", "brain-flair", "--teacher", str(tmp_path / "t"), *arguments]) == UnreadableFileError.exit_code
+    assert str(tmp_path / "t") in capsys.readouterr().err

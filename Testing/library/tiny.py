@@ -55,6 +55,15 @@ def network(seed: int = 0, **changes) -> SPMamba:
     return SPMamba(config(**changes)).eval()
 
 
+def lively_teacher() -> Teacher:
+    """Random filters without bias (He et al. 2015), so that the features depend on the image more than on a bias."""
+    torch.manual_seed(0)
+    teacher = Teacher(TEACHER)
+    for parameter in teacher.parameters():
+        torch.nn.init.kaiming_normal_(parameter) if parameter.ndim > 1 else torch.nn.init.zeros_(parameter)
+    return teacher
+
+
 def head(level: float, patient: int) -> np.ndarray:
     """One axial slice (ROWS, COLUMNS) at a level in [0, 1]."""
     random = np.random.default_rng(1000 * patient + int(100 * level))
@@ -107,13 +116,13 @@ TINY_RECIPES = {
     "tiny-brain": Recipe(
         select="brain/*", preprocessing=Preprocessing(SIZE, "foreground", "foreground-median"),
         scoring=ScoringConfig(terms=("residual", "prototype", "mirror", "intensity"), weights=(0.5, 1.0, 1.0, 1.0),
-                              grid=16, levels=2, residual_sigma=2.0),
+                              grid=16, levels=2, residual_sigma=2.0, reach=3),
         augmentation=Augmentation(rotation_degrees=4.0, shift=0.02, zoom=0.02, flip=True), network=NETWORK,
         training=TrainingConfig(steps=15, batch=4), held_out=0.4,
         card=_card("Tiny brain", region="head", modality=["MR"], contrast="FLAIR", plane="axial")),
     "tiny-chest": Recipe(
         select="chest/*", preprocessing=Preprocessing(SIZE, "none", "percentile"),
-        scoring=ScoringConfig(grid=16, summary="mean"), augmentation=Augmentation(rotation_degrees=3.0),
+        scoring=ScoringConfig(grid=16, reach=3, summary="mean"), augmentation=Augmentation(rotation_degrees=3.0),
         network=dict(NETWORK, prototype_levels=1), training=TrainingConfig(steps=15, batch=4), held_out=0.4,
         card=_card("Tiny chest", region="chest", modality=["CR", "DX"], contrast="", plane="native")),
 }

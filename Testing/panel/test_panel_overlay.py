@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import slicer
 import vtk
-from SPMambaPanel import colors, operatingpoint, overlay, selftest, tables
+from SPMambaPanel import operatingpoint, overlay, selftest, tables
 from SPMambaPanel.facts import ijkToRas, kindOf, problemOf
 from SPMambaPanel.result import OWNED, Result
 from SPMambaPanel.steps import copyArray, saveArray
+
+from SPMambaLib.appearance import map_window
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def test_many_findings_share_one_label_image(host: Any, case: Any, tmp_path: Pat
 
 def test_map_scale_is_fixed_by_the_calibration(result: Result) -> None:
     display = result.map.GetDisplayNode()
-    low, high = colors.mapWindow(selftest.syntheticCalibration())
+    low, high = map_window(selftest.syntheticCalibration())
     assert (display.GetWindowLevelMin(), display.GetWindowLevelMax()) == pytest.approx((low, high))
     assert display.GetApplyThreshold() and not display.GetAutoThreshold() and not display.GetAutoWindowLevel()
     assert display.GetLowerThreshold() == pytest.approx(selftest.syntheticCalibration().threshold(0.05), abs=1e-5)
