@@ -1,8 +1,8 @@
 """Copy measured quality into a model's card, so that it travels with the model.
 
-    python Testing/tools/card_metrics.py Testing/benchmarks/results/quality_brain-flair.json Resources/models/brain-flair
+    python Testing/tools/card_metrics.py RESULT.json Resources/models/brain-flair
 
-Refuses results of other weights than the bundle's.
+RESULT.json comes from Testing/benchmarks/detection_quality.py.  Refuses results of other weights than the bundle's.
 """
 from __future__ import annotations
 
