@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 import re
 from pathlib import Path
 from typing import Dict, List
@@ -17,13 +18,13 @@ from SPMambaLib.errors import SPMambaError
 
 REQUIREMENTS_FILE = Path(__file__).resolve().parent.parent / "Resources" / "requirements.txt"
 DOWNLOAD_SIZE = {"torch": "200 MB - 3 GB", "safetensors": "1 MB"}  # torch: without and with CUDA
-PYTORCH_EXTENSION = "PyTorch"
+PYTORCH_EXTENSION, PYTORCH_MODULE = "PyTorch", "PyTorchUtils"
 
 
 def requirements() -> Dict[str, str]:
     """Requirement by package name, as in ``Resources/requirements.txt``."""
-    lines = REQUIREMENTS_FILE.read_text(encoding="utf-8").split()
-    return {re.split(r"[<>=!~\[]", line)[0]: line for line in lines}
+    lines = [line.strip() for line in REQUIREMENTS_FILE.read_text(encoding="utf-8").splitlines()]
+    return {re.split(r"[<>=!~\[]", line)[0]: line for line in lines if line and not line.startswith("#")}
 
 
 def missing() -> List[str]:
@@ -41,6 +42,9 @@ def missing() -> List[str]:
 def consent(packages: List[str]) -> bool:
     """Ask whether `packages` may be downloaded and installed."""
     lines = ["{} ({})".format(name, DOWNLOAD_SIZE[name]) for name in packages]
+    if "torch" in packages and importlib.util.find_spec(PYTORCH_MODULE) is None:
+        extension = _("the Slicer extension {name} (1 MB, needs a restart of Slicer)")
+        lines.insert(0, extension.format(name=PYTORCH_EXTENSION))
     text = _("To analyse images, SP-Mamba needs Python packages that Slicer does not have yet:\n\n{packages}\n\n"
              "They are downloaded from the internet and installed into this Slicer. Nothing of your images leaves this "
              "computer. Install them now?").format(packages="\n".join(lines))
@@ -75,7 +79,11 @@ def _notInstalled(packages: List[str], detail: str) -> SPMambaError:
 
 
 def _installTorch(requirement: str) -> None:
-    """Through the PyTorch extension, which knows the build that fits this computer's graphics card."""
+    """Through the PyTorch extension, which knows the build that fits this computer's graphics card.
+
+    The one place where torch enters Slicer's own process: `installTorch` ends by importing what it has installed, and
+    has no switch against it.  It stays there until Slicer is closed, and no later session loads it.
+    """
     try:
         import PyTorchUtils
     except ImportError:
@@ -86,10 +94,22 @@ def _installTorch(requirement: str) -> None:
 
 
 def _installPyTorchExtension() -> None:
+    """Never restarts Slicer: there may be an unsaved scene, so the user chooses the moment.
+
+    Raises:
+        SPMambaError: always; the extension can be used only after a restart.
+    """
     model = slicer.app.extensionsManagerModel()
-    if model is not None and not model.isExtensionInstalled(PYTORCH_EXTENSION):
-        model.interactive = False
-        if not model.installExtensionFromServer(PYTORCH_EXTENSION):
+    if model is None:
+        raise _notInstalled([PYTORCH_EXTENSION], "this Slicer has no extensions manager")
+    if not model.isExtensionInstalled(PYTORCH_EXTENSION):
+        wasInteractive = model.interactive
+        model.interactive = False  # consent was given, and it asks in windows of its own
+        try:
+            done = model.installExtensionFromServer(PYTORCH_EXTENSION, False)
+        finally:
+            model.interactive = wasInteractive
+        if not done:
             raise _notInstalled([PYTORCH_EXTENSION], "extension server")
     raise SPMambaError(_("The PyTorch extension was installed. Restart Slicer, then click Detect again to go on."),
                        code="restart-needed")

@@ -134,7 +134,8 @@ def _checkFits(summary: Dict[str, Any], volumeNode: Any) -> None:
     if summary.get("format") != RESULT_FORMAT:
         raise SPMambaError(_("The analysis process is of another version than this module; install the extension "
                              "again."), "result format {!r}".format(summary.get("format")), code="version")
-    shape = tuple(reversed(volumeNode.GetImageData().GetDimensions()))
+    image = volumeNode.GetImageData()
+    shape = tuple(reversed(image.GetDimensions())) if image is not None else ()
     if tuple(summary["shape"]) != shape:
         raise SPMambaError(_("The volume was changed during the analysis; its result was dropped."),
                            "{} is not {}".format(summary["shape"], shape), code="input-changed")

@@ -109,7 +109,9 @@ class Machine:
         if (self.state, event) not in TRANSITIONS:
             return False
         target = TRANSITIONS[self.state, event]
-        self.state = self.facts.rest if target is REST else target
+        rest = self.facts.rest
+        again = target is State.FAILED and rest in (State.READY, State.DONE)  # otherwise there is nothing to try again
+        self.state = target if again or target not in (REST, State.FAILED) else rest
         self.message = message
         self._onChange(self)
         return True

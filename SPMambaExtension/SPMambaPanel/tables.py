@@ -49,8 +49,7 @@ def sliceRow(entry: Dict[str, Any]) -> Row:
 
 
 def writeTable(tableNode: Any, columns: Sequence[Tuple[str, int]], rows: Sequence[Row]) -> None:
-    """Replace the content of a table node; a value that a row lacks becomes NaN, 0 or an empty text."""
-    empty = {TEXT: "", INTEGER: 0, NUMBER: float("nan")}
+    """Replace the content of a table node.  Every row has a value for every column."""
     with slicer.util.NodeModify(tableNode):
         tableNode.RemoveAllColumns()
         for name, kind in columns:
@@ -58,7 +57,7 @@ def writeTable(tableNode: Any, columns: Sequence[Tuple[str, int]], rows: Sequenc
             array.SetName(name)
             array.SetNumberOfValues(len(rows))
             for index, row in enumerate(rows):
-                array.SetValue(index, row.get(name, empty[kind]))
+                array.SetValue(index, row[name])
             tableNode.AddColumn(array)
             tableNode.SetColumnType(name, kind)
 
@@ -73,7 +72,12 @@ def readTable(tableNode: Any, columns: Sequence[Tuple[str, int]]) -> List[Row]:
 
 
 def writeFindings(tableNode: Any, findings: Iterable[Finding]) -> None:
-    writeTable(tableNode, FINDING_COLUMNS, [findingRow(finding) for finding in findings])
+    """Components that are not known of all findings have no column: a model lacks some of them, and after a move of the
+    operating point the terms behind the map are gone."""
+    rows = [findingRow(finding) for finding in findings]
+    columns = [column for column in FINDING_COLUMNS
+               if column[0] not in COMPONENTS or (rows and all(column[0] in row for row in rows))]
+    writeTable(tableNode, columns, rows)
 
 
 def readFindings(tableNode: Any) -> List[Row]:

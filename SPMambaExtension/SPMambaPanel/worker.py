@@ -151,8 +151,8 @@ class WorkerClient:
             self._process.kill()
 
     def _onProcessError(self, process: Any) -> None:
-        # Other errors are followed by finished(), a failed start is not.
-        if process is self._process and process.error() == qt.QProcess.FailedToStart:
+        # Only a failed start, the one error that is not followed by finished(), happens while nothing runs.
+        if process is self._process and process.state() != qt.QProcess.Running:
             self._process = None
             self._fail(SPMambaError(
                 _("The analysis process could not be started. Install the extension again or ask for support."),

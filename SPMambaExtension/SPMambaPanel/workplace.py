@@ -19,7 +19,7 @@ from .panel import Panel
 from .parameters import MachineSettings, SPMambaParameterNode
 from .result import Result
 from .review import Review
-from .state import Event, Facts, Machine
+from .state import Event, Facts, Machine, State
 from .worker import WorkerClient
 
 
@@ -151,8 +151,13 @@ class Workplace:
         if self.parameters is not None:
             self.parameters.model = self.ui.modelSelector.itemData(self.ui.modelSelector.currentIndex)
 
+    @property
+    def device(self) -> str:
+        """The device shown: "auto" where the one of the settings is gone."""
+        return str(self.ui.deviceSelector.itemData(self.ui.deviceSelector.currentIndex))
+
     def onDeviceChosen(self, *args: Any) -> None:
-        self.settings.device = self.ui.deviceSelector.itemData(self.ui.deviceSelector.currentIndex)
+        self.settings.device = self.device
 
     def _onWorkerStatus(self, event: Dict[str, Any]) -> None:
         devices = tuple(str(name) for name in event.get("devices", ()))
@@ -174,11 +179,13 @@ class Workplace:
     # -- detection ----------------------------------------------------------------------------------------------------
 
     def onDetectButton(self, *args: Any) -> None:
+        if not self.machine.busy:
+            self.update()  # another module may have changed the volume without a word
         if self.machine.send(Event.CANCEL):
             self.run.cancel()
         elif self.machine.send(Event.DETECT) and self.installMissing():
             self.run = DetectionRun(
-                self.worker, self.parameters.inputVolume, self.card()["name"], self.settings.device,
+                self.worker, self.parameters.inputVolume, self.card()["name"], self.device,
                 self.parameters.falsePositiveRate or None,
                 reveal=lambda result: display.reveal(result, self.parameters), onProgress=self.onProgress,
                 onDone=self.onDone, onCancelled=self.onCancelled, onFailed=self.onFailed)
@@ -198,18 +205,17 @@ class Workplace:
                 self.onFailed(error)
                 return False
             self.machine.send(Event.FINISHED)
+            if self.machine.facts.rest not in (State.READY, State.DONE):  # the scene was closed meanwhile
+                self.machine.send(Event.STOPPED)
+                return False
         return True
 
     def checkInput(self) -> None:
         """A node has left the scene: was it one of ours?"""
-        run = self.run
-        if run is not None:
-            run.checkInput()
-        reason = self.machine.message if run is not None and self.run is None else ""
+        if self.run is not None:
+            self.run.checkInput()
         if self.parameters is not None:
             self.update()
-        if reason:  # the run ended with its volume: the case is another one now, why must still be said
-            self.machine.say(reason)
 
     def onProgress(self, fraction: float, text: str) -> None:
         self.machine.send(Event.PROGRESS)
@@ -268,7 +274,8 @@ class Workplace:
         except SPMambaError as error:
             self.machine.say(error.message)
             return []
-        self.machine.say(_("{count} files written to {folder}.").format(count=len(files), folder=folder))
+        text = _("1 file written to {folder}.") if len(files) == 1 else _("{count} files written to {folder}.")
+        self.machine.say(text.format(count=len(files), folder=folder))
         return files
 
     def onCopyLogButton(self, *args: Any) -> None:

@@ -49,8 +49,9 @@ class ScoringConfig:
         reach: side in grid cells of the neighbourhood whose largest spread counts; anatomy is never quite in place.
         centring: ``"none"``, or ``"slice"``: z_t minus its median in the slice, divided by its 90 % quantile above
             that; for focal disease only, since diffuse disease moves the median.
-        upsampling: ``"centred"`` puts a feature cell where the middle of its receptive field lies; ``"published"``
-            stretches the grid to the corners as the paper does, up to one cell off at the far edge.
+        upsampling: of the residual; ``"centred"`` puts each cell in the middle of the pixels that it stands for, which
+            is where trained weights look; ``"published"`` stretches the grid to the corners as the paper does, half a
+            cell off at the borders.
         summary: image score from the map: ``"mean"`` (diffuse disease) or ``"top5"`` (mean of the highest 5 %).
     """
 
@@ -92,24 +93,12 @@ def resize(maps: Tensor, size: int, align_corners: bool = False) -> Tensor:
     return F.interpolate(maps[:, None], (size, size), mode="bilinear", align_corners=align_corners)[:, 0]
 
 
-def upsample(maps: Tensor, size: int) -> Tensor:
-    """Feature cells (B, h, h) -> (B, size, size), each cell at the middle of its receptive field.
-
-    With padded, strided convolutions cell i of stride s looks at pixel s * i: the first cell lies on the first pixel,
-    the last one s - 1 pixels before the border, and what is beyond repeats it.
-    """
-    stride = size // maps.shape[-1]
-    inner = resize(maps, size - stride + 1, align_corners=True)
-    return F.pad(inner[:, None], (0, stride - 1, 0, stride - 1), mode="replicate")[:, 0]
-
-
 def residual_map(output: Output, size: int, sigma: float, upsampling: str = "centred") -> Tensor:
     """R (B, size, size): reconstruction error in cosine distance, averaged over scales, then smoothed."""
     scales = []
     for feature, reconstruction in zip(output.features, output.reconstructions):
         distance = 1.0 - F.cosine_similarity(feature.float(), reconstruction.float(), dim=1)
-        scales.append(upsample(distance, size) if upsampling == "centred"
-                      else resize(distance, size, align_corners=True))
+        scales.append(resize(distance, size, align_corners=upsampling == "published"))
     return gaussian_blur(torch.stack(scales).mean(dim=0), sigma)
 
 
@@ -233,8 +222,7 @@ def network_terms(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Di
     return {name: term.float() for name, term in terms.items()}
 
 
-def at_input_size(terms: Dict[str, Tensor], level: Optional[Tensor], size: int,
-                  upsampling: str = "centred") -> Dict[str, Tensor]:
+def at_input_size(terms: Dict[str, Tensor], level: Optional[Tensor], size: int) -> Dict[str, Tensor]:
     """Terms of `network_terms` as maps (B, S, S): the prototype distance at each slice's `level`, all upsampled.
 
     `level` (B,) in [0, 1]; None or negative takes the nearest prototype of any level.
@@ -245,8 +233,7 @@ def at_input_size(terms: Dict[str, Tensor], level: Optional[Tensor], size: int,
         index = torch.where(level >= 0, (level.clamp(0, 1) * levels).long().clamp(max=levels - 1), ANY_LEVEL)
     nearest = at_level(terms["prototype"], index)
     maps = dict(terms, prototype=nearest)
-    enlarge = upsample if upsampling == "centred" else resize
-    return {name: m if m.shape[-1] == size else enlarge(m, size) for name, m in maps.items()}
+    return {name: m if m.shape[-1] == size else resize(m, size) for name, m in maps.items()}
 
 
 def appearance(distances: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from .maps import AnomalyScale, at_input_size
 def score_maps(scale: AnomalyScale, raw: Dict[str, Tensor], level: Optional[Tensor],
                masks: Tensor) -> Tuple[Tensor, Dict[str, Tensor]]:
     """Fused map and standardised terms (B, S, S) inside the anatomy."""
-    maps = at_input_size(raw, level, masks.shape[-1], scale.config.upsampling)
+    maps = at_input_size(raw, level, masks.shape[-1])
     standardised = scale.standardise(maps, masks, level)
     return scale.fuse(standardised) * masks, standardised
 

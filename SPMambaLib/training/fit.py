@@ -94,7 +94,7 @@ def raw_terms(network: SPMamba, config: ScoringConfig, normals: Normals, progres
         rows = slice(start, start + BATCH)
         level = None if normals.level is None else normals.level[rows]
         raw = network_terms(network, normals.pixels[rows], config)
-        maps = at_input_size(raw, level, normals.pixels.shape[-1], config.upsampling)
+        maps = at_input_size(raw, level, normals.pixels.shape[-1])
         for name, term in dict(maps, appearance=appearance(raw["prototype"])).items():
             parts.setdefault(name, []).append(term)
         progress(min(1.0, (start + BATCH) / len(normals)), "scoring held-out normals")

@@ -26,7 +26,7 @@ from SPMambaLib.model.prototypes import at_level
 from SPMambaLib.model.teacher import to_teacher_input
 from SPMambaLib.preprocess import prepare
 from SPMambaLib.scoring import findings
-from SPMambaLib.scoring.maps import upsample
+from SPMambaLib.scoring.maps import resize
 
 LESION = tuple((s.start + s.stop - 1) / 2 for s in (tiny.LESION_SLICES, tiny.LESION_ROWS, tiny.LESION_COLUMNS))
 
@@ -396,7 +396,7 @@ def test_the_prototype_term_is_that_of_the_slices_level(detector, found):
     with torch.no_grad():
         distances = detector.network(to_teacher_input(prepared.pixels[number:number + 1])).prototype_distances
     bucket = torch.tensor([int(found.slices[number].level * 2)]).clamp(max=1)
-    raw = upsample(at_level(distances, bucket), tiny.SIZE)[:, None]
+    raw = resize(at_level(distances, bucket), tiny.SIZE)[:, None]
     which = detector.scale.config.terms.index("prototype")
     mean, spread = (torch.nn.functional.interpolate(s[which].mean(dim=0)[None, None], (tiny.SIZE, tiny.SIZE),
                                                     mode="bilinear", align_corners=False)

@@ -21,7 +21,6 @@ from SPMambaLib.scoring.maps import (
     network_terms,
     residual_map,
     resize,
-    upsample,
 )
 
 
@@ -61,11 +60,6 @@ def corners(side: int, size: int) -> np.ndarray:
     return np.arange(size) * (side - 1) / (size - 1)
 
 
-def strides(side: int, size: int) -> np.ndarray:
-    """... when cell i lies on pixel stride * i."""
-    return np.arange(size) * side / size
-
-
 @pytest.mark.parametrize("sigma", [0.5, 1.0, 2.0, 4.0])
 def test_blur(sigma):
     maps = np.random.default_rng(0).random((2, 20, 17))
@@ -83,7 +77,7 @@ def test_blur_agrees_with_scipy():
     assert relative_error(gaussian_blur(torch.from_numpy(image)[None], 4.0)[0], expected) < 1e-12
 
 
-@pytest.mark.parametrize("upsampling, spots", [("centred", strides), ("published", corners)])
+@pytest.mark.parametrize("upsampling, spots", [("centred", areas), ("published", corners)])
 def test_residual_map(upsampling, spots):
     generator = torch.Generator().manual_seed(0)
     features = [torch.randn(2, c, s, s, generator=generator) for c, s in ((5, 8), (7, 4))]
@@ -151,26 +145,16 @@ def test_resize_keeps_pixel_centres():
 
 
 @pytest.mark.parametrize("stride", [4, 8, 16])
-def test_upsampling_puts_a_cell_on_the_middle_of_its_receptive_field(stride):
-    size = 64
-    side = size // stride
-    cells = np.random.default_rng(0).random((side, side))
-    expected = slow_sample(cells, strides(side, size))
-    assert relative_error(upsample(torch.from_numpy(cells)[None], size)[0], expected) < 1e-12
-    row, column = 1, 2
-    impulse = torch.zeros(1, side, side)
+def test_a_cell_lies_in_the_middle_of_its_pixels(stride):
+    size, (row, column) = 64, (1, 2)
+    impulse = torch.zeros(1, size // stride, size // stride)
     impulse[0, row, column] = 1.0
-
-    def place(enlarged: torch.Tensor) -> list:
-        """Centre of mass (row, column) in pixels."""
-        weights, pixels = enlarged[0].double(), torch.arange(size).double()
-        return [float(weights.sum(dim=1 - axis) @ pixels / weights.sum()) for axis in (0, 1)]
-
-    centred = upsample(impulse, size)
-    assert float(centred[0, stride * row, stride * column]) == 1.0 and float(centred.max()) == 1.0
-    assert place(centred) == pytest.approx([stride * row, stride * column])
-    off = np.subtract(place(resize(impulse, size)), [stride * row, stride * column])
-    assert off == pytest.approx((stride - 1) / 2), "pixel areas on pixel areas put it almost half a cell further"
+    pixels = np.arange(size)
+    middle = [stride * row + (stride - 1) / 2, stride * column + (stride - 1) / 2]
+    for corners_meet, right in ((False, True), (True, False)):
+        weights = resize(impulse, size, align_corners=corners_meet)[0].double().numpy()
+        place = [weights.sum(axis=1 - axis) @ pixels / weights.sum() for axis in (0, 1)]
+        assert (place == pytest.approx(middle, abs=1e-3)) is right
 
 
 def test_terms_of_a_network():
@@ -192,17 +176,16 @@ def test_terms_of_a_network():
     assert set(network_terms(network, pixels, ScoringConfig())) == {"residual", "prototype"}
 
 
-@pytest.mark.parametrize("upsampling, enlarge", [("centred", upsample), ("published", resize)])
-def test_prototype_distance_at_the_level_of_each_slice(upsampling, enlarge):
+def test_prototype_distance_at_the_level_of_each_slice():
     raw = {"prototype": torch.rand(4, 3, 5, 5), "intensity": torch.rand(4, 20, 20)}
     level = torch.tensor([0.0, 0.5, 1.0, -1.0])
-    maps = at_input_size(raw, level, 20, upsampling)
+    maps = at_input_size(raw, level, 20)
     for n, bucket in enumerate((0, 1, 2)):
-        assert torch.allclose(maps["prototype"][n], enlarge(raw["prototype"][n, bucket][None], 20)[0])
-    assert torch.allclose(maps["prototype"][3], enlarge(raw["prototype"][3].amin(dim=0)[None], 20)[0])
+        assert torch.allclose(maps["prototype"][n], resize(raw["prototype"][n, bucket][None], 20)[0])
+    assert torch.allclose(maps["prototype"][3], resize(raw["prototype"][3].amin(dim=0)[None], 20)[0])
     assert torch.equal(maps["intensity"], raw["intensity"])
-    nearest = at_input_size(raw, None, 20, upsampling)["prototype"]
-    assert torch.allclose(nearest, enlarge(at_level(raw["prototype"]), 20))
+    nearest = at_input_size(raw, None, 20)["prototype"]
+    assert torch.allclose(nearest, resize(at_level(raw["prototype"]), 20))
 
 
 # -- statistics ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Detect, progress, cancel, and everything that can happen to the worker process."""
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -163,6 +164,18 @@ def test_devices_of_the_worker_are_offered(host: Any, ui: Any, workplace: Any, f
     ui.deviceSelector.setCurrentIndex(2)
     assert workplace.settings.device == "cuda:1"
     ui.deviceSelector.setCurrentIndex(0)
+
+
+def test_device_that_is_gone_is_not_asked_for(host: Any, ui: Any, workplace: Any, fakeWorker: Callable) -> None:
+    """The panel then shows "Auto"; the worker must get what is shown."""
+    workplace.settings.device = "cuda:7"
+    workplace.panel.fillDevices(["cpu"], workplace.settings.device)
+    assert ui.deviceSelector.currentText == "Auto"
+    fakeWorker("patient")
+    ui.detectButton.click()
+    host.waitFor(lambda: workplace.machine.state is State.RUNNING)
+    assert json.loads((jobFolders()[0] / "job.json").read_text())["device"] == "auto"
+    workplace.settings.device = "auto"
 
 
 def test_job_holds_what_the_worker_needs(host: Any, ui: Any, workplace: Any, case: Any, fakeWorker: Callable) -> None:

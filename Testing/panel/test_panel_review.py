@@ -1,6 +1,7 @@
 """Reading a result: navigation, operating point, overlay choices, keys, texts of the panel."""
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,21 @@ def test_operating_point_moves_everything(host: Any, ui: Any, workplace: Any, re
     assert row["voxels"] == slicer.util.arrayFromVolume(result.severity)[selftest.LESION].size
     segment = slicer.util.arrayFromSegmentInternalBinaryLabelmap(result.segmentation, "Anomaly_1")
     assert (segment == 1).sum() == row["voxels"]
+
+
+def test_terms_that_are_gone_have_no_column(host: Any, ui: Any, workplace: Any, result: Result) -> None:
+    """The terms behind the map are not in the scene: after a move the table is without them, and without "nan"."""
+    table = result.get("findings")
+
+    def columns() -> set:
+        return {table.GetColumnName(index) for index in range(table.GetNumberOfColumns())} & set(tables.COMPONENTS)
+
+    assert columns() == {"residual", "contrast"}
+    ui.operatingPointSlider.value = 20
+    host.waitFor(lambda: result.summary["false_positive_rate"] == workplace.parameters.falsePositiveRate)
+    assert len(workplace.review.findings) == 1 and columns() == {"contrast", "concentration"}
+    texts = [table.GetCellText(0, column) for column in range(table.GetNumberOfColumns())]
+    assert all(texts) and "nan" not in texts
 
 
 def test_higher_threshold_shrinks_the_finding(host: Any, ui: Any, workplace: Any, case: Any, result: Result) -> None:
@@ -253,6 +269,47 @@ def test_packages_are_installed_only_after_consent(host: Any, ui: Any, workplace
     ui.detectButton.click()
     assert installed == [["torch", "safetensors"]]
     assert workplace.machine.state is State.FAILED and ui.statusLabel.text == "Restart Slicer."
+
+
+def test_scene_closed_while_packages_are_installed(host: Any, ui: Any, workplace: Any, case: Any,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    from SPMambaPanel import dependencies
+
+    monkeypatch.setattr(dependencies, "missing", lambda: ["safetensors"])
+    monkeypatch.setattr(dependencies, "consent", lambda packages: True)
+    monkeypatch.setattr(dependencies, "install", lambda packages: host.closeScene())
+    ui.detectButton.click()
+    assert workplace.run is None and workplace.machine.state is State.NO_VOLUME
+
+
+def test_extension_is_installed_without_a_restart(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not asked, Slicer restarts at once after an installation, and an unsaved scene would be lost."""
+    from SPMambaPanel import dependencies
+
+    from SPMambaLib.errors import SPMambaError
+
+    class Model:
+        interactive = True
+        calls: list = []
+
+        def isExtensionInstalled(self, name: str) -> bool:
+            return False
+
+        def installExtensionFromServer(self, name: str, restart: bool = True) -> bool:
+            self.calls.append((name, restart, self.interactive))
+            return True
+
+    model = Model()
+    asked = []
+    monkeypatch.setattr(dependencies, "slicer", SimpleNamespace(
+        app=SimpleNamespace(extensionsManagerModel=lambda: model),
+        util=SimpleNamespace(confirmOkCancelDisplay=lambda text, **options: asked.append(text))))
+    dependencies.consent(["torch"])
+    assert "extension PyTorch" in asked[0]
+    with pytest.raises(SPMambaError) as raised:
+        dependencies.install(["torch"])
+    assert raised.value.code == "restart-needed"
+    assert model.calls == [("PyTorch", False, False)] and model.interactive
 
 
 def test_missing_packages_are_found_without_importing_them(monkeypatch: pytest.MonkeyPatch) -> None:
