@@ -31,7 +31,8 @@ demo: environment
 	$(BIN)/python Testing/demo.py --output demo
 
 test: environment lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest Testing/library
+	$(BIN)/python -m pytest Testing/panel  # a process of its own: the panel's world never loads torch
 
 lint: environment
 	$(BIN)/ruff check .
