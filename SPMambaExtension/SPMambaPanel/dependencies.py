@@ -17,7 +17,7 @@ from slicer.i18n import tr as _
 from SPMambaLib.errors import SPMambaError
 
 REQUIREMENTS_FILE = Path(__file__).resolve().parent.parent / "Resources" / "requirements.txt"
-DOWNLOAD_SIZE = {"torch": "200 MB - 3 GB", "safetensors": "1 MB"}  # torch: without and with CUDA
+DOWNLOAD_SIZE = {"torch": "200 MB - 3 GB", "safetensors": "1 MB", "packaging": "1 MB"}  # torch: without and with CUDA
 PYTORCH_EXTENSION, PYTORCH_MODULE = "PyTorch", "PyTorchUtils"
 
 

@@ -68,7 +68,8 @@ class WorkerClient:
         self._onStatus = onStatus or (lambda event: None)
         self._onLog = onLog or (lambda line: None)
         self._process: Any = None
-        self._ready = False
+        self._started = False  # the program runs
+        self._ready = False  # and has said that it listens
         self._unsent: List[bytes] = []
         self._listeners: Dict[str, Listener] = {}
         self._lines = protocol.LineBuffer()
@@ -125,13 +126,14 @@ class WorkerClient:
         process.setProcessEnvironment(workerEnvironment(program))
         process.readyReadStandardOutput.connect(lambda: self._onOutput(process))
         process.readyReadStandardError.connect(lambda: self._onErrorOutput(process))
+        process.started.connect(self._onStarted)
         process.errorOccurred.connect(lambda *args: self._onProcessError(process))
         process.finished.connect(lambda *args: self._onFinished(process))
         self.note(_("Starting the analysis process: {command}").format(command=" ".join([program, *arguments])))
         process.start(program, arguments)
 
     def _forget(self) -> None:
-        self._ready = False
+        self._started = self._ready = False
         self._unsent = []
         self._lines = protocol.LineBuffer()
 
@@ -150,9 +152,13 @@ class WorkerClient:
         if self.running:
             self._process.kill()
 
+    def _onStarted(self) -> None:
+        self._started = True
+
     def _onProcessError(self, process: Any) -> None:
-        # Only a failed start, the one error that is not followed by finished(), happens while nothing runs.
-        if process is self._process and process.state() != qt.QProcess.Running:
+        # Any error of a process that has started is followed by finished().  Not process.error(): Qt 5 has a signal of
+        # that name too.
+        if process is self._process and not self._started:
             self._process = None
             self._fail(SPMambaError(
                 _("The analysis process could not be started. Install the extension again or ask for support."),

@@ -127,6 +127,22 @@ def test_killed_in_mid_run(host: Any, ui: Any, workplace: Any, fakeWorker: Calla
     assert nodeIds() == before
 
 
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
+def test_launcher_killed(host: Any, ui: Any, workplace: Any, fakeWorker: Callable, tmp_path: Path) -> None:
+    """PythonSlicer is a launcher: what is killed is not the worker, which must end with its standard input."""
+    fakeWorker("patient")
+    launcher = tmp_path / "launcher.sh"
+    launcher.write_text('exec 3<&0\n"$@" <&3 &\necho $! > "{}"\nwait\n'.format(tmp_path / "pid"))
+    workplace.worker.command = ["/bin/sh", str(launcher), *workplace.worker.command]
+    ui.detectButton.click()
+    host.waitFor(lambda: workplace.machine.state is State.RUNNING)
+    commandLine = Path("/proc/{}/cmdline".format((tmp_path / "pid").read_text().strip()))
+    assert b"fake_worker" in commandLine.read_bytes()
+    os.kill(workplace.worker.processId, 9)
+    host.waitFor(lambda: workplace.machine.state is State.FAILED)
+    host.waitFor(lambda: not commandLine.exists() or not commandLine.read_bytes())
+
+
 def test_program_that_does_not_exist(host: Any, ui: Any, workplace: Any, case: Any) -> None:
     workplace.worker.command = ["/does/not/exist"]
     detect(host, ui, workplace)
