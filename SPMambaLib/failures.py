@@ -8,6 +8,7 @@ from .errors import Cancelled, DeviceError, OutOfMemoryError, SPMambaError
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 DEVICE_FAILED = ("cuda error", "cudnn error", "cublas", "no cuda gpus", "device-side assert", "nvidia driver",
                  "not compiled with cuda")
+SHARED_LIBRARY = (".dll", ".so", ".dylib", "undefined symbol")
 
 
 def typed_error(error: BaseException) -> SPMambaError:
@@ -30,4 +31,7 @@ def typed_error(error: BaseException) -> SPMambaError:
     if isinstance(error, ModuleNotFoundError) and error.name:
         return DeviceError("The Python package {!r} is not installed here; `spmamba doctor` shows what this machine "
                            "has.".format(error.name.split(".")[0]), detail, code="package-missing")
+    if isinstance(error, (ImportError, OSError)) and "torch" in text and any(s in text for s in SHARED_LIBRARY):
+        return DeviceError("PyTorch is installed but cannot be loaded; install it again.", detail,
+                           code="package-broken")
     return SPMambaError("Something unexpected went wrong ({}).".format(type(error).__name__), detail)
