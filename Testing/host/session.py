@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 import types
@@ -124,7 +125,7 @@ class Host:
 
     # files
     def loadVolume(self, path, **properties):
-        node = slicer.util.loadVolume(path, dict(properties))
+        node = slicer.util.loadVolume(os.path.abspath(path), dict(properties))
         slicer.util.setSliceViewerLayers(background=node, fit=True)
         self.processEvents()
         return node
@@ -138,7 +139,7 @@ class Host:
         """Load a scene, after closing the present one unless `clear` is False (then nodes are added)."""
         if clear:
             self.closeScene()
-        slicer.util.loadScene(str(path), {})
+        slicer.util.loadScene(os.path.abspath(path), {})
         self.processEvents()
 
     def closeScene(self):
