@@ -1,4 +1,4 @@
-"""``spmamba adapt-teacher`` and ``spmamba train``: make a model bundle from a manifest of normal images."""
+"""``spmamba adapt-teacher``, ``train``, ``recalibrate``: make a model bundle from a manifest of normal images."""
 from __future__ import annotations
 
 import argparse
@@ -29,6 +29,14 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     train.add_argument("--output", type=Path, required=True, help="bundle folder to write")
     train.set_defaults(run=run_train)
 
+    again = subparsers.add_parser(
+        "recalibrate", parents=[common], help="judge a trained network anew on the held-out normals",
+        description="Keep a bundle's network; statistics, thresholds and texts follow the recipe of its name.")
+    again.add_argument("bundle", metavar="BUNDLE", help="installed model, bundle folder or zip")
+    again.add_argument("--manifest", type=Path, required=True, help="CSV manifest of images")
+    again.add_argument("--output", type=Path, required=True, help="bundle folder to write")
+    again.set_defaults(run=run_recalibrate)
+
 
 def run_adapt(arguments: argparse.Namespace) -> int:
     from ..progress import ProgressBar
@@ -39,6 +47,19 @@ def run_adapt(arguments: argparse.Namespace) -> int:
                      progress=bar)
     bar.close()
     print("{}: loss {:.4f} after {} steps".format(arguments.output, loss, arguments.steps))
+    return 0
+
+
+def run_recalibrate(arguments: argparse.Namespace) -> int:
+    from ..bundle import find_bundle
+    from ..progress import ProgressBar
+    from ..training.assemble import recalibrate
+
+    bar = ProgressBar()
+    card = recalibrate(find_bundle(arguments.bundle), arguments.manifest, arguments.output, progress=bar)
+    bar.close()
+    print("{}: {}, calibrated on {} held-out normals".format(
+        arguments.output, card["title"], card["calibration"]["normals"]))
     return 0
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -20,8 +20,10 @@ import torch
 
 from .. import __version__, bundle
 from ..errors import UnreadableFileError, UsageError
+from ..model.config import NetworkConfig
 from ..model.network import SPMamba
 from ..model.teacher import Teacher
+from ..scoring.maps import AnomalyScale
 from .adapt import adapt_teacher
 from .augment import augment
 from .data import Sample, load_pixels, read_manifest, split_by_patient
@@ -48,10 +50,7 @@ def assemble(name: str, manifest: Path, output: Path, *, imagenet: Optional[Path
     """
     recipe, started = find_recipe(name), time.time()
     require_files(imagenet, teacher)  # before the images, whose reading takes minutes
-    samples = read_manifest(manifest, recipe.select)
-    fit_index, held_index = split_by_patient(samples, recipe.held_out)
-    seen = load_normals([samples[n] for n in fit_index], recipe, progress)
-    held = load_normals([samples[n] for n in held_index], recipe, progress)
+    seen, held = load_split(recipe, manifest, progress)
 
     torch.manual_seed(recipe.training.seed)
     network = SPMamba(recipe.network_config())
@@ -69,16 +68,51 @@ def assemble(name: str, manifest: Path, output: Path, *, imagenet: Optional[Path
         "licence": "Apache-2.0 (weights); training images under their own licences, see data",
         "preprocessing": recipe.preprocessing.to_dict(), "network": network.config.to_dict(),
         "scoring": recipe.scoring.to_dict(), "calibration": calibration,
-        "training": {**training.to_dict(), "final_loss": float(np.mean(losses[-20:])), "images": len(fit_index),
-                     "held_out_images": len(held_index), "prototype_distance": compactness,
+        "training": {**training.to_dict(), "final_loss": float(np.mean(losses[-20:])), "images": len(seen) // 2,
+                     "held_out_images": len(held) // 2, "prototype_distance": compactness,
                      "teacher": "ResNet-18 (ImageNet start) adapted by denoising self-distillation on the training "
                                 "images",
                      "torch": torch.__version__, "threads": torch.get_num_threads(), "device": "cpu",
                      "minutes": round((time.time() - started) / 60, 1)},
     }
+    return write_bundle(output, card, network, scale)
+
+
+def recalibrate(source: Path, manifest: Path, output: Path, *,
+                progress: Progress = lambda fraction, text: None) -> Dict[str, Any]:
+    """A bundle with the network of `source` and everything that follows from it anew; returns the card.
+
+    For a changed scoring rule or changed texts of the recipe: preprocessing and network stay as they are.  Metrics of
+    the former calibration are dropped.
+
+    Raises:
+        ModelMissingError, ModelDamagedError: `source` is no whole bundle.
+        UsageError: no recipe has its name.
+    """
+    card, tensors = bundle.load(source)
+    recipe = find_recipe(card["name"])
+    network = SPMamba(NetworkConfig.from_dict(card["network"])).eval()
+    network.load_state_dict({name: tensor for name, tensor in tensors.items() if not name.startswith("scale.")})
+    seen, held = load_split(recipe, manifest, progress)
+    scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress)
+    card = {**card, **recipe.card, "scoring": recipe.scoring.to_dict(), "calibration": calibration}
+    card.pop("metrics", None)
+    return write_bundle(output, card, network, scale)
+
+
+def write_bundle(output: Path, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale) -> Dict[str, Any]:
+    """Save network and scale under the card; returns the card as a reader will find it."""
     tensors = dict(network.state_dict(), **{"scale." + key: value for key, value in scale.state_dict().items()})
     bundle.save(output, card, tensors)
     return bundle.verify(output)
+
+
+def load_split(recipe: Recipe, manifest: Path, progress: Progress) -> Tuple[Normals, Normals]:
+    """The recipe's normal images: those to fit on, and those of the patients held out."""
+    samples = read_manifest(manifest, recipe.select)
+    fit_index, held_index = split_by_patient(samples, recipe.held_out)
+    seen, held = (load_normals([samples[n] for n in index], recipe, progress) for index in (fit_index, held_index))
+    return seen, held
 
 
 def adapt_for(recipes: Sequence[str], manifest: Path, imagenet: Path, output: Path, *, steps: int = ADAPTATION_STEPS,

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -19,10 +20,11 @@ from SPMambaLib.preprocess import Preprocessing, prepare
 from SPMambaLib.scoring.maps import ScoringConfig
 from SPMambaLib.training import fit
 from SPMambaLib.training.adapt import adapt_teacher, cosine_distance, degrade
-from SPMambaLib.training.assemble import adapt_for, assemble, load_normals, round_weights, settle_teacher
+from SPMambaLib.training.assemble import adapt_for, assemble, load_normals, recalibrate, round_weights, settle_teacher
 from SPMambaLib.training.augment import Augmentation, augment
 from SPMambaLib.training.data import Sample, load_pixels, read_manifest, split_by_patient
 from SPMambaLib.training.fit import Normals, cache_features, calibrate, fit_prototypes, fit_scale, raw_terms
+from SPMambaLib.training.recipes import RECIPES
 from SPMambaLib.training.train import TrainingConfig, reconstruction_loss, train_decoder
 
 
@@ -370,3 +372,23 @@ def test_the_command_line_says_so_too(tmp_path, capsys):
     assert "chest-xray" in capsys.readouterr().err
     assert main(["train", "brain-flair", "--teacher", str(tmp_path / "t"), *arguments]) == UnreadableFileError.exit_code
     assert str(tmp_path / "t") in capsys.readouterr().err
+
+
+def test_recalibration_keeps_the_network_and_follows_the_recipe(tmp_path):
+    source, manifest = tiny.bundle_folder("tiny-brain"), tiny.workshop() / "manifest.csv"
+    former = bundle.read_card(source)
+    with mock.patch.dict(RECIPES, tiny.TINY_RECIPES):
+        same = recalibrate(source, manifest, tmp_path / "same")
+    assert same["files"] == former["files"] and same["calibration"] == former["calibration"]  # bit for bit
+    recipe = tiny.TINY_RECIPES["tiny-brain"]
+    other = replace(recipe, scoring=replace(recipe.scoring, weights=(2.0,) + recipe.scoring.weights[1:]))
+    with mock.patch.dict(RECIPES, {"tiny-brain": other}):
+        changed = recalibrate(source, manifest, tmp_path / "changed")
+    assert changed["calibration"]["map"] != former["calibration"]["map"]
+    kept, found = (bundle.load(folder)[1] for folder in (source, tmp_path / "changed"))
+    assert all(torch.equal(kept[name], found[name]) for name in kept if not name.startswith("scale."))
+
+
+def test_recalibration_needs_a_recipe_of_that_name(tmp_path):
+    with pytest.raises(UsageError, match="tiny-brain"):
+        recalibrate(tiny.bundle_folder("tiny-brain"), tmp_path / "none.csv", tmp_path / "out")
