@@ -131,15 +131,15 @@ def calibrate(network: SPMamba, config: ScoringConfig, held: Normals, seen: Norm
     if len(set(held.patients)) < 2:
         raise UsageError("At least two patients must be held out for a calibration.")
     raw = raw_terms(network, config, held, progress)
-    half = _halves(held.patients)
+    half = halves_by_patient(held.patients)
     total, standardised = torch.zeros_like(held.masks), {name: torch.zeros_like(held.masks) for name in config.terms}
     for own, other in ((half, ~half), (~half, half)):
         learn, judge = (torch.from_numpy(np.flatnonzero(h)) for h in (own, other))
         level = held.level
-        scale = fit_scale(config, _rows(raw, learn), None if level is None else level[learn], seen)
+        scale = fit_scale(config, rows_of(raw, learn), None if level is None else level[learn], seen)
         for rows in judge.split(64):
-            total[rows], z = score_maps(scale, _as_batch(_rows(raw, rows)), None if level is None else level[rows],
-                                        held.masks[rows])
+            chosen = with_level_chosen(rows_of(raw, rows))
+            total[rows], z = score_maps(scale, chosen, None if level is None else level[rows], held.masks[rows])
             for name in z:
                 standardised[name][rows] = z[name]
     scale = fit_scale(config, raw, held.level, seen)
@@ -158,16 +158,16 @@ def calibrate(network: SPMamba, config: ScoringConfig, held: Normals, seen: Norm
     return scale, card
 
 
-def _as_batch(raw: Dict[str, Tensor]) -> Dict[str, Tensor]:
+def with_level_chosen(raw: Dict[str, Tensor]) -> Dict[str, Tensor]:
     """Terms whose level was chosen already, in the shape that `at_input_size` expects."""
     return {name: term[:, None] if name == "prototype" else term for name, term in raw.items() if name != "appearance"}
 
 
-def _rows(raw: Dict[str, Tensor], rows: Tensor) -> Dict[str, Tensor]:
+def rows_of(raw: Dict[str, Tensor], rows: Tensor) -> Dict[str, Tensor]:
     return {name: term[rows] for name, term in raw.items()}
 
 
-def _halves(patients: List[str], seed: int = 0) -> np.ndarray:
+def halves_by_patient(patients: List[str], seed: int = 0) -> np.ndarray:
     """A random half of the patients, as a mask over their images."""
     names = sorted(set(patients))
     np.random.default_rng(seed).shuffle(names)

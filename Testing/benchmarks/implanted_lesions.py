@@ -28,7 +28,7 @@ from SPMambaLib.scoring.maps import TERMS, ScoringConfig, gaussian_blur
 from SPMambaLib.scoring.slices import score_maps
 from SPMambaLib.training.assemble import load_normals
 from SPMambaLib.training.data import read_manifest, split_by_patient
-from SPMambaLib.training.fit import Normals, _as_batch, _halves, _rows, fit_scale, raw_terms
+from SPMambaLib.training.fit import Normals, fit_scale, halves_by_patient, raw_terms, rows_of, with_level_chosen
 from SPMambaLib.training.recipes import RECIPES
 
 MODEL = "brain-flair"
@@ -84,11 +84,12 @@ def judge(config: ScoringConfig, raw, normals: Normals, half: np.ndarray, seen: 
     maps = [torch.zeros_like(images.masks) for _, images in scored]
     for own in (True, False):
         learn = torch.from_numpy(np.flatnonzero(half == own))
-        scale = fit_scale(config, _rows(raw, learn), normals.level[learn], seen)
+        scale = fit_scale(config, rows_of(raw, learn), normals.level[learn], seen)
         for out, (terms, images) in zip(maps, scored):
             rows = torch.tensor([n for n, p in enumerate(images.patients) if (p in first) != own])
             for part in rows.split(64):
-                out[part] = score_maps(scale, _as_batch(_rows(terms, part)), images.level[part], images.masks[part])[0]
+                chosen = with_level_chosen(rows_of(terms, part))
+                out[part] = score_maps(scale, chosen, images.level[part], images.masks[part])[0]
     return maps
 
 
@@ -106,7 +107,7 @@ def main() -> None:
     fit_index, held_index = split_by_patient(samples, recipe.held_out)
     seen, held = (load_normals([samples[n] for n in index], recipe, quiet) for index in (fit_index, held_index))
     implanted = {size: implant(held, size, seed) for seed, size in enumerate(SIZES)}
-    half, rows = _halves(held.patients), {}
+    half, rows = halves_by_patient(held.patients), {}
     everyone = [held, *(images for images, _ in implanted.values())]
     whole = dataclasses.replace(recipe.scoring, terms=TERMS, weights=(1.0,) * len(TERMS))
     raw, *others = [raw_terms(detector.network, whole, images, quiet) for images in everyone]

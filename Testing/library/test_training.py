@@ -279,7 +279,7 @@ def test_thresholds_are_cross_fitted_by_patient(monkeypatch):
     held, drawn = simulated(monkeypatch, n=40)
     config = ScoringConfig(grid=8)
     _, honest = calibrate(tiny.network(), config, held, held, unit="slice", progress=quiet)
-    halves = fit._halves(held.patients)
+    halves = fit.halves_by_patient(held.patients)
     assert halves.sum() == 20 and (halves[::2] == halves[1::2]).all(), "a patient is in both halves"
 
     whole = fit_scale(config, drawn, None, held)
