@@ -33,6 +33,7 @@ CARD = "card.json"
 WEIGHTS = "model.safetensors"
 FORMAT = 1
 SCALE_SUFFIX = ".int8_scale"
+SCALE_PREFIX = "scale."  # names of the `AnomalyScale`'s tensors; all others are the network's
 REQUIRED = ("format", "name", "title", "purpose", "not_for", "modality", "plane", "preprocessing", "network", "scoring",
             "calibration", "files")
 
@@ -171,6 +172,18 @@ def save(folder: Path, card: Dict[str, Any], tensors: Dict[str, Tensor]) -> None
                 os.replace(str(Path(whole, name)), str(folder / name))
     except OSError as error:
         raise OutputError("The model could not be written to {}.".format(folder), str(error)) from error
+
+
+def join_states(network: Dict[str, Tensor], scale: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """One set of tensors to save from the states of the network and of its `AnomalyScale`."""
+    return {**network, **{SCALE_PREFIX + name: tensor for name, tensor in scale.items()}}
+
+
+def split_states(tensors: Dict[str, Tensor]) -> Tuple[Dict[str, Tensor], Dict[str, Tensor]]:
+    """Inverse of `join_states`: (network, scale)."""
+    network = {name: tensor for name, tensor in tensors.items() if not name.startswith(SCALE_PREFIX)}
+    scale = {name[len(SCALE_PREFIX):]: tensor for name, tensor in tensors.items() if name.startswith(SCALE_PREFIX)}
+    return network, scale
 
 
 def round_to_int8(weight: Tensor) -> Tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ The only place where the rooms meet.  Nothing here knows a window, a process or 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import Tensor
 from . import applicability, bundle
 from .detection import Detection, Notice, SliceScore
 from .errors import Cancelled, DeviceError, ModelDamagedError, OutOfMemoryError, UnsupportedImageError
-from .failures import OUT_OF_MEMORY
+from .failures import typed_error
 from .geometry import SlicePlane
 from .image import Image, finite_voxels
 from .levels import align_levels
@@ -52,9 +52,8 @@ def load_model(name_or_path: str, device: str = "auto") -> Detector:
         scale = AnomalyScale(ScoringConfig(**card["scoring"]))
         if scale.config.levels > 1 and network.config.prototype_levels == 1:
             raise ValueError("statistics by level need prototypes by level, which tell the level of a slice")
-        own = {name[len("scale."):]: t for name, t in tensors.items() if name.startswith("scale.")}
-        network.load_state_dict({name: t for name, t in tensors.items() if not name.startswith("scale.")})
-        scale.load_state_dict(own)
+        for module, state in zip((network, scale), bundle.split_states(tensors)):
+            module.load_state_dict(state)
         return Detector(card, network.to(chosen), scale, chosen)
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamagedError("Model {} does not fit its own card.".format(card["name"]), str(error)) from error
@@ -174,7 +173,7 @@ class Detector:
             try:
                 parts.append(self._terms(prepared.pixels[chosen]))
             except (RuntimeError, MemoryError) as error:
-                if not _is_out_of_memory(error):
+                if not isinstance(typed_error(error), OutOfMemoryError):
                     raise
                 if batch == 1:
                     raise OutOfMemoryError("There is not enough memory on {} for a single slice; choose the CPU or "
@@ -222,8 +221,8 @@ class Detector:
             scores = slice_components(self.scale, fused, standardised, self.card["calibration"]["components"])
             for row, n in enumerate(index.tolist()):
                 values = {name: float(v[row]) for name, v in scores.items()}
-                slices[n] = SliceScore(plane.slice_index(n), plane.slice_center_ras(n), values.pop("score"),
-                                       float(maps[n].max()), True, None if level is None else float(level[row]), values)
+                slices[n] = replace(slices[n], score=values.pop("score"), peak=float(maps[n].max()), analysed=True,
+                                    level=None if level is None else float(level[row]), components=values)
         return maps, terms, slices
 
     def _familiar(self, volume: _Volume) -> List[Notice]:
@@ -235,10 +234,6 @@ class Detector:
             return []
         return [Notice("unfamiliar-scan", "This scan does not look like the scans that the model was made from ({:.0f} "
                        "normal spreads away); its marks cannot be trusted.".format(distance))]
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY)
 
 
 class _Clock:

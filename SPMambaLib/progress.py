@@ -13,12 +13,11 @@ FIRST_ESTIMATE = 2.0  # s before the time left is more than a guess
 
 
 class ProgressBar:
-    """Call it with (fraction in [0, 1], text), as `Detector.detect` does; then `close`.
+    """Call it with (fraction in [0, 1], text), as `Detector.detect` does; leaving it clears the line.
 
     Example:
-        >>> bar = ProgressBar()
-        >>> detection = detector.detect(image, progress=bar)
-        >>> bar.close()
+        >>> with ProgressBar() as bar:
+        ...     detection = detector.detect(image, progress=bar)
     """
 
     def __init__(self, stream: Optional[TextIO] = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -42,6 +41,12 @@ class ProgressBar:
         elif fraction < 1.0:
             self._stream.write(line + "\n")
         self._stream.flush()
+
+    def __enter__(self) -> ProgressBar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Leave an empty line in a terminal for what is printed next."""

@@ -26,16 +26,20 @@ def reveal(result: Result, parameters: Any) -> Work:
             composite.SetLabelVolumeID(result.severity.GetID())
             _setOpacities(composite, parameters)
         yield
-    for part in (_applyToViews, _applyToSegments, _applyToLegends):
-        part(result, parameters)
-        yield
+    yield from _choicesInSteps(result, parameters)
 
 
 def applyChoices(result: Result, parameters: Any) -> None:
     """Opacity, visibility, outline and kind of overlay, in the views that show `result`."""
-    _applyToViews(result, parameters)
-    _applyToSegments(result, parameters)
-    _applyToLegends(result, parameters)
+    for _step in _choicesInSteps(result, parameters):
+        pass
+
+
+def _choicesInSteps(result: Result, parameters: Any) -> Work:
+    """The same in short steps."""
+    for part in (_applyToViews, _applyToSegments, _applyToLegends):
+        part(result, parameters)
+        yield
 
 
 def _applyToViews(result: Result, parameters: Any) -> None:

@@ -46,22 +46,18 @@ def run(arguments: argparse.Namespace) -> int:
     if not source.exists():
         raise UnreadableFileError("There is no file or folder {}.".format(source), code="file-missing")
     folder = Path(arguments.output) if arguments.output else Path(stem(source) + "_spmamba")
-    bar = ProgressBar()
-    try:
-        with staged_folder(folder) as files, Interruption() as stop:
-            bar(0.0, "reading {}".format(source.name))
-            image = read_image(source)
-            model = arguments.model or choose_model(image)
-            bar(READ, "loading model {}".format(model))
-            detector = load_model(model, arguments.device)
-            detection = detector.detect(
-                image, false_positive_rate=rate, cancelled=stop.asked,
-                progress=lambda part, text: bar(LOADED + (WRITING - LOADED) * part, text))
-            bar(WRITING, "writing results")
-            result = write_results(files, source, image, detection, arguments.format)
-            stop.ignore()  # the files are moved into place now; half of them would be worse than all
-    finally:
-        bar.close()
+    with ProgressBar() as bar, staged_folder(folder) as files, Interruption() as stop:
+        bar(0.0, "reading {}".format(source.name))
+        image = read_image(source)
+        model = arguments.model or choose_model(image)
+        bar(READ, "loading model {}".format(model))
+        detector = load_model(model, arguments.device)
+        detection = detector.detect(
+            image, false_positive_rate=rate, cancelled=stop.asked,
+            progress=lambda part, text: bar(LOADED + (WRITING - LOADED) * part, text))
+        bar(WRITING, "writing results")
+        result = write_results(files, source, image, detection, arguments.format)
+        stop.ignore()  # the files are moved into place now; half of them would be worse than all
     if arguments.json:
         print(json.dumps({**result, "folder": str(folder)}, indent=1))
     else:

@@ -7,21 +7,21 @@ from typing import Any
 
 
 def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
+    images = argparse.ArgumentParser(add_help=False)
+    images.add_argument("--manifest", type=Path, required=True, help="CSV manifest of images")
     adapt = subparsers.add_parser(
-        "adapt-teacher", parents=[common], help="adapt an ImageNet teacher to medical images",
+        "adapt-teacher", parents=[common, images], help="adapt an ImageNet teacher to medical images",
         description="Adapt an ImageNet ResNet-18 to the training images of one or more recipes, blind to the scanner.")
     adapt.add_argument("recipes", nargs="+", metavar="RECIPE")
-    adapt.add_argument("--manifest", type=Path, required=True, help="CSV manifest of images")
     adapt.add_argument("--imagenet", type=Path, required=True, help=".npz of ImageNet weights, batch norm folded")
     adapt.add_argument("--steps", type=int, default=500)
     adapt.add_argument("--output", type=Path, required=True, help=".safetensors file to write")
     adapt.set_defaults(run=run_adapt)
 
     train = subparsers.add_parser(
-        "train", parents=[common], help="make a model bundle from normal images",
+        "train", parents=[common, images], help="make a model bundle from normal images",
         description="Fit prototypes, train the decoder and calibrate on held-out normals, as the recipe says.")
     train.add_argument("recipe", metavar="RECIPE", help="chest-xray or brain-flair")
-    train.add_argument("--manifest", type=Path, required=True, help="CSV manifest of images")
     source = train.add_mutually_exclusive_group(required=True)
     source.add_argument("--teacher", type=Path, help="teacher made by `spmamba adapt-teacher`")
     source.add_argument("--imagenet", type=Path, help="ImageNet weights, adapted on this recipe's images first")
@@ -30,10 +30,9 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     train.set_defaults(run=run_train)
 
     again = subparsers.add_parser(
-        "recalibrate", parents=[common], help="judge a trained network anew on the held-out normals",
+        "recalibrate", parents=[common, images], help="judge a trained network anew on the held-out normals",
         description="Keep a bundle's network; statistics, thresholds and texts follow the recipe of its name.")
     again.add_argument("bundle", metavar="BUNDLE", help="installed model, bundle folder or zip")
-    again.add_argument("--manifest", type=Path, required=True, help="CSV manifest of images")
     again.add_argument("--output", type=Path, required=True, help="bundle folder to write")
     again.set_defaults(run=run_recalibrate)
 
@@ -42,10 +41,9 @@ def run_adapt(arguments: argparse.Namespace) -> int:
     from ..progress import ProgressBar
     from ..training.assemble import adapt_for
 
-    bar = ProgressBar()
-    loss = adapt_for(arguments.recipes, arguments.manifest, arguments.imagenet, arguments.output, steps=arguments.steps,
-                     progress=bar)
-    bar.close()
+    with ProgressBar() as bar:
+        loss = adapt_for(arguments.recipes, arguments.manifest, arguments.imagenet, arguments.output,
+                         steps=arguments.steps, progress=bar)
     print("{}: loss {:.4f} after {} steps".format(arguments.output, loss, arguments.steps))
     return 0
 
@@ -55,9 +53,8 @@ def run_recalibrate(arguments: argparse.Namespace) -> int:
     from ..progress import ProgressBar
     from ..training.assemble import recalibrate
 
-    bar = ProgressBar()
-    card = recalibrate(find_bundle(arguments.bundle), arguments.manifest, arguments.output, progress=bar)
-    bar.close()
+    with ProgressBar() as bar:
+        card = recalibrate(find_bundle(arguments.bundle), arguments.manifest, arguments.output, progress=bar)
     print("{}: {}, calibrated on {} held-out normals".format(
         arguments.output, card["title"], card["calibration"]["normals"]))
     return 0
@@ -67,10 +64,9 @@ def run_train(arguments: argparse.Namespace) -> int:
     from ..progress import ProgressBar
     from ..training.assemble import assemble
 
-    bar = ProgressBar()
-    card = assemble(arguments.recipe, arguments.manifest, arguments.output, imagenet=arguments.imagenet,
-                    teacher=arguments.teacher, steps=arguments.steps, progress=bar)
-    bar.close()
+    with ProgressBar() as bar:
+        card = assemble(arguments.recipe, arguments.manifest, arguments.output, imagenet=arguments.imagenet,
+                        teacher=arguments.teacher, steps=arguments.steps, progress=bar)
     print("{}: {}, final loss {:.4f}, {} held-out normals".format(
         arguments.output, card["title"], card["training"]["final_loss"], card["calibration"]["normals"]))
     return 0

@@ -92,7 +92,7 @@ def recalibrate(source: Path, manifest: Path, output: Path, *,
     card, tensors = bundle.load(source)
     recipe = find_recipe(card["name"])
     network = SPMamba(NetworkConfig.from_dict(card["network"])).eval()
-    network.load_state_dict({name: tensor for name, tensor in tensors.items() if not name.startswith("scale.")})
+    network.load_state_dict(bundle.split_states(tensors)[0])
     seen, held = load_split(recipe, manifest, progress)
     scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress)
     card = {**card, **recipe.card, "scoring": recipe.scoring.to_dict(), "calibration": calibration}
@@ -102,8 +102,7 @@ def recalibrate(source: Path, manifest: Path, output: Path, *,
 
 def write_bundle(output: Path, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale) -> Dict[str, Any]:
     """Save network and scale under the card; returns the card as a reader will find it."""
-    tensors = dict(network.state_dict(), **{"scale." + key: value for key, value in scale.state_dict().items()})
-    bundle.save(output, card, tensors)
+    bundle.save(output, card, bundle.join_states(network.state_dict(), scale.state_dict()))
     return bundle.verify(output)
 
 

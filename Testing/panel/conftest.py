@@ -91,6 +91,17 @@ def case(host: Any, workplace: Any) -> SimpleNamespace:
 
 
 @pytest.fixture
+def result(host: Any, case: SimpleNamespace, workplace: Any) -> Any:
+    """A result of the selected volume, open for reading."""
+    from SPMambaPanel import selftest
+
+    result = selftest.addResult(case.volume)
+    workplace.update()
+    host.processEvents()
+    return result
+
+
+@pytest.fixture
 def fakeWorker(workplace: Any, case: SimpleNamespace, tmp_path: Path) -> Callable[..., Path]:
     """Gives the module a worker with one of the behaviours of ``fake_worker.py``; returns the result that it hands out.
 

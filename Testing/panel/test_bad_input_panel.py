@@ -65,11 +65,8 @@ def addVolume(name: str) -> Any:
 
 
 @pytest.fixture
-def earlier(host: Any, workplace: Any, case: Any) -> Result:
-    """A result of the selected volume that is being read when something goes wrong."""
-    result = selftest.addResult(case.volume)
-    workplace.update()
-    host.processEvents()
+def earlier(result: Result) -> Result:
+    """The result that is being read when something goes wrong."""
     return result
 
 

@@ -13,14 +13,6 @@ from SPMambaPanel.result import Result
 from SPMambaPanel.state import State
 
 
-@pytest.fixture
-def result(host: Any, case: Any, workplace: Any) -> Result:
-    result = selftest.addResult(case.volume)
-    workplace.update()
-    host.processEvents()
-    return result
-
-
 def sliceNodes() -> list:
     return slicer.util.getNodesByClass("vtkMRMLSliceNode")
 

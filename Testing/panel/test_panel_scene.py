@@ -18,13 +18,6 @@ ORTHOGONAL[:3, :3] = np.linalg.qr(selftest.OBLIQUE[:3, :3])[0] * [0.8, 1.2, 2.0]
 ORTHOGONAL[:3, 3] = 30.0, 40.0, -50.0
 
 
-@pytest.fixture
-def result(host: Any, case: Any, workplace: Any) -> Result:
-    result = selftest.addResult(case.volume)
-    workplace.update()
-    return result
-
-
 def test_scene_round_trip(host: Any, ui: Any, workplace: Any, result: Result, tmp_path: Path) -> None:
     ui.operatingPointSlider.value = 150
     host.waitFor(lambda: result.summary["false_positive_rate"] == workplace.parameters.falsePositiveRate)
