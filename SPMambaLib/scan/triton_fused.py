@@ -6,16 +6,17 @@ is paid once a chunk and not once a step, and then steps through the chunk in re
 exponentials and states never reach memory.
 
 The working tile is (T, N, BD): steps, states, channels.  Triton deals out the last axes to the threads first,
-so every thread holds all T steps of its few (state, channel) pairs and the recurrence runs inside the thread,
-one multiply-add a step: `_row` with a constant index costs an addition.  `tl.associative_scan` would compile
-to the same forwards, but its `reverse`, which the adjoint needs, spends twenty warp shuffles an element on
-turning the tile around.
+so every thread holds all T steps of its few (state, channel) pairs.  The recurrence then runs inside the thread,
+one multiply-add a step, in the order of its definition; `_row` with a constant index costs one addition.
+`tl.associative_scan` compiles to much the same forwards, but its `reverse`, which the adjoint needs, spends
+3 (Triton 3.9) to 15 (3.2, 3.5) warp shuffles an element on turning the tile around.
 
 Each path writes its own outputs (Bt, K, L, D), which torch sums; gradients that several programs share go
 through partial buffers in the same way.  There are no atomics: the same input gives the same bits.  For the
 backward pass only the states at chunk borders are kept; it goes through the chunks from the last to the first
 and recomputes each.
 """
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, disallow-untyped-decorators=False
 from __future__ import annotations
 
 import contextlib
@@ -36,16 +37,23 @@ LOWEST_EXPONENT = tl.constexpr(-87.0 / math.log(2.0))
 class Launch(NamedTuple):
     """Sizes of a program; powers of two, as Triton wants its tiles."""
 
-    steps: int       # T, steps of a chunk
+    steps: int       # T, of a chunk
     states: int      # N, padded
-    channels: int    # BD, channels of a block
+    channels: int    # BD, of a block
     warps: int
 
 
 def launch(states: int) -> Launch:
-    """How to cut the work for a state of this size."""
+    """How to cut the work for a state of this size.
+
+    Four warps and 256 (state, channel) pairs: two pairs a thread.  With chunks of 16 steps the backward kernel
+    then just fits the 255 registers of a thread; 32 steps would spill, 8 would double the kept states.  Small
+    blocks of channels, because there must be programs enough for all processors even for a single image: 8 x 8
+    of them at 128 channels, 8 paths and N = 16.  A row of a block is still two whole sectors of memory.
+    """
     padded = triton.next_power_of_2(states)
-    return Launch(steps=16, states=padded, channels=max(256 // padded, 8), warps=4)
+    channels = max(256 // padded, 8)
+    return Launch(steps=max(4096 // (padded * channels), 1), states=padded, channels=channels, warps=4)
 
 
 def scan(u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, order: Tensor,
@@ -134,25 +142,25 @@ def _device_of(tensor: Tensor) -> ContextManager[Any]:
 
 
 @triton.jit
-def _row(tile, t, T: tl.constexpr):  # type: ignore[no-untyped-def]
+def _row(tile, t, T: tl.constexpr):
     """Row t of a tile (T, N, BD).  A sum with zeros; t is a constant, so the compiler drops all but one term."""
     return tl.sum(tl.where(tl.arange(0, T)[:, None, None] == t, tile, 0.0), axis=0, keep_dims=True)
 
 
 @triton.jit
-def _with_row(tile, t, row, T: tl.constexpr):  # type: ignore[no-untyped-def]
+def _with_row(tile, t, row, T: tl.constexpr):
     """The tile (T, N, BD) with its row t replaced."""
     return tl.where(tl.arange(0, T)[:, None, None] == t, row, tile)
 
 
 @triton.jit
-def _gather(table, row, stride, column, mask):  # type: ignore[no-untyped-def]
+def _gather(table, row, stride, column, mask):
     """Columns of some rows of a table, a tile (T, columns); zero where masked."""
     return tl.load(table + row[:, None] * stride + column[None, :], mask=mask, other=0.0)
 
 
 @triton.jit
-def _softplus(x):  # type: ignore[no-untyped-def]
+def _softplus(x):
     """log(1 + exp(x)), its relative error that of exp: log1p(e) is 2 artanh(e / (2 + e)), a short series for e <= 1."""
     e = tl.exp(-tl.abs(x))
     s = e / (2.0 + e)
@@ -162,13 +170,13 @@ def _softplus(x):  # type: ignore[no-untyped-def]
 
 
 @triton.jit
-def _sigmoid(x):  # type: ignore[no-untyped-def]
+def _sigmoid(x):
     e = tl.exp(-tl.abs(x))
     return tl.where(x >= 0.0, 1.0, e) / (1.0 + e)
 
 
 @triton.jit
-def _forward_kernel(u, dt, A, B, C, order, bias, y, borders,  # type: ignore[no-untyped-def]
+def _forward_kernel(u, dt, A, B, C, order, bias, y, borders,
                     dt_image, dt_path, dt_row, B_image, B_path, B_row, C_image, C_path, C_row,
                     length, channels, paths, states,
                     T: tl.constexpr, N: tl.constexpr, BD: tl.constexpr,
@@ -214,7 +222,7 @@ def _forward_kernel(u, dt, A, B, C, order, bias, y, borders,  # type: ignore[no-
 
 
 @triton.jit
-def _backward_kernel(u, dt, A, B, C, order, bias, borders, grad,  # type: ignore[no-untyped-def]
+def _backward_kernel(u, dt, A, B, C, order, bias, borders, grad,
                      grad_u, grad_dt, grad_A, grad_B, grad_C,
                      dt_image, dt_path, dt_row, B_image, B_path, B_row, C_image, C_path, C_row,
                      length, channels, paths, states,
