@@ -28,6 +28,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+if tuple(int(part) for part in triton.__version__.split(".")[:2]) < (3, 2):
+    # Triton 3.1 crashes, process and all, when it compiles these kernels.
+    raise ImportError("the fused scan needs Triton 3.2, as torch 2.6 brings it, not {}".format(triton.__version__))
+
 LOG2_E = tl.constexpr(math.log2(math.e))
 
 LOWEST_EXPONENT = tl.constexpr(-87.0 / math.log(2.0))
@@ -47,9 +51,9 @@ def launch(states: int) -> Launch:
     """How to cut the work for a state of this size.
 
     Four warps and 256 (state, channel) pairs: two pairs a thread.  With chunks of 16 steps the backward kernel
-    then just fits the 255 registers of a thread; 32 steps would spill, 8 would double the kept states.  Small
-    blocks of channels, because there must be programs enough for all processors even for a single image: 8 x 8
-    of them at 128 channels, 8 paths and N = 16.  A row of a block is still two whole sectors of memory.
+    then just fits the 255 registers of a thread (the forward kernel takes about 100); 32 steps spill, 8 would
+    double the kept states.  Blocks of 16 channels at N = 16, two sectors of memory a row: wider ones would leave
+    a single image too few programs, which are 64 for 128 channels and 8 paths as it is.
     """
     padded = triton.next_power_of_2(states)
     channels = max(256 // padded, 8)

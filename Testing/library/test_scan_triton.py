@@ -29,7 +29,10 @@ def load_kernels():
             pytest.skip("something imported triton before, without its interpreter", allow_module_level=True)
         os.environ["TRITON_INTERPRET"] = "1"
     pytest.importorskip("triton", reason="triton is not installed (it exists for Linux and Windows)")
-    from SPMambaLib.scan import triton_fused
+    try:
+        from SPMambaLib.scan import triton_fused
+    except ImportError as error:
+        pytest.skip(str(error), allow_module_level=True)
     return triton_fused
 
 
@@ -248,7 +251,8 @@ class Recorder:
                 aligned.append(index)
         signature.update({name: "constexpr" for name in constants})
         signature = {name: signature[name] for name in names}
-        key = json.dumps([signature, constants, aligned, num_warps], sort_keys=True)
+        # Launches that differ in the alignment of pointers alone count as one.
+        key = json.dumps([constants, num_warps], sort_keys=True)
         self.launches.setdefault(key, (signature, constants, aligned, num_warps))
 
 forward = triton_fused._forward_kernel = Recorder(triton_fused._forward_kernel)
@@ -262,19 +266,14 @@ for channels, side, states in json.loads(sys.argv[1]):
     arguments = (empty(1, length, channels), empty(1, paths, length, channels), empty(paths, channels, states), B, C,
                  empty(paths, channels), torch.empty(paths, length, dtype=torch.int64, device="meta"),
                  empty(paths, channels), True)
-    if side == 64:
-        with torch.no_grad():
-            triton_fused.scan(*arguments)
+    with torch.no_grad():
+        triton_fused.scan(*arguments)
     triton_fused.scan(*arguments).sum().backward()
 
 tools = os.path.join(os.path.dirname(triton.__file__), "backends", "nvidia", "bin")
 for kernel in (forward, backward):
-    seen = set()
     for signature, constants, aligned, warps in kernel.launches.values():
-        # The newer architecture once for each cut of the work; the others differ in the pointers' alignment.
-        first = json.dumps(constants, sort_keys=True) not in seen
-        seen.add(json.dumps(constants, sort_keys=True))
-        for capability in (80, 90) if first else (80,):
+        for capability in (80, 90):
             attributes = {(index,): [["tt.divisibility", 16]] for index in aligned}
             source = ASTSource(kernel.kernel, signature, constants, attributes)
             compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options={"num_warps": warps})
