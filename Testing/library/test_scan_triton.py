@@ -293,7 +293,7 @@ STAGES = [(128, 64, 16), (256, 32, 16), (512, 16, 16), (1024, 8, 16), (64, 64, 8
 
 
 def test_the_kernels_compile_to_machine_code(tmp_path):
-    """Hardly a register spills, and the recurrence stays inside the threads: a step takes neither shuffles nor barriers.
+    """Hardly a register spills, and the recurrence stays inside the threads: no step takes shuffles or barriers.
 
     Were the tile dealt out differently, every step would exchange rows: thousands of shuffles.
     """
