@@ -14,7 +14,14 @@ from torch import Tensor
 
 from . import applicability, bundle
 from .detection import Detection, Notice, SliceScore
-from .errors import Cancelled, DeviceError, ModelDamagedError, OutOfMemoryError, UnsupportedImageError
+from .errors import (
+    Cancelled,
+    DeviceError,
+    ModelDamagedError,
+    OutOfMemoryError,
+    UnsupportedImageError,
+    UsageError,
+)
 from .failures import typed_error
 from .geometry import SlicePlane
 from .image import Image, finite_voxels
@@ -34,18 +41,21 @@ BATCH = {"cpu": 4, "cuda": 32}
 UNFAMILIAR = 6.0  # normal spreads of `appearance` beyond which a scan is called unfamiliar
 
 
-def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] = None) -> Detector:
+def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] = None,
+               precision: str = "single") -> Detector:
     """Detector for an installed model name, a bundle folder or a zip.
 
     Args:
         device: ``"auto"`` (CUDA when there is one, else CPU), ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
         scan: backend of the selective scan by name; None takes the one that the environment variable SPMAMBA_SCAN
             names, or else the fastest that works.
+        precision: ``"single"``, or ``"half"`` on CUDA: convolutions and matrix products in bfloat16 (float16 where the
+            device has no bfloat16), scan and cosines in float32 all the same.  Thresholds were calibrated in single.
 
     Raises:
         ModelMissingError, ModelDamagedError: no such bundle, or its files do not match its card.
         DeviceError: the device or the scan backend was asked for by name and is absent.
-        UsageError: there is no scan backend of that name.
+        UsageError: there is no scan backend or precision of that name.
     """
     chosen = choose_device(device)
     card, tensors = bundle.load(bundle.find_bundle(name_or_path))
@@ -57,7 +67,7 @@ def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] =
             raise ValueError("statistics by level need prototypes by level, which tell the level of a slice")
         for module, state in zip((network, scale), bundle.split_states(tensors)):
             module.load_state_dict(state)
-        return Detector(card, network.to(chosen), scale, chosen, scan=scan)
+        return Detector(card, network.to(chosen), scale, chosen, scan=scan, precision=precision)
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamagedError("Model {} does not fit its own card.".format(card["name"]), str(error)) from error
 
@@ -76,6 +86,21 @@ def choose_device(device: str) -> torch.device:
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise DeviceError("This computer has no {}; choose auto or cpu.".format(device))
     return chosen
+
+
+def half_precision(precision: str, device: torch.device) -> Optional[torch.dtype]:
+    """What autocast computes in for a user's choice of precision; None for single precision.
+
+    Raises:
+        UsageError: no such precision, or half precision on a CPU, which emulates it many times slower.
+    """
+    if precision not in ("single", "half"):
+        raise UsageError("There is no precision {!r}; use single or half.".format(precision))
+    if precision == "single":
+        return None
+    if device.type != "cuda":
+        raise UsageError("Half precision needs a graphics card; a CPU is faster in single precision.")
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
 @dataclass
@@ -97,7 +122,7 @@ class Detector:
     """
 
     def __init__(self, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, device: torch.device, *,
-                 scan: Optional[str] = None) -> None:
+                 scan: Optional[str] = None, precision: str = "single") -> None:
         self.card, self.name, self.device = card, card["name"], str(device)
         self.network, self.scale = network.eval(), scale.eval()
         if device.type == "cpu":  # convolutions on a CPU read the channels of a pixel at once
@@ -106,6 +131,7 @@ class Detector:
         self.calibration = Calibration.from_dict(card["calibration"]["map"])
         with using(scan):
             self.backend = default_backend(device)
+        self._half = half_precision(precision, device)
 
     def detect(self, image: Image, *, false_positive_rate: Optional[float] = None, progress: Optional[Progress] = None,
                cancelled: Optional[Callable[[], bool]] = None) -> Detection:
@@ -195,7 +221,7 @@ class Detector:
 
     @torch.inference_mode()
     def _terms(self, pixels: Tensor) -> Dict[str, Tensor]:
-        with using(self.backend):
+        with using(self.backend), torch.autocast(self.device.split(":")[0], self._half, enabled=self._half is not None):
             terms = network_terms(self.network, pixels.to(self.device), self.scale.config)
         return {name: term.cpu() for name, term in terms.items()}
 

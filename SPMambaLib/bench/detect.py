@@ -26,14 +26,14 @@ from ..scan import using
 from ..scoring.calibration import Calibration
 from ..scoring.maps import AnomalyScale, ScoringConfig, network_terms
 from ..scoring.slices import score_maps
-from .measure import machine, mebibytes, peak_bytes, seconds, synchronise
+from .measure import machine, mebibytes, peak_bytes, seconds, seconds_in_turn, synchronise
 from .sequential import sequential_form
 
 Progress = Callable[[float, str], None]
 COMPONENTS = ("score", "residual", "prototype", "contrast", "concentration")
 
 
-def untrained_detector(preset: str, device: torch.device, scan: str) -> Detector:
+def untrained_detector(preset: str, device: torch.device, scan: str = "", precision: str = "single") -> Detector:
     """A detector of a preset's size with random weights: it computes what a trained one computes, and means nothing."""
     torch.manual_seed(0)
     network = SPMamba(PRESETS[preset])
@@ -44,11 +44,13 @@ def untrained_detector(preset: str, device: torch.device, scan: str) -> Detector
                         "components": {name: [0.0, 1.0] for name in COMPONENTS},
                         "appearance": {"mean": 0.0, "spread": 1e9}},
     }
-    return Detector(card, network.to(device), AnomalyScale(ScoringConfig()).to(device), device, scan=scan or None)
+    return Detector(card, network.to(device), AnomalyScale(ScoringConfig()).to(device), device, scan=scan or None,
+                    precision=precision)
 
 
-def run(device: torch.device, *, model: str = "paper", scan: str = "", batches: Sequence[int] = (1,), slices: int = 160,
-        sequential: bool = True, progress: Progress = lambda fraction, text: None) -> Dict[str, Any]:
+def run(device: torch.device, *, model: str = "paper", scan: str = "", precision: str = "single",
+        batches: Sequence[int] = (1,), slices: int = 160, sequential: bool = True,
+        progress: Progress = lambda fraction, text: None) -> Dict[str, Any]:
     """Measure a preset (random weights) or an installed model; JSON-ready.
 
     Args:
@@ -56,8 +58,10 @@ def run(device: torch.device, *, model: str = "paper", scan: str = "", batches: 
         slices: of the volume that goes through the whole of `Detector.detect`; 0 leaves it out.
         sequential: whether to time the sequential reference form too (tens of seconds on a CPU).
     """
-    detector = untrained_detector(model, device, scan) if model in PRESETS else load_model(model, str(device),
-                                                                                          scan=scan or None)
+    if model in PRESETS:
+        detector = untrained_detector(model, device, scan, precision)
+    else:
+        detector = load_model(model, str(device), scan=scan or None, precision=precision)
     size = detector.network.config.input_size
     rows: List[Dict[str, Any]] = []
     with using(detector.backend):
@@ -66,7 +70,7 @@ def run(device: torch.device, *, model: str = "paper", scan: str = "", batches: 
             pixels, masks = torch.rand(batch, 1, size, size, device=device), torch.ones(batch, size, size)
             rows.append(_row(detector, pixels, masks, batch, device))
     result = {"benchmark": "detect", "machine": machine(device), "model": detector.name, "input_size": size,
-              "backend": detector.backend,
+              "backend": detector.backend, "precision": precision,
               "baselines": {"sequential": "sequential reference form of the same network, one slice",
                             "teacher": "the frozen teacher alone"},
               "rows": rows}
@@ -100,10 +104,14 @@ def whole_slice(detector: Detector, pixels: Tensor, masks: Tensor) -> Tensor:
         return score_maps(detector.scale.cpu(), terms, level, masks)[0]
 
 
+@torch.inference_mode()
+def teacher_alone(detector: Detector, pixels: Tensor) -> List[Tensor]:
+    return detector.network.encode(to_teacher_input(pixels))
+
+
 def _row(detector: Detector, pixels: Tensor, masks: Tensor, batch: int, device: torch.device) -> Dict[str, Any]:
-    with torch.inference_mode():
-        teacher = seconds(detector.network.encode, device, to_teacher_input(pixels))
-    total = seconds(whole_slice, device, detector, pixels, masks)
+    teacher, total = seconds_in_turn(device, lambda: teacher_alone(detector, pixels),
+                                     lambda: whole_slice(detector, pixels, masks))
     memory = peak_bytes(whole_slice, device, detector, pixels, masks)
     with stage_times(detector.network, device) as stages:
         start = time.perf_counter()

@@ -10,7 +10,7 @@ import platform
 import statistics
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import torch
 
@@ -18,18 +18,26 @@ from .. import __version__
 
 ENOUGH = 1.0  # s of measuring after which a function is not repeated further
 LEAST, MOST = 3, 50  # repetitions
-SLOW = 5.0  # s of a call that is not repeated at all
+SLOW = 5.0  # s of a call that is timed once
 
 
 def seconds(function: Callable[..., Any], device: torch.device, *arguments: Any) -> float:
-    """Median time of ``function(*arguments)`` after a call to warm up; of a slow function's calls that one is taken."""
-    first = _time(function, device, *arguments)
-    if first > SLOW:
-        return first
-    times = [_time(function, device, *arguments)]
-    while len(times) < LEAST or (sum(times) < ENOUGH and len(times) < MOST):
+    """Median time of ``function(*arguments)`` after one call to warm up."""
+    least = LEAST if _time(function, device, *arguments) < SLOW else 1
+    times: List[float] = []
+    while len(times) < least or (sum(times) < ENOUGH and len(times) < MOST):
         times.append(_time(function, device, *arguments))
     return statistics.median(times)
+
+
+def seconds_in_turn(device: torch.device, *functions: Callable[[], Any]) -> List[float]:
+    """Median time of each of several functions, called in turn, so that a machine's moods meet them all alike."""
+    for function in functions:
+        function()
+    rounds: List[List[float]] = []
+    while len(rounds) < LEAST or (sum(map(sum, rounds)) < len(functions) * ENOUGH and len(rounds) < MOST):
+        rounds.append([_time(function, device) for function in functions])
+    return [statistics.median(times) for times in zip(*rounds)]
 
 
 def _time(function: Callable[..., Any], device: torch.device, *arguments: Any) -> float:

@@ -35,6 +35,7 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     detect.add_argument("--model", default="paper", metavar="NAME|PATH",
                         help="paper or compact (untrained), or an installed model (paper)")
     detect.add_argument("--scan", default="", metavar="BACKEND", help="of the selective scan (the fastest)")
+    detect.add_argument("--precision", default="single", choices=("single", "half"), help="half needs CUDA (single)")
     detect.add_argument("--batch", type=int, nargs="+", default=[1], metavar="N", help="slices computed at once (1)")
     detect.add_argument("--slices", type=int, default=160, help="of the volume; 0 leaves it out (160)")
     detect.add_argument("--no-sequential", action="store_true", help="leave the slow baseline out")
@@ -61,8 +62,8 @@ def run_detect(arguments: argparse.Namespace) -> int:
 
     return _run(detect.run, arguments, ("batch", "total_ms", "slices_per_second", "teacher_ms", "teacher_ratio",
                                         "times_faster", "memory_mib"),
-                model=arguments.model, scan=arguments.scan, batches=arguments.batch, slices=arguments.slices,
-                sequential=not arguments.no_sequential)
+                model=arguments.model, scan=arguments.scan, precision=arguments.precision,
+                batches=arguments.batch, slices=arguments.slices, sequential=not arguments.no_sequential)
 
 
 def run_train(arguments: argparse.Namespace) -> int:
@@ -95,7 +96,7 @@ def _run(measure: Any, arguments: argparse.Namespace, columns: Sequence[str], **
 def _command(arguments: argparse.Namespace) -> List[str]:
     """The options that were given, for the record."""
     words = [arguments.kind]
-    for name in ("device", "model", "preset", "scan", "batch", "tokens", "slices"):
+    for name in ("device", "model", "preset", "scan", "precision", "batch", "tokens", "slices"):
         value = getattr(arguments, name, None)
         if value not in (None, ""):
             words += ["--" + name, *(str(v) for v in (value if isinstance(value, (list, tuple)) else [value]))]

@@ -66,17 +66,21 @@ class Prototypes(nn.Module):
             raise ValueError("prototypes of a {0} x {0} grid cannot judge {1} x {2} features".format(
                 self.grid, height, width))
         levels, cells, per_cell, _ = self.vectors.shape
-        # Every prototype with every feature of its cell's window: one product, (cells, levels * k, B * window^2).
-        cosines = torch.bmm(self._directions(), self._windows(F.normalize(features, dim=1)).transpose(1, 2))
+        # Every prototype with every feature of its cell's window: one product, (cells, levels * k, B * window^2); at
+        # full precision also under autocast, since near 1 a cosine in half precision tells nothing.
+        with torch.autocast(features.device.type, enabled=False):
+            windows = self._windows(F.normalize(features.to(self.vectors.dtype), dim=1))
+            cosines = torch.bmm(self._directions(), windows.transpose(1, 2))
         best = cosines.view(cells, levels, per_cell, batch, -1).amax(dim=2)
         nearest = best.amax(dim=-1) if self.match == "features" else self._best_at_feature(best)
         return (1.0 - nearest).permute(2, 1, 0).reshape(batch, levels, height, width)
 
     def _directions(self) -> Tensor:
         """Unit vectors (cells, levels * k, C); kept until the prototypes change: they are larger than an image."""
-        state = (self.vectors._version, self.vectors.data_ptr(), self.vectors.dtype)
-        if torch.is_grad_enabled() and self.vectors.requires_grad:
+        wanted = torch.is_grad_enabled() and self.vectors.requires_grad
+        if wanted or self.vectors.is_inference():  # an inference tensor does not tell when it changes
             return self._arranged()
+        state = (self.vectors._version, self.vectors.data_ptr(), self.vectors.dtype)
         if self._kept is None or self._kept[0] != state:
             self._kept = state, self._arranged()
         return self._kept[1]

@@ -33,7 +33,7 @@ def degrade(pixels: Tensor, generator: torch.Generator) -> Tensor:
 
 def cosine_distance(a: Tensor, b: Tensor) -> Tensor:
     """1 - cos over channels, (B, C, h, w) x 2 -> (B, h, w)."""
-    return 1.0 - F.cosine_similarity(a, b, dim=1)
+    return 1.0 - F.cosine_similarity(a.float(), b.float(), dim=1)  # near 1, half precision tells nothing
 
 
 def one_cycle(optimiser: torch.optim.Optimizer, learning_rate: float,

@@ -104,6 +104,31 @@ def test_gradients(match):
     assert torch.autograd.gradcheck(lambda features, _: prototypes.distances(features), leaves)
 
 
+@pytest.mark.parametrize("match", ["features", "prototypes"])
+def test_full_precision_under_autocast(match):
+    prototypes, features = prototypes_and_features(match=match)
+    half = features.bfloat16()
+    right = prototypes.distances(half.float())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = prototypes.distances(half)
+    assert found.dtype == torch.float32 and torch.equal(found, right)
+
+
+def test_changed_prototypes_are_seen_though_directions_are_kept():
+    prototypes, features = prototypes_and_features()
+    with torch.inference_mode():
+        before = prototypes.distances(features)
+        assert torch.equal(prototypes.distances(features), before)
+    prototypes.initialise(torch.randn_like(prototypes.vectors))
+    with torch.inference_mode():
+        after = prototypes.distances(features)
+    assert oracles.relative_error(after, slow(prototypes, features)) < 1e-6
+    assert oracles.relative_error(after, before) > 0.1
+    prototypes.load_state_dict({"vectors": torch.randn_like(prototypes.vectors)})
+    with torch.inference_mode():
+        assert oracles.relative_error(prototypes.distances(features), slow(prototypes, features)) < 1e-6
+
+
 def test_bad_arguments_are_refused():
     prototypes, features = prototypes_and_features(levels=2)
     with pytest.raises(ValueError, match="grid"):

@@ -182,6 +182,18 @@ def test_a_detector_takes_the_environments_choice(monkeypatch):
         load_model(str(tiny.bundle_folder("tiny-chest")), "cpu")
 
 
+def test_half_precision_is_for_graphics_cards(monkeypatch):
+    folder = str(tiny.bundle_folder("tiny-chest"))
+    with pytest.raises(UsageError, match="needs a graphics card"):
+        load_model(folder, "cpu", precision="half")
+    with pytest.raises(UsageError, match="no precision 'double'"):
+        load_model(folder, "cpu", precision="double")
+    if torch.cuda.is_available():
+        single, half = (load_model(folder, "cuda", precision=p).detect(tiny.chest_image(lesion=True))
+                        for p in ("single", "half"))
+        assert abs(half.map - single.map).max() < 0.2 * (single.map.max() - single.map.min())
+
+
 def test_nothing_outside_of_the_room_names_a_backend():
     """Only the registry knows them; the rest of the library takes what it is given."""
     root = Path(registry.__file__).parents[1]
