@@ -52,8 +52,8 @@ def test_a_manifest_is_read(tmp_path):
     path = manifest(tmp_path, "path,split,label,patient,note,mask_path\na.png,train,normal,p1,slice 7/23,\n"
                               "b.png,train,normal,,,m.png\nc.jpg,train,normal,p3,,\n", "a.png", "b.png")
     first, second = read_manifest(path, "*.png")
-    assert first == Sample(tmp_path / "a.png", "normal", "p1", pytest.approx(6 / 22))
-    assert second == Sample(tmp_path / "b.png", "normal", "b", None, tmp_path / "m.png")
+    assert first == Sample(tmp_path / "a.png", "normal", "p1", pytest.approx(6 / 22), split="train", name="a.png")
+    assert second == Sample(tmp_path / "b.png", "normal", "b", None, tmp_path / "m.png", "train", name="b.png")
 
 
 @pytest.mark.parametrize("text, error", [
