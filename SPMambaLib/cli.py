@@ -20,7 +20,7 @@ from . import __version__
 from .errors import SPMambaError, UsageError
 from .failures import typed_error
 
-COMMANDS = ("detect", "models", "doctor", "worker", "train")
+COMMANDS = ("detect", "models", "doctor", "worker", "train", "evaluate")
 
 EPILOG = """\
 exit status:
