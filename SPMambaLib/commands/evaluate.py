@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     detector = load_model(arguments.model, arguments.device)
     with ProgressBar() as bar, Interruption() as stop:
         sound, unusable = examined(samples, others, data.normals_only, arguments.allow, bar, stop)
-        result = measure(arguments, detector, sound, unusable, bar, stop)
+        result = measure(arguments, detector, sound, unusable, description(arguments, data.kind), bar, stop)
     print("\n".join(summary_lines(result, arguments.output, arguments.report)))
     return 0
 
@@ -108,8 +109,16 @@ def examined(samples: Sequence[Any], others: Sequence[Any], normals_only: bool, 
     return found.sound, unusable
 
 
+def description(arguments: argparse.Namespace, kind: str) -> Dict[str, Any]:
+    """Which images these were, without where they lie on this machine."""
+    digest = hashlib.sha256(arguments.manifest.read_bytes()).hexdigest() if arguments.manifest else None
+    return {"kind": kind, "name": (arguments.manifest or arguments.folder).name, "manifest_sha256": digest,
+            "select": arguments.select, "against": arguments.against, "every": arguments.every,
+            "allowed": sorted(arguments.allow)}
+
+
 def measure(arguments: argparse.Namespace, detector: Any, samples: Sequence[Any], unusable: List[Dict[str, str]],
-            bar: Any, stop: Any) -> Dict[str, Any]:
+            data: Dict[str, Any], bar: Any, stop: Any) -> Dict[str, Any]:
     """Run the evaluation and write its files; returns what stands in metrics.json."""
     from ..evaluation.evaluate import evaluate
     from ..result_files import write_json
@@ -118,6 +127,7 @@ def measure(arguments: argparse.Namespace, detector: Any, samples: Sequence[Any]
     evaluation = evaluate(samples, detector, protocol=arguments.protocol, controls=arguments.controls,
                           cancelled=stop.asked, watch=gallery, unusable=unusable,
                           progress=lambda part, text: bar(EXAMINED + (1 - EXAMINED) * part, text))
+    evaluation.result["data"] = data
     stop.ignore()
     write_json(arguments.output, evaluation.result)
     return evaluation.result
