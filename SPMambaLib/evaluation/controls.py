@@ -33,7 +33,7 @@ INTERVALS = 200  # resamples of a control
 
 
 def window(image: np.ndarray) -> Tuple[float, float]:
-    """(black, white) of a picture (H, W)."""
+    """(black, white) of a picture or of a part of one."""
     low, high = (float(v) for v in np.quantile(image, QUANTILES))
     return low, max(high, low + 1e-6)
 
@@ -71,15 +71,18 @@ def mean_normal(samples: Sequence[Sample]) -> np.ndarray:
 
 
 def masked(image: Image, mean: np.ndarray, keep: str) -> Image:
-    """A copy of a single picture of which only the "frame" or the "centre" is its own."""
+    """A copy of a single picture of which only the "frame" or the "centre" is its own.
+
+    The filler gets its brightness from the part that is kept, so that nothing of the replaced part is left in it.
+    """
     voxels = finite_voxels(image)[0].copy()
     shape = (voxels.shape[1], voxels.shape[2])
-    low, high = window(voxels[0])
-    filler = low + resized(mean, shape) * (high - low)
     inside = np.zeros(shape, dtype=bool)
     inside[centre_box(shape)] = True
-    replaced = inside if keep == "frame" else ~inside
-    voxels[0][replaced] = filler[replaced]
+    replaced, filler = inside if keep == "frame" else ~inside, resized(mean, shape)
+    low, high = window(voxels[0][~replaced])
+    black, white = window(filler[~replaced])
+    voxels[0][replaced] = (low + (filler - black) * ((high - low) / (white - black)))[replaced]
     return Image(voxels, image.ijk_to_ras, dict(image.facts), image.kind, list(image.notices))
 
 
