@@ -121,14 +121,18 @@ def measure(arguments: argparse.Namespace, detector: Any, samples: Sequence[Any]
             data: Dict[str, Any], bar: Any, stop: Any) -> Dict[str, Any]:
     """Run the evaluation and write its files; returns what stands in metrics.json."""
     from ..evaluation.evaluate import evaluate
+    from ..evaluation.gallery import Gallery
+    from ..evaluation.report import write_report
     from ..result_files import write_json
 
-    gallery = None
+    gallery = Gallery(detector.calibration.default_rate) if arguments.report else None
     evaluation = evaluate(samples, detector, protocol=arguments.protocol, controls=arguments.controls,
                           cancelled=stop.asked, watch=gallery, unusable=unusable,
                           progress=lambda part, text: bar(EXAMINED + (1 - EXAMINED) * part, text))
     evaluation.result["data"] = data
     stop.ignore()
+    if gallery is not None:
+        write_report(arguments.report, evaluation, gallery, detector.card)
     write_json(arguments.output, evaluation.result)
     return evaluation.result
 
