@@ -148,8 +148,11 @@ def summary_lines(result: Dict[str, Any], output: Path, report: Any) -> List[str
     if image["auroc_level_matched"] is not None:
         lines.append("           {} among slices of similar height; height alone {}".format(
             _value(image["auroc_level_matched"]), _value(result["controls"]["level_only"])))
-    lines.append("Findings   in {} of the abnormal images, in none of {} of the normal ones".format(
-        _value(image["sensitivity"], intervals["sensitivity"]), _value(image["specificity"], intervals["specificity"])))
+    words = ("Findings   in {} of the abnormal images, in none of {} of the normal ones"
+             if result["protocol"] == "deployable" else
+             "Chosen     threshold of best F1 {2}: sensitivity {0}, specificity {1}")
+    lines.append(words.format(_value(image["sensitivity"], intervals["sensitivity"]),
+                              _value(image["specificity"], intervals["specificity"]), _value(image["f1max"])))
     if result["pixel"]:
         lines.append("Pixels     AUROC {auroc}  AP {ap}  Dice {dice} (best possible {best_dice})  AUPRO {aupro}".format(
             **{name: _value(value) for name, value in result["pixel"].items()}))

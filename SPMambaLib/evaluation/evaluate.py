@@ -198,8 +198,8 @@ def _result(tally: _Tally, rows: List[Row], detector: Any, protocol: str,
     points = operating_points(rows, thresholds, default, weights)
     point = next(p for p in points if p["default"])
     oracle = chosen_on_labels(rows)
-    for name in ("sensitivity", "specificity"):
-        intervals[name] = point[name + "_interval"]
+    for name in ("sensitivity", "specificity"):  # none where the threshold was chosen: it would have to be chosen anew
+        intervals[name] = point[name + "_interval"] if protocol == "deployable" else None
     columns: Dict[str, Dict[str, Any]] = {
         "deployable": {"sensitivity": point["sensitivity"], "specificity": point["specificity"], "f1max": None},
         "published": {name: oracle[name] for name in ("sensitivity", "specificity", "f1max", "score_threshold")}}

@@ -26,7 +26,8 @@ p{margin:6px 0}.sub{color:#5b626c}.banner{background:#7a1f1f;color:#fff;padding:
 .say{font-size:17px;margin:16px 0}.say li{margin:5px 0}
 .warn{background:#fff6e5;border-left:4px solid #e08a00;padding:8px 14px;margin:8px 0}
 .fine{background:#eef6ee;border-left:4px solid #3a8a4a;padding:8px 14px;margin:8px 0}
-table{border-collapse:collapse;width:100%;font-size:14px}th,td{text-align:left;padding:5px 10px;border-bottom:1px solid
+table{border-collapse:collapse;width:100%;font-size:14px}table+table{margin-top:18px}
+th,td{text-align:left;padding:5px 10px;border-bottom:1px solid
 #e6e8eb;vertical-align:top}th{color:#5b626c;font-weight:600}td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 tr.default{background:#eaf1fb;font-weight:600}.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(400px,1fr));
 gap:22px}figure{margin:0}figcaption{font-size:13px;color:#5b626c;overflow-wrap:anywhere}svg{width:100%;height:auto}
@@ -162,7 +163,7 @@ def _controls(result: Dict[str, Any]) -> str:
     rows.append(["Images the model called unfamiliar", percent(result["fitness"]["refused"])])
     text = "" if "frame_only" in controls or "intensity" in controls else (
         '<p class="small">The controls with hidden parts were not run; add <code>--controls</code>.</p>')
-    return _table(["a result that should be poor", "measured"], rows, (1,)) + text
+    return _table(["control", "measured"], rows, (1,)) + text
 
 
 def _gallery(title: str, exhibits: List[Exhibit], count: int, what: str, none: str) -> str:

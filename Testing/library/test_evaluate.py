@@ -4,6 +4,10 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +23,7 @@ from SPMambaLib.evaluation.evaluate import evaluate, lesions_found, rows_of, thr
 from SPMambaLib.evaluation.truth import read_mask
 from SPMambaLib.image import read_image, write_image
 
+ROOT = Path(__file__).resolve().parents[2]
 IMAGE_KEYS = ["auroc", "ap", "f1max", "sensitivity", "specificity", "auroc_level_matched"]
 PIXEL_KEYS = ["auroc", "ap", "best_dice", "dice", "aupro"]
 
@@ -116,7 +121,8 @@ def test_published_chooses_on_the_labels_and_says_so(slices, tmp_path, capsys):
     assert status == 0 and "published: Thresholds were chosen" in out
     assert set(result["columns"]) == {"deployable", "published"}
     assert result["image"]["f1max"] == result["columns"]["published"]["f1max"] >= 0.9
-    assert result["pixel"]["dice"] == result["pixel"]["best_dice"]
+    assert result["pixel"]["dice"] == result["pixel"]["best_dice"] and "threshold of best F1" in out
+    assert result["intervals"]["image"]["sensitivity"] is None
     assert {"image.f1max", "image.sensitivity", "image.specificity", "pixel.dice", "pixel.best_dice"} == set(
         result["chosen_on_these_labels"])
 
@@ -282,6 +288,39 @@ def test_a_folder_of_normals_gives_the_rate_of_false_alarms(tmp_path, capsys):
     result = json.loads((tmp_path / "m.json").read_text())
     assert status == 0 and result["image"]["auroc"] is None and result["image"]["sensitivity"] is None
     assert 0.0 <= result["image"]["specificity"] <= 1.0 and "AUROC      -" in out
+
+
+SLOW = """import sys, time; sys.path.insert(0, {!r})
+from SPMambaLib import cli
+from SPMambaLib.commands import evaluate
+load = evaluate.load_model
+def load_slow(name, device):
+    detector = load(name, device)
+    detect = detector.detect
+    def slow(image, **options):
+        print('detecting', flush=True)
+        time.sleep(0.3)
+        return detect(image, **options)
+    detector.detect = slow
+    return detector
+evaluate.load_model = load_slow
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def test_ctrl_c_leaves_nothing_behind(slices, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW.format(str(ROOT)), "evaluate", "--manifest", str(slices), "--model", brain(),
+         "--device", "cpu", "--output", str(tmp_path / "m.json"), "--report", str(tmp_path / "r.html")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "detecting\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 130 and out.count("detecting") < 3 and not list(tmp_path.iterdir())
+    assert err.strip().splitlines()[-1] == "spmamba: Cancelled. [cancelled]"
 
 
 # -- truth and controls ------------------------------------------------------------------------------------------------
