@@ -11,8 +11,9 @@ from ..errors import OutputError, UsageError
 from .detect import Interruption, load_model
 
 EXAMINED = 0.05  # of the progress bar
-OWN_PROBLEMS = ("image-unreadable", "file-missing", "mask-missing", "mask-unreadable", "mask-size", "label-missing")
-ALLOWED = (*OWN_PROBLEMS[1:5], "patient-leak", "duplicate-across-splits", "label-conflict", "empty-class")
+OWN_PROBLEMS = ("image-unreadable", "file-missing", "mask-missing", "mask-unreadable", "mask-size", "mask-place",
+                "label-missing")
+ALLOWED = (*OWN_PROBLEMS[1:6], "patient-leak", "duplicate-across-splits", "label-conflict", "empty-class")
 SHOWN = 20  # problems printed one a line
 
 

@@ -9,7 +9,8 @@ file-missing               yes       the image is not there
 image-unreadable           yes       the image is damaged, or of a kind that cannot be analysed
 mask-missing               yes       the mask is not there
 mask-unreadable            yes       the mask is damaged
-mask-size                  yes       the mask lies on another grid than its image
+mask-size                  yes       the mask has another number of voxels than its image
+mask-place                 yes       the mask of a volume lies elsewhere in the patient than the image
 label-missing              yes       nothing says whether the image is normal
 empty-class                yes       no normal or no abnormal image: nothing to tell apart
 abnormal-image             yes       an abnormal image where only normal ones are wanted
@@ -25,15 +26,18 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Sequence, Set, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
+
+import numpy as np
 
 from ..errors import DataError, SPMambaError
-from ..image import read_image
+from ..image import Image, read_image
 from .samples import Sample
 
 Progress = Callable[[float, str], None]
 BOTH = ("normal", "abnormal")
 NOT_SERIOUS = ("duplicate-image",)
+ELSEWHERE = 0.1  # of a voxel, in any entry of the geometry
 TOLD = 5  # problems whose sentences are in the error's message
 
 
@@ -113,32 +117,39 @@ def _own_problems(sample: Sample) -> List[Problem]:
     if not sample.label.strip():
         problems.append(Problem("label-missing", "Nothing says whether {} is normal: it has no label.".format(name),
                                 name))
-    shape = None
+    image = None
     if not sample.path.exists():
         problems.append(Problem("file-missing", "The image {} does not exist.".format(name), name))
     else:
         try:
-            shape = read_image(sample.path).voxels.shape
+            image = read_image(sample.path)
         except SPMambaError as error:
             problems.append(Problem("image-unreadable", "The image {} cannot be used: {}".format(name, error.message),
                                     name))
     if sample.mask_path is not None:
-        problems += _mask_problems(sample, shape)
+        problems += _mask_problems(sample, image)
     return problems
 
 
-def _mask_problems(sample: Sample, shape: object) -> List[Problem]:
+def _mask_problems(sample: Sample, image: Optional[Image]) -> List[Problem]:
+    """What is wrong with the mask; `image` is None when there is none to compare it with."""
     name, mask = _name(sample), sample.mask_path
     assert mask is not None
     if not mask.exists():
         return [Problem("mask-missing", "The mask {} of {} does not exist.".format(mask, name), name)]
     try:
-        found = read_image(mask).voxels.shape
+        found = read_image(mask)
     except SPMambaError as error:
         return [Problem("mask-unreadable", "The mask of {} cannot be used: {}".format(name, error.message), name)]
-    if isinstance(shape, tuple) and found != shape:
+    if image is None:
+        return []
+    if found.voxels.shape != image.voxels.shape:
         return [Problem("mask-size", "The mask of {} is of another size ({}) than the image ({}).".format(
-            name, _size(found), _size(shape)), name)]
+            name, _size(found.voxels.shape), _size(image.voxels.shape)), name)]
+    tolerance = ELSEWHERE * min(image.spacing)
+    if found.kind == image.kind == "volume" and np.abs(found.ijk_to_ras - image.ijk_to_ras).max() > tolerance:
+        return [Problem("mask-place", "The mask of {} lies elsewhere in the patient than the image, or the other way "
+                        "round.".format(name), name)]
     return []
 
 

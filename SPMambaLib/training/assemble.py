@@ -20,6 +20,7 @@ import torch
 
 from .. import __version__, bundle
 from ..data.examine import examine
+from ..data.samples import Sample, split_by_patient
 from ..errors import UnreadableFileError, UsageError
 from ..model.config import NetworkConfig
 from ..model.network import SPMamba
@@ -27,7 +28,7 @@ from ..model.teacher import Teacher
 from ..scoring.maps import AnomalyScale
 from .adapt import adapt_teacher
 from .augment import augment
-from .data import Sample, load_slices, read_manifest, split_by_patient
+from .data import load_slices, read_manifest
 from .fit import Normals, Progress, cache_features, calibrate, fit_prototypes
 from .recipes import Recipe, find_recipe
 from .train import train_decoder

@@ -8,12 +8,10 @@ import torch
 from torch import Tensor
 
 from ..data.reading import read_data
-from ..data.samples import Patterns, Sample, split_by_patient
+from ..data.samples import Patterns, Sample
 from ..data.stacks import slices_of
 from ..errors import UnreadableFileError
 from ..preprocess import Preprocessing
-
-__all__ = ["Sample", "load_pixels", "load_slices", "read_manifest", "split_by_patient"]
 
 Progress = Callable[[float, str], None]
 
@@ -45,8 +43,3 @@ def load_slices(samples: Sequence[Sample], preprocessing: Preprocessing, plane: 
         progress((n + 1) / len(samples), "reading {}".format(sample.path.name))
     return slices, torch.cat(pixels), torch.cat(masks)
 
-
-def load_pixels(samples: Sequence[Sample], preprocessing: Preprocessing,
-                progress: Progress = lambda fraction, text: None) -> Tuple[Tensor, Tensor]:
-    """Pixels and masks of single images, one each; see `load_slices`."""
-    return load_slices(samples, preprocessing, "native", progress)[1:]

@@ -277,6 +277,18 @@ def test_each_problem_is_caught_with_its_sentence(tmp_path, sound, spoil, code, 
     found.require(tolerated=[code])
 
 
+def test_a_mask_that_lies_elsewhere_is_caught(tmp_path):
+    image = tiny.brain_image(5)
+    moved = image.ijk_to_ras.copy()
+    moved[2, 3] += 4.0
+    write_image(tmp_path / "v.nii.gz", image.voxels, image.ijk_to_ras)
+    for name, geometry, codes in (("same", image.ijk_to_ras, []), ("moved", moved, ["mask-place"]),
+                                  ("turned", image.ijk_to_ras @ np.diag([-1.0, 1, 1, 1]), ["mask-place"])):
+        write_image(tmp_path / (name + ".nrrd"), (image.voxels > 200).astype(np.uint8), geometry)
+        sample = Sample(tmp_path / "v.nii.gz", "lesion", "p", mask_path=tmp_path / (name + ".nrrd"))
+        assert [problem.code for problem in examine([sample], classes=("abnormal",)).problems] == codes
+
+
 def test_all_problems_are_told_at_once(tmp_path, sound):
     for n in range(10, 18):
         sound.append({"path": "{}.png".format(n), "label": "normal", "split": "test"})
