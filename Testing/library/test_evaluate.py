@@ -19,7 +19,8 @@ from SPMambaLib.data.reading import read_data
 from SPMambaLib.data.samples import Sample
 from SPMambaLib.errors import Cancelled, DataError, UnsupportedImageError, UsageError
 from SPMambaLib.evaluation import controls
-from SPMambaLib.evaluation.evaluate import evaluate, lesions_found, rows_of, thresholds_of
+from SPMambaLib.evaluation.evaluate import evaluate, thresholds_of
+from SPMambaLib.evaluation.tally import lesions_found, rows_of
 from SPMambaLib.evaluation.truth import read_mask
 from SPMambaLib.image import read_image, write_image
 
@@ -204,7 +205,7 @@ def test_slices_that_were_not_analysed_count_only_with_a_lesion():
     assert not detection.slices[0].analysed
     mask = np.zeros(image.voxels.shape, dtype=bool)
     mask[0, 5, 5] = True
-    rows, _ = rows_of(Sample(tiny.Path("v"), "lesion", "p", name="v"), image, detection, mask, thresholds_of(detector))
+    rows, _ = rows_of(Sample(tiny.Path("v"), "lesion", "p", name="v"), detection, mask, thresholds_of(detector))
     assert [row.name for row in rows] == ["v#{}".format(n) for n in range(7)]
     assert rows[0].abnormal and np.isnan(rows[0].score) and not any(rows[0].flagged.values())
 
