@@ -141,7 +141,8 @@ def measure(arguments: argparse.Namespace, detector: Any, samples: Sequence[Any]
 def summary_lines(result: Dict[str, Any], output: Path, report: Any) -> List[str]:
     """The main numbers for a terminal."""
     n, image, intervals = result["n"], result["image"], result["intervals"]["image"]
-    lines = ["Images     {images} ({normal} normal, {abnormal} abnormal) of {patients} patients".format(**n),
+    lines = ["Images     {images} ({normal} normal, {abnormal} abnormal) of {patients} patient{s}".format(
+        s="" if n["patients"] == 1 else "s", **n),
              "Model      {} {}".format(result["model"]["name"], result["model"]["sha256"][:12]),
              "Protocol   {}: {}".format(result["protocol"], result["protocol_means"]),
              "AUROC      {}    AP {}".format(_value(image["auroc"], intervals["auroc"]),

@@ -93,14 +93,16 @@ def examine(samples: Sequence[Sample], *, against: Sequence[Sample] = (), classe
         checkpoint: called before each image; may raise to cancel.
     """
     found = Examination()
+    sliced = False
     for number, sample in enumerate(samples):
         checkpoint()
-        problems = _own_problems(sample)
+        problems, image = _own_problems(sample)
         found.problems += problems
+        sliced |= image is not None and image.kind == "volume" and sample.mask_path is not None
         if not problems:
             found.sound.append(sample)
         progress((number + 1) / len(samples), "examining {}".format(_name(sample)))
-    found.problems += _classes(samples, classes)
+    found.problems += _classes(samples, classes, sliced)
     evaluated = {_name(sample) for sample in samples}
     pool = [*samples, *(sample for sample in against if _name(sample) not in evaluated)]
     found.problems += _leaks(pool, evaluated) + _duplicates(pool, evaluated)
@@ -111,8 +113,8 @@ def _name(sample: Sample) -> str:
     return sample.name or str(sample.path)
 
 
-def _own_problems(sample: Sample) -> List[Problem]:
-    """What is wrong with the image, its mask and its label."""
+def _own_problems(sample: Sample) -> Tuple[List[Problem], Optional[Image]]:
+    """What is wrong with the image, its mask and its label; and the image if it could be read."""
     name, problems = _name(sample), []
     if not sample.label.strip():
         problems.append(Problem("label-missing", "Nothing says whether {} is normal: it has no label.".format(name),
@@ -128,7 +130,7 @@ def _own_problems(sample: Sample) -> List[Problem]:
                                     name))
     if sample.mask_path is not None:
         problems += _mask_problems(sample, image)
-    return problems
+    return problems, image
 
 
 def _mask_problems(sample: Sample, image: Optional[Image]) -> List[Problem]:
@@ -158,11 +160,12 @@ def _size(shape: Tuple[int, ...]) -> str:
     return " x ".join(str(n) for n in (shape[::-1] if shape[0] > 1 else shape[:0:-1]))
 
 
-def _classes(samples: Sequence[Sample], classes: Sequence[str]) -> List[Problem]:
+def _classes(samples: Sequence[Sample], classes: Sequence[str], sliced: bool) -> List[Problem]:
+    """Empty classes and unwanted images; volumes with masks (`sliced`) bring normal slices of their own."""
     labelled = [sample for sample in samples if sample.label.strip()]
     counts = {"normal": sum(not s.abnormal for s in labelled), "abnormal": sum(s.abnormal for s in labelled)}
     problems = [Problem("empty-class", "There is no {} image among the {} chosen.".format(name, len(samples)))
-                for name in classes if not counts[name]]
+                for name in classes if not counts[name] and not (sliced and name == "normal")]
     if "abnormal" not in classes:
         problems += [Problem("abnormal-image", "{} is labelled {!r}, but only normal images are wanted here.".format(
             _name(sample), sample.label), _name(sample)) for sample in labelled if sample.abnormal]

@@ -26,7 +26,12 @@ def patient_index(patients: Sequence[str]) -> np.ndarray:
 
 def interval(metric: Callable[[np.ndarray], np.ndarray], weights: np.ndarray,
              level: float = LEVEL) -> Optional[List[float]]:
-    """[low, high] of `metric`, which takes weights of patients (n, P) and gives one value per row; None without any."""
+    """[low, high] of `metric`, which takes weights of patients (n, P) and gives one value per row.
+
+    None where no value is finite, or with a single patient, who cannot vary.
+    """
+    if weights.shape[1] < 2:
+        return None
     values = np.concatenate([metric(weights[start:start + PART]) for start in range(0, len(weights), PART)])
     values = values[np.isfinite(values)]
     if not len(values):

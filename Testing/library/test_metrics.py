@@ -299,6 +299,8 @@ def test_patients_are_drawn_with_replacement_and_seeded():
     assert np.array_equal(weights, patient_weights(["c", "b", "a"], 500))
     assert patient_index(["b", "a", "b", "c"]).tolist() == [1, 0, 1, 2]
     assert interval(lambda w: np.full(len(w), np.nan), weights) is None
+    assert interval(lambda w: np.ones(len(w)), weights) == [1.0, 1.0]
+    assert interval(lambda w: np.ones(len(w)), np.ones((500, 1))) is None, "one patient cannot vary"
 
 
 def rows(n=300, patients=30, seed=0, signal=1.0):
