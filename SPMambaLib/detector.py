@@ -22,7 +22,7 @@ from .levels import align_levels
 from .model.config import NetworkConfig
 from .model.network import SPMamba
 from .preprocess import PreparedSlices, Preprocessing, prepare, restore
-from .scan import default_backend
+from .scan import default_backend, using
 from .scoring import findings
 from .scoring.calibration import Calibration
 from .scoring.maps import AnomalyScale, ScoringConfig, appearance, network_terms
@@ -34,15 +34,18 @@ BATCH = {"cpu": 4, "cuda": 32}
 UNFAMILIAR = 6.0  # normal spreads of `appearance` beyond which a scan is called unfamiliar
 
 
-def load_model(name_or_path: str, device: str = "auto") -> Detector:
+def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] = None) -> Detector:
     """Detector for an installed model name, a bundle folder or a zip.
 
     Args:
         device: ``"auto"`` (CUDA when there is one, else CPU), ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
+        scan: backend of the selective scan by name; None takes the one that the environment variable SPMAMBA_SCAN
+            names, or else the fastest that works.
 
     Raises:
         ModelMissingError, ModelDamagedError: no such bundle, or its files do not match its card.
-        DeviceError: the device was asked for by name and is absent.
+        DeviceError: the device or the scan backend was asked for by name and is absent.
+        UsageError: there is no scan backend of that name.
     """
     chosen = choose_device(device)
     card, tensors = bundle.load(bundle.find_bundle(name_or_path))
@@ -54,7 +57,7 @@ def load_model(name_or_path: str, device: str = "auto") -> Detector:
             raise ValueError("statistics by level need prototypes by level, which tell the level of a slice")
         for module, state in zip((network, scale), bundle.split_states(tensors)):
             module.load_state_dict(state)
-        return Detector(card, network.to(chosen), scale, chosen)
+        return Detector(card, network.to(chosen), scale, chosen, scan=scan)
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamagedError("Model {} does not fit its own card.".format(card["name"]), str(error)) from error
 
@@ -93,12 +96,16 @@ class Detector:
         backend: name of the selective-scan backend in use.
     """
 
-    def __init__(self, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, device: torch.device) -> None:
+    def __init__(self, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, device: torch.device, *,
+                 scan: Optional[str] = None) -> None:
         self.card, self.name, self.device = card, card["name"], str(device)
         self.network, self.scale = network.eval(), scale.eval()
+        if device.type == "cpu":  # convolutions on a CPU read the channels of a pixel at once
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.preprocessing = Preprocessing.from_dict(card["preprocessing"])
         self.calibration = Calibration.from_dict(card["calibration"]["map"])
-        self.backend = default_backend()
+        with using(scan):
+            self.backend = default_backend(device)
 
     def detect(self, image: Image, *, false_positive_rate: Optional[float] = None, progress: Optional[Progress] = None,
                cancelled: Optional[Callable[[], bool]] = None) -> Detection:
@@ -188,7 +195,8 @@ class Detector:
 
     @torch.inference_mode()
     def _terms(self, pixels: Tensor) -> Dict[str, Tensor]:
-        terms = network_terms(self.network, pixels.to(self.device), self.scale.config)
+        with using(self.backend):
+            terms = network_terms(self.network, pixels.to(self.device), self.scale.config)
         return {name: term.cpu() for name, term in terms.items()}
 
     def _levels(self, volume: _Volume, prepared: PreparedSlices, is_volume: bool) -> Optional[Tensor]:

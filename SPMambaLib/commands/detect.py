@@ -31,6 +31,7 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
                         "image's kind and modality if not given")
     parser.add_argument("--output", metavar="DIR", help="folder for the results; <input>_spmamba if not given")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where to compute (auto)")
+    parser.add_argument("--scan", metavar="BACKEND", help="backend of the selective scan (the fastest that works here)")
     parser.add_argument("--false-positives", type=float, metavar="RATE",
                         help="share of normal slices (or images) that may show a finding, e.g. 0.05")
     parser.add_argument("--format", choices=("nrrd", "nii.gz"), default="nrrd", help="of map and label map (nrrd)")
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         image = read_image(source)
         model = arguments.model or choose_model(image)
         bar(READ, "loading model {}".format(model))
-        detector = load_model(model, arguments.device)
+        detector = load_model(model, arguments.device, arguments.scan)
         detection = detector.detect(
             image, false_positive_rate=rate, cancelled=stop.asked,
             progress=lambda part, text: bar(LOADED + (WRITING - LOADED) * part, text))
@@ -82,10 +83,10 @@ def read_image(source: Path) -> Any:
     return read(source)
 
 
-def load_model(model: str, device: str) -> Any:
+def load_model(model: str, device: str, scan: Optional[str] = None) -> Any:
     from ..detector import load_model as load
 
-    return load(model, device)
+    return load(model, device, scan=scan)
 
 
 def choose_model(image: Any) -> str:

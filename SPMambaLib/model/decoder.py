@@ -53,7 +53,7 @@ class Block(nn.Module):
         self.fuse = nn.Linear((1 + len(kernels)) * channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        image = x.permute(0, 3, 1, 2).contiguous()
+        image = x.permute(0, 3, 1, 2)
         local = [branch(image).permute(0, 2, 3, 1) for branch in self.branches]
         fused: Tensor = self.fuse(torch.cat([self.units(x), *local], dim=-1))
         return x + fused

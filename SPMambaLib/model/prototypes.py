@@ -14,7 +14,8 @@ normal itself.
 """
 from __future__ import annotations
 
-from typing import Optional
+import math
+from typing import Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +45,7 @@ class Prototypes(nn.Module):
         super().__init__()
         self.grid, self.window, self.match = grid, window, match
         self.vectors = nn.Parameter(torch.randn(levels, grid * grid, per_cell, channels))
+        self._kept: Optional[Tuple[object, Tensor]] = None
 
     @torch.no_grad()
     def initialise(self, vectors: Tensor) -> None:
@@ -63,30 +65,44 @@ class Prototypes(nn.Module):
         if (height, width) != (self.grid, self.grid):
             raise ValueError("prototypes of a {0} x {0} grid cannot judge {1} x {2} features".format(
                 self.grid, height, width))
-        cells = F.normalize(features, dim=1).flatten(2).permute(2, 0, 1)  # (cells, B, C)
-        vectors = F.normalize(self.vectors, dim=-1)
-        best = []
-        for level in vectors:  # level by level: the product for all at once would not fit the cache
-            if self.match == "features":
-                cosines = torch.bmm(self._windows(cells), level.transpose(1, 2))
-            else:
-                cosines = torch.bmm(cells, self._windows(level).transpose(1, 2))
-            best.append(cosines.reshape(len(cells), batch, -1).amax(dim=-1).t())
-        return (1.0 - torch.stack(best, dim=1)).view(batch, len(best), height, width)
+        levels, cells, per_cell, _ = self.vectors.shape
+        # Every prototype with every feature of its cell's window: one product, (cells, levels * k, B * window^2).
+        cosines = torch.bmm(self._directions(), self._windows(F.normalize(features, dim=1)).transpose(1, 2))
+        best = cosines.view(cells, levels, per_cell, batch, -1).amax(dim=2)
+        nearest = best.amax(dim=-1) if self.match == "features" else self._best_at_feature(best)
+        return (1.0 - nearest).permute(2, 1, 0).reshape(batch, levels, height, width)
 
-    def _windows(self, cells: Tensor) -> Tensor:
-        """The vectors (cells, n, C) of each cell's window: (cells, n * window * window, C), grouped by n.
+    def _directions(self) -> Tensor:
+        """Unit vectors (cells, levels * k, C); kept until the prototypes change: they are larger than an image."""
+        state = (self.vectors._version, self.vectors.data_ptr(), self.vectors.dtype)
+        if torch.is_grad_enabled() and self.vectors.requires_grad:
+            return self._arranged()
+        if self._kept is None or self._kept[0] != state:
+            self._kept = state, self._arranged()
+        return self._kept[1]
+
+    def _arranged(self) -> Tensor:
+        return F.normalize(self.vectors, dim=-1).transpose(0, 1).flatten(1, 2).contiguous()
+
+    def _windows(self, features: Tensor) -> Tensor:
+        """The features (B, C, grid, grid) of each cell's window: (cells, B * window^2, C).
 
         Repeating the border cells cuts the window there: the repeated cell lies in the cut window already.
         """
-        count, n, channels = cells.shape
-        reach = self.window // 2
-        image = cells.view(self.grid, self.grid, n * channels).permute(2, 0, 1)[None]
-        padded = F.pad(image, [reach] * 4, mode="replicate")
-        padded = padded.view(n, channels, *padded.shape[2:])
-        # (n, C, grid, grid, window, window)
-        windows = padded.unfold(2, self.window, 1).unfold(3, self.window, 1)
-        return windows.permute(2, 3, 0, 4, 5, 1).reshape(count, n * self.window ** 2, channels)
+        padded = F.pad(features, [self.window // 2] * 4, mode="replicate")
+        windows = padded.unfold(2, self.window, 1).unfold(3, self.window, 1)  # (B, C, grid, grid, window, window)
+        return windows.permute(2, 3, 0, 4, 5, 1).reshape(self.grid ** 2, -1, features.shape[1])
+
+    def _best_at_feature(self, best: Tensor) -> Tensor:
+        """From the cosine of cell p's prototypes with the j-th cell of its window, (cells, levels, B, window^2), to the
+        largest cosine of each cell with the prototypes around it, (cells, levels, B)."""
+        reach, grid = self.window // 2, self.grid
+        padded = F.pad(best.unflatten(0, (grid, grid)), (0, 0, 0, 0, 0, 0, reach, reach, reach, reach),
+                       value=-math.inf)
+        # Cell q is the j-th of the window of p = q - offset(j).
+        seen = [padded[2 * reach - row:, 2 * reach - column:][:grid, :grid, ..., row * self.window + column]
+                for row in range(self.window) for column in range(self.window)]
+        return torch.stack(seen).amax(dim=0).flatten(0, 1)
 
 
 def at_level(distances: Tensor, level_index: Optional[Tensor] = None) -> Tensor:

@@ -73,8 +73,8 @@ class SS2D(nn.Module):
                 self.order.shape[1], length))
         projected = self.x_proj(tokens).view(batch, length, self.directions, -1).transpose(1, 2)
         dt, B, C = projected.split([self.rank, self.state_size, self.state_size], dim=-1)
-        dt = F.softplus((torch.matmul(dt, self.dt_weight) + self.dt_bias[:, None, :]).float())
-        return selective_scan(tokens, dt, -torch.exp(self.A_log.float()), B, C, self.D, self.order)
+        return selective_scan(tokens, torch.matmul(dt, self.dt_weight), -torch.exp(self.A_log.float()), B, C, self.D,
+                              self.order, dt_bias=self.dt_bias, softplus=True)
 
 
 class StateSpaceUnit(nn.Module):
