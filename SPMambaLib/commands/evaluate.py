@@ -40,6 +40,7 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--controls", action="store_true",
                         help="also judge the images with their centre or frame replaced (three times the time)")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where to compute (auto)")
+    parser.add_argument("--scan", metavar="BACKEND", help="backend of the selective scan (the fastest that works here)")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="use every N-th image only")
     parser.add_argument("--allow", action="append", default=[], choices=ALLOWED, metavar="CODE",
                         help="go on in spite of this kind of problem; what cannot be used is left out and named")
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         others += read_data(manifest=arguments.manifest, folder=arguments.folder, select=arguments.against).samples
     for path in (arguments.output, arguments.report):
         prepare_place(path)
-    detector = load_model(arguments.model, arguments.device)
+    detector = load_model(arguments.model, arguments.device, arguments.scan)
     with ProgressBar() as bar, Interruption() as stop:
         sound, unusable = examined(samples, others, data.normals_only, arguments.allow, bar, stop)
         result = measure(arguments, detector, sound, unusable, description(arguments, data.kind), bar, stop)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tiny
 from pictures import picture, table
+from tools import card_metrics
 
 from SPMambaLib import bundle, cli
 from SPMambaLib.data.reading import read_data
@@ -295,8 +296,8 @@ SLOW = """import sys, time; sys.path.insert(0, {!r})
 from SPMambaLib import cli
 from SPMambaLib.commands import evaluate
 load = evaluate.load_model
-def load_slow(name, device):
-    detector = load(name, device)
+def load_slow(*choice):
+    detector = load(*choice)
     detect = detector.detect
     def slow(image, **options):
         print('detecting', flush=True)
@@ -377,3 +378,13 @@ def test_the_shipped_brain_model_on_a_few_real_slices(data, tmp_path, capsys):
                        "--output", tmp_path / "m.json")
     result = json.loads((tmp_path / "m.json").read_text())
     assert status == 0 and result["n"]["failed"] == 0 and result["pixel"]["auroc"] > 0.8
+
+
+@pytest.mark.parametrize("name", ["brain-flair", "chest-xray"])
+def test_the_measured_results_are_those_of_the_shipped_models(name):
+    result = json.loads((ROOT / "Testing/benchmarks/results/quality_{}.json".format(name)).read_text())
+    card = json.loads((ROOT / "Resources/models" / name / "card.json").read_text(encoding="utf-8"))
+    assert result["model"]["sha256"] == card["files"][bundle.WEIGHTS] and result["n"]["failed"] == 0
+    assert card["metrics"] == card_metrics.metrics_of(result, card["metrics"]["date"])
+    with pytest.raises(ValueError, match="published"):
+        card_metrics.metrics_of({**result, "protocol": "published"}, "")
