@@ -19,8 +19,9 @@ from typing import List, NoReturn, Optional
 from . import __version__
 from .errors import SPMambaError, UsageError
 from .failures import typed_error
+from .processors import share_processors
 
-COMMANDS = ("detect", "models", "doctor", "worker", "train", "evaluate")
+COMMANDS = ("detect", "models", "doctor", "worker", "train", "evaluate", "bench")
 
 EPILOG = """\
 exit status:
@@ -54,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Optional[List[str]] = None) -> int:
     """Run one command and return its exit status."""
     arguments = sys.argv[1:] if argv is None else argv
+    share_processors()
     verbose = "-v" in arguments or "--verbose" in arguments  # also for errors of the parser itself
     try:
         parsed = build_parser().parse_args(arguments)

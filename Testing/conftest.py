@@ -1,4 +1,4 @@
-"""Shared by all tests: the folders on sys.path, and drawing without a screen."""
+"""Shared by all tests: the folders on sys.path, idle threads that sleep, and drawing without a screen."""
 
 from __future__ import annotations
 
@@ -12,3 +12,7 @@ for folder in (TESTING, os.path.dirname(TESTING)):
 
 # Before anything loads Qt: without a display and without this, QApplication aborts the process.
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+from SPMambaLib.processors import share_processors  # noqa: E402
+
+share_processors()  # before anything loads torch

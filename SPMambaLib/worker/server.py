@@ -12,6 +12,7 @@ from typing import IO, Any, Callable, Dict, List, Optional, Set, Tuple
 from .. import __version__
 from ..errors import Cancelled, SPMambaError
 from ..failures import typed_error
+from ..processors import share_processors
 from ..result_files import check_writable, write_detection
 from . import protocol
 from .channel import Channel, claim_standard_streams
@@ -237,6 +238,7 @@ class Server:
 def main(**parts: Any) -> int:
     """Serve on this process's stdin and stdout.  `parts` replaces parts of `library_parts`, for tests."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    share_processors()
     requests, channel = claim_standard_streams()
     try:
         Server(requests, channel, **{**library_parts(), **parts}).serve()
