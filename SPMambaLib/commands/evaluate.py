@@ -5,10 +5,10 @@ import argparse
 import hashlib
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from ..errors import OutputError, UsageError
-from .detect import Interruption, load_model
+from .detect import Interruption
 
 EXAMINED = 0.05  # of the progress bar
 OWN_PROBLEMS = ("image-unreadable", "file-missing", "mask-missing", "mask-unreadable", "mask-size", "mask-place",
@@ -68,6 +68,12 @@ def run(arguments: argparse.Namespace) -> int:
         result = measure(arguments, detector, sound, unusable, description(arguments, data.kind), bar, stop)
     print("\n".join(summary_lines(result, arguments.output, arguments.report)))
     return 0
+
+
+def load_model(model: str, device: str, scan: Optional[str] = None) -> Any:
+    from ..detector import load_model as load
+
+    return load(model, device, scan=scan)
 
 
 def prepare_place(path: Any) -> None:
