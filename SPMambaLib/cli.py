@@ -21,7 +21,7 @@ from .errors import SPMambaError, UsageError
 from .failures import typed_error
 from .processors import share_processors
 
-COMMANDS = ("detect", "models", "doctor", "worker", "train", "bench")
+COMMANDS = ("detect", "models", "doctor", "worker", "train", "evaluate", "bench")
 
 EPILOG = """\
 exit status:

@@ -46,6 +46,12 @@ class UnreadableFileError(SPMambaError):
     exit_code = 3
 
 
+class DataError(UnreadableFileError):
+    """A data set is not fit to be worked with: missing or broken images, an empty class, a patient in two splits."""
+
+    code = "unsound-data"
+
+
 class UnsupportedImageError(SPMambaError):
     """The image was read but cannot be analysed (colour, 4D, no finite voxel, constant, degenerate geometry)."""
 

@@ -6,7 +6,7 @@ Needs Pillow; no matplotlib.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -27,6 +27,7 @@ MARGIN = 0.04  # of the side, left around the anatomy
 BACKGROUND, INK, FAINT = (18, 18, 20), (235, 235, 235), (160, 160, 165)
 WARNING = (255, 190, 90)
 OUTLINE = (60, 220, 255)  # neither a gray of the image nor a color of the map
+TRUTH = (90, 230, 90)
 SIDES: Dict[str, Tuple[str, str, str, str]] = {  # left, right, top, bottom of a displayed slice
     "axial": ("R", "L", "A", "P"), "coronal": ("R", "L", "S", "I"), "sagittal": ("A", "P", "S", "I")}
 
@@ -81,6 +82,37 @@ def draw_overview(voxels: np.ndarray, detection: Detection, title: str = "") -> 
         _draw_sides(draw, plane.name, (x, y), montage.tile)
     _draw_bar(picture, draw, window, detection.threshold, montage.header + CAPTION + 14)
     return picture
+
+
+def draw_slice(voxels: np.ndarray, detection: Detection, index: int, *, truth: Optional[np.ndarray] = None,
+               side: int = 232) -> Image.Image:
+    """One slice twice: as it is, with the outline of the `truth`, and with the map and the outlines of the findings.
+
+    The map is drawn from the value that half of all normal scans reach, so that it also shows where the model looked
+    when nothing reached the threshold.
+
+    Args:
+        voxels, truth: the analysed image and a bool mask of what is known to be there, (K, J, I).
+        index: of the slice, along `Detection.slice_axis`.
+        side: longer side of each of the two tiles in px.
+    """
+    plane = plane_of(detection.ijk_to_ras, detection.map.shape, detection.plane)
+    gray, window = gray_window(voxels), map_window(Calibration.from_dict(detection.calibration))
+    known = np.zeros(detection.map.shape, dtype=bool) if truth is None else truth
+    image, values, labels, known = (plane.to_slices(array)[plane.slice_index(index)]
+                                    for array in (voxels, detection.map, detection.labels, known))
+    rows, columns = _anatomy(image[None], gray[0])
+    montage = _Montage.of(plane, (rows.stop - rows.start, columns.stop - columns.start), 1)
+    scale = side / max(montage.tile)
+    size = max(8, round(montage.tile[0] * scale)), max(8, round(montage.tile[1] * scale))
+    base = _gray(image[rows, columns], gray).resize(size, Image.Resampling.BILINEAR).convert("RGB")
+    pixels = np.array(base)
+    pixels[_around(np.asarray(_resized(known[rows, columns], size)) > 0)] = TRUTH
+    pair = Image.new("RGB", (2 * size[0] + 2, size[1]), BACKGROUND)
+    pair.paste(Image.fromarray(pixels), (0, 0))
+    threshold = min(window[0], detection.threshold)
+    pair.paste(_marked(base, values[rows, columns], labels[rows, columns], threshold, window), (size[0] + 2, 0))
+    return pair
 
 
 @dataclass(frozen=True)
@@ -148,9 +180,7 @@ def _marked(base: Image.Image, values: np.ndarray, labels: np.ndarray, threshold
     pixels = np.array(base)
     above = shown >= threshold
     pixels[above] = (1.0 - OPACITY) * pixels[above] + OPACITY * map_colors(shown[above], window)
-    inside = np.pad(numbers > 0, 1)
-    around = inside[:-2, 1:-1] | inside[2:, 1:-1] | inside[1:-1, :-2] | inside[1:-1, 2:]
-    pixels[around & (numbers == 0)] = OUTLINE
+    pixels[_around(numbers > 0)] = OUTLINE
     marked = Image.fromarray(pixels)
     draw = ImageDraw.Draw(marked)
     for number in np.unique(numbers[numbers > 0]):
@@ -158,6 +188,12 @@ def _marked(base: Image.Image, values: np.ndarray, labels: np.ndarray, threshold
         draw.text((int(columns.max()) + 2, int(rows.min()) - 6), str(number), INK, _font(11), stroke_width=1,
                   stroke_fill=(0, 0, 0))
     return marked
+
+
+def _around(inside: np.ndarray) -> np.ndarray:
+    """The pixels just outside of a region."""
+    wide = np.pad(inside, 1)
+    return (wide[:-2, 1:-1] | wide[2:, 1:-1] | wide[1:-1, :-2] | wide[1:-1, 2:]) & ~inside
 
 
 def _resized(array: np.ndarray, size: Tuple[int, int]) -> Image.Image:

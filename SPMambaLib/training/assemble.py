@@ -19,6 +19,8 @@ import numpy as np
 import torch
 
 from .. import __version__, bundle
+from ..data.examine import examine
+from ..data.samples import Sample, split_by_patient
 from ..errors import UnreadableFileError, UsageError
 from ..model.config import NetworkConfig
 from ..model.network import SPMamba
@@ -26,7 +28,7 @@ from ..model.teacher import Teacher
 from ..scoring.maps import AnomalyScale
 from .adapt import adapt_teacher
 from .augment import augment
-from .data import Sample, load_pixels, read_manifest, split_by_patient
+from .data import load_slices, read_manifest
 from .fit import Normals, Progress, cache_features, calibrate, fit_prototypes
 from .recipes import Recipe, find_recipe
 from .train import train_decoder
@@ -109,6 +111,7 @@ def write_bundle(output: Path, card: Dict[str, Any], network: SPMamba, scale: An
 def load_split(recipe: Recipe, manifest: Path, progress: Progress) -> Tuple[Normals, Normals]:
     """The recipe's normal images: those to fit on, and those of the patients held out."""
     samples = read_manifest(manifest, recipe.select)
+    examine(samples, classes=("normal",), progress=progress).require(tolerated=("patient-leak",))
     fit_index, held_index = split_by_patient(samples, recipe.held_out)
     seen, held = (load_normals([samples[n] for n in index], recipe, progress) for index in (fit_index, held_index))
     return seen, held
@@ -125,7 +128,8 @@ def adapt_for(recipes: Sequence[str], manifest: Path, imagenet: Path, output: Pa
     for recipe in chosen:
         samples = read_manifest(manifest, recipe.select)
         fit_index = split_by_patient(samples, recipe.held_out)[0]
-        pixels.append(load_pixels([samples[n] for n in fit_index], recipe.preprocessing, progress)[0])
+        chosen_samples = [samples[n] for n in fit_index]
+        pixels.append(load_slices(chosen_samples, recipe.preprocessing, recipe.card["plane"], progress)[1])
     config = chosen[0].network_config().teacher
     teacher, original = Teacher(config), Teacher(config)
     for network in (teacher, original):
@@ -137,7 +141,7 @@ def adapt_for(recipes: Sequence[str], manifest: Path, imagenet: Path, output: Pa
 
 def load_normals(samples: List[Sample], recipe: Recipe, progress: Progress) -> Normals:
     """Prepared images, each followed (in a second block) by one augmented copy."""
-    pixels, masks = load_pixels(samples, recipe.preprocessing, progress)
+    samples, pixels, masks = load_slices(samples, recipe.preprocessing, recipe.card["plane"], progress)
     varied, moved = augment(pixels, masks, recipe.augmentation, seed=1)
     level = None
     if all(sample.level is not None for sample in samples):

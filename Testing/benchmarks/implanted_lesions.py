@@ -24,10 +24,11 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from SPMambaLib import bundle, load_model
+from SPMambaLib.data.samples import split_by_patient
 from SPMambaLib.scoring.maps import TERMS, ScoringConfig, gaussian_blur
 from SPMambaLib.scoring.slices import score_maps
 from SPMambaLib.training.assemble import load_normals
-from SPMambaLib.training.data import read_manifest, split_by_patient
+from SPMambaLib.training.data import read_manifest
 from SPMambaLib.training.fit import Normals, fit_scale, halves_by_patient, raw_terms, rows_of, with_level_chosen
 from SPMambaLib.training.recipes import RECIPES
 

@@ -31,9 +31,9 @@ SCRIPT = """import sys; sys.path[:0] = {!r}
 import fake_detector
 from SPMambaLib import cli
 from SPMambaLib.commands import detect
-def load(name, device):
+def load(*choice):
     print('loading', flush=True)
-    return fake_detector.load(name, device)
+    return fake_detector.load(*choice)
 detect.load_model = load
 sys.exit(cli.main(['detect', 'head.nrrd', '--model', {!r}]))
 """

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from SPMambaLib import bundle
 from SPMambaLib.cli import main
+from SPMambaLib.data.samples import Sample, split_by_patient
 from SPMambaLib.errors import UnreadableFileError, UsageError
 from SPMambaLib.model.teacher import to_teacher_input
 from SPMambaLib.preprocess import Preprocessing, prepare
@@ -22,7 +23,7 @@ from SPMambaLib.training import fit
 from SPMambaLib.training.adapt import adapt_teacher, cosine_distance, degrade
 from SPMambaLib.training.assemble import adapt_for, assemble, load_normals, recalibrate, round_weights, settle_teacher
 from SPMambaLib.training.augment import Augmentation, augment
-from SPMambaLib.training.data import Sample, load_pixels, read_manifest, split_by_patient
+from SPMambaLib.training.data import load_slices, read_manifest
 from SPMambaLib.training.fit import Normals, cache_features, calibrate, fit_prototypes, fit_scale, raw_terms
 from SPMambaLib.training.recipes import RECIPES
 from SPMambaLib.training.train import TrainingConfig, reconstruction_loss, train_decoder
@@ -52,8 +53,8 @@ def test_a_manifest_is_read(tmp_path):
     path = manifest(tmp_path, "path,split,label,patient,note,mask_path\na.png,train,normal,p1,slice 7/23,\n"
                               "b.png,train,normal,,,m.png\nc.jpg,train,normal,p3,,\n", "a.png", "b.png")
     first, second = read_manifest(path, "*.png")
-    assert first == Sample(tmp_path / "a.png", "normal", "p1", pytest.approx(6 / 22))
-    assert second == Sample(tmp_path / "b.png", "normal", "b", None, tmp_path / "m.png")
+    assert first == Sample(tmp_path / "a.png", "normal", "p1", pytest.approx(6 / 22), split="train", name="a.png")
+    assert second == Sample(tmp_path / "b.png", "normal", "b", None, tmp_path / "m.png", "train", name="b.png")
 
 
 @pytest.mark.parametrize("text, error", [
@@ -85,7 +86,8 @@ def test_a_patient_is_never_split():
 def test_pictures_are_prepared_as_in_detection():
     samples = read_manifest(tiny.workshop() / "manifest.csv", "brain/p00_*")
     preprocessing = tiny.TINY_RECIPES["tiny-brain"].preprocessing
-    pixels, masks = load_pixels(samples, preprocessing)
+    same, pixels, masks = load_slices(samples, preprocessing, "axial")
+    assert same == samples
     assert [s.level for s in samples] == pytest.approx(np.linspace(0, 1, tiny.SLICES))
     for n in (0, 3):
         picture = sitk.GetArrayFromImage(sitk.ReadImage(str(samples[n].path))).astype(np.float32)

@@ -14,9 +14,9 @@ from typing import Callable, List, Sequence, Tuple
 import numpy as np
 import SimpleITK as sitk
 
+from SPMambaLib.data.samples import Sample
 from SPMambaLib.image import read_image
 from SPMambaLib.preprocess import Preprocessing, prepare
-from SPMambaLib.training.data import Sample
 
 SHAPE = (192, 160)  # rows, columns of the head's slices
 PIXEL_MM = 1.3

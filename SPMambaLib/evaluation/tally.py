@@ -1,0 +1,103 @@
+"""What is collected image by image, and how one detection becomes rows and counts."""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Dict, List, Optional, Tuple
+
+import numpy as np
+
+from ..data.samples import Sample
+from ..detection import Detection
+from ..image import Image
+from ..scoring import findings
+from ..scoring.calibration import Calibration
+from .aupro import label_regions
+from .froc import FrocView
+from .pixel_metrics import PixelView
+from .rows import Row
+
+UNFAMILIAR = "unfamiliar-scan"  # the notice of the fitness check
+
+
+@dataclass
+class Tally:
+    """Everything that the result is made of.
+
+    Attributes:
+        slices, wholes: rows with volumes as their slices, and as one.
+        by_slice: every abnormal volume says where, so that its slices can be judged.
+        masks: some lesion was given pixel by pixel.
+        found: lesions, those that a finding touches, findings that touch no lesion; at the default operating point.
+        errors: {"name", "code", "message"} of what could not be judged.
+    """
+
+    pixels: PixelView
+    froc: FrocView = field(default_factory=FrocView)
+    slices: List[Row] = field(default_factory=list)
+    wholes: List[Row] = field(default_factory=list)
+    by_slice: bool = True
+    masks: bool = False
+    unfamiliar: int = 0
+    files: int = 0
+    found: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    errors: List[Dict[str, str]] = field(default_factory=list)
+
+    def add(self, sample: Sample, image: Image, detection: Detection, mask: Optional[np.ndarray], slices: List[Row],
+            whole: List[Row]) -> None:
+        """One judged image; `mask` is None where the truth is not known pixel by pixel."""
+        if mask is not None:
+            self.pixels.add(detection.map, mask, sample.patient)
+            self.froc.add(detection.map, mask, image.spacing[::-1])
+            self.found += lesions_found(detection.labels, mask)
+            self.masks |= bool(mask.any())
+        else:
+            self.by_slice &= detection.map.shape[detection.slice_axis] == 1
+        self.files += 1
+        self.slices += slices
+        self.wholes += whole
+        self.unfamiliar += any(notice.code == UNFAMILIAR for notice in detection.notices)
+
+    @property
+    def rows(self) -> List[Row]:
+        """What counts as an image."""
+        return self.slices if self.by_slice else self.wholes
+
+
+def rows_of(sample: Sample, detection: Detection, mask: Optional[np.ndarray],
+            thresholds: Dict[float, float]) -> Tuple[List[Row], List[Row]]:
+    """(rows of the slices, the row of the whole) of one image; a single picture is the same in both."""
+    axis = detection.slice_axis
+    others = tuple(n for n in range(3) if n != axis)
+    calibration, marked = Calibration.from_dict(detection.calibration), {}
+    for rate, threshold in thresholds.items():
+        labels, _ = findings.find(detection.map, detection.ijk_to_ras, threshold, calibration=calibration,
+                                  slice_axis=axis)
+        marked[rate] = np.asarray(labels.any(axis=others))
+    name = sample.name or sample.path.name
+    flagged = {rate: bool(slices.any()) for rate, slices in marked.items()}
+    components = dict(detection.components, peak=float(detection.map.max()))
+    whole = Row(name, sample.patient, sample.abnormal, detection.score, sample.level, components, flagged)
+    if detection.map.shape[axis] == 1:
+        return [whole], [whole]
+    abnormal = np.zeros(detection.map.shape[axis], dtype=bool) if mask is None else np.asarray(mask.any(axis=others))
+    analysed = [s.index for s in detection.slices if s.analysed]  # in the order of their height
+    heights = dict(zip(analysed, np.linspace(0.0, 1.0, max(len(analysed), 2))))
+    rows = []
+    for score in detection.slices:
+        if not score.analysed and not abnormal[score.index]:
+            continue
+        values = dict(score.components, peak=score.peak) if score.analysed else {}
+        rows.append(Row("{}#{}".format(name, score.index), sample.patient, bool(abnormal[score.index]),
+                        score.score if score.analysed else math.nan,
+                        None if not score.analysed else float(heights[score.index]), values,
+                        {rate: bool(slices[score.index]) for rate, slices in marked.items()}))
+    return rows, [whole]
+
+
+def lesions_found(labels: np.ndarray, mask: np.ndarray) -> Tuple[int, int, int]:
+    """(lesions, lesions that a finding touches, findings that touch no lesion) of one image at its operating point."""
+    lesions = label_regions(mask) if mask.any() else np.zeros(mask.shape, dtype=np.int32)
+    touched = np.unique(lesions[(labels > 0) & mask])
+    true = np.unique(labels[(labels > 0) & mask])
+    return int(lesions.max()), len(touched), int(labels.max()) - len(true)
