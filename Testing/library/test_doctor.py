@@ -16,7 +16,8 @@ def states(checks):
 def test_this_machine(capsys):
     assert cli.main(["doctor", "--json"]) == 0
     checks = {row["name"]: row for row in json.loads(capsys.readouterr().out)["checks"]}
-    for name in ("Python", "numpy", "SimpleITK", "safetensors", "PyTorch", "reference on cpu", "torch-chunked on cpu"):
+    for name in ("Python", "numpy", "SimpleITK", "safetensors", "PyTorch", "reference on cpu", "torch on cpu",
+                 "in use on cpu"):
         assert checks[name]["state"] == "ok", checks[name]
     assert {row["group"] for row in checks.values()} == set(doctor.GROUPS)
     assert {row["state"] for row in checks.values()} <= {"ok", "absent"}
@@ -31,22 +32,17 @@ def test_the_table_shows_every_check(capsys):
 
 
 def test_a_wrong_scan_backend_is_found(monkeypatch):
-    from SPMambaLib import scan
-
-    torch = pytest.importorskip("torch")
-
-    def wrong(*arguments):
-        return arguments[0] * torch.tensor(1.001)
-
-    def crash(*arguments):
-        raise OSError("libcudart.so.12: cannot open shared object file")
-
-    monkeypatch.setattr(scan, "available_backends", lambda: ("reference", "wrong", "crash"))
-    compute = scan.selective_scan
-    monkeypatch.setattr(scan, "selective_scan", lambda *inputs, backend: {"wrong": wrong, "crash": crash}.get(
-        backend, lambda *a: compute(*a, backend=backend))(*inputs))
+    scan = pytest.importorskip("SPMambaLib.scan")
+    reasons = {"numba": "its result differs from the reference by 1e-02", "torch": "numba is not installed (advice)"}
+    monkeypatch.setattr(scan, "trouble", lambda name, device: reasons.get(name, ""))
     found = states(doctor.Check("scan", *row) for row in doctor._scan())
-    assert found["reference on cpu"] == "ok" and found["wrong on cpu"] == found["crash on cpu"] == "failed"
+    assert found["numba on cpu"] == "failed" and found["torch on cpu"] == "absent" and found["reference on cpu"] == "ok"
+
+
+def test_a_scan_backend_asked_for_in_vain_is_told(monkeypatch):
+    monkeypatch.setenv("SPMAMBA_SCAN", "quantum")
+    rows = {row[0]: row for row in doctor._scan()}
+    assert rows["in use on cpu"][1] == "failed" and "quantum" in rows["in use on cpu"][2]
 
 
 @pytest.mark.parametrize("error, state", [(ModuleNotFoundError, "absent"), (ImportError, "failed"),
