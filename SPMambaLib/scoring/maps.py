@@ -9,13 +9,14 @@ Terms, each "how unexplained is this place", before standardisation:
 
 R and P are the paper's; M and I are additions that a bundle may use.  Each term t becomes
 ``z_t(p) = (t(p) - mean_t(p)) / spread_t(p)`` with mean and spread per position over held-out normals, and the map is
-``A = (sum_t w_t z_t - centre) / unit``: how unusual this is *here*, in units of normal spread, on the same scale for
-every image.  One function serves fitting and detection.
+``A = (F(z) - centre) / unit``: how unusual this is *here*, in units of normal spread, the same scale for every image.
+F is the weighted sum of the z_t, or their weighted geometric mean, which asks that *every* term finds a place unusual.
+One function serves fitting and detection.
 
-Normal scans have heavy tails, and what is heavy is bound to places: scalp, orbits, neck.  So the spread is that of the
-upper tail (fourth moment of what exceeds the mean), and it is taken from the worst place within `reach`.  Scanners and
-head shapes move whole slices at once; for focal disease a bundle may therefore compare every place with the rest of its
-own slice (`centring`).
+Normal scans have heavy tails, and what is heavy is bound to places: scalp, orbits, neck.  So the spread may be that of
+the upper tail (fourth moment of what exceeds the mean), taken from the worst place within `reach`.  Scanners and head
+shapes move whole slices at once; for focal disease a bundle may therefore compare every place with the rest of its own
+slice (`centring`).
 """
 from __future__ import annotations
 
@@ -33,6 +34,7 @@ from ..model.teacher import to_teacher_input
 
 TERMS = ("residual", "prototype", "mirror", "intensity")
 UPPER_FOURTH_MOMENT = 1.5  # mean of max(x, 0)^4 for a standard normal x
+GEOMETRIC_FLOOR = 0.1  # normal spreads added before the geometric mean: no single term has a veto
 QUANTILE_STRIDE = 4  # quantiles of a slice are taken on every fourth pixel
 LEVEL_AWARE = ("intensity",)  # terms whose normal state is tabulated by slice level; the others lose by it
 
@@ -46,7 +48,10 @@ class ScoringConfig:
         residual_sigma, intensity_sigma: Gaussian smoothing in input pixels.
         grid: side of the grid on which mean and spread are stored.
         levels: slice-level buckets of the intensity statistics (1 for single images).
+        spread: ``"tail"`` (of the upper tail) or ``"deviation"`` (standard deviation).
+        pooled: terms with one mean and one spread for all positions, because the term itself knows its place already.
         reach: side in grid cells of the neighbourhood whose largest spread counts; anatomy is never quite in place.
+        fusion: ``"sum"`` or ``"geometric"``.
         centring: ``"none"``, or ``"slice"``: z_t minus its median in the slice, divided by its 90 % quantile above
             that; for focal disease only, since diffuse disease moves the median.
         upsampling: of the residual; ``"centred"`` puts each cell in the middle of the pixels that it stands for, which
@@ -61,7 +66,10 @@ class ScoringConfig:
     intensity_sigma: float = 2.0
     grid: int = 64
     levels: int = 1
+    spread: str = "tail"
+    pooled: Tuple[str, ...] = ()
     reach: int = 9
+    fusion: str = "sum"
     centring: str = "none"
     upsampling: str = "centred"
     summary: str = "top5"
@@ -69,6 +77,9 @@ class ScoringConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "terms", tuple(self.terms))
         object.__setattr__(self, "weights", tuple(self.weights))
+        object.__setattr__(self, "pooled", tuple(self.pooled))
+        if self.spread not in ("tail", "deviation") or self.fusion not in ("sum", "geometric"):
+            raise ValueError("unknown spread {!r} or fusion {!r}".format(self.spread, self.fusion))
         if len(self.terms) != len(self.weights) or not set(self.terms) <= set(TERMS):
             raise ValueError("terms {} and weights {} do not fit".format(self.terms, self.weights))
         if self.centring not in ("none", "slice") or self.upsampling not in ("centred", "published"):
@@ -155,8 +166,13 @@ class AnomalyScale(nn.Module):
 
     def fuse(self, standardised: Dict[str, Tensor]) -> Tensor:
         """A (B, S, S) from standardised terms."""
-        total = sum(weight * standardised[name] for name, weight in zip(self.config.terms, self.config.weights))
-        assert isinstance(total, Tensor)
+        weights = dict(zip(self.config.terms, self.config.weights))
+        if self.config.fusion == "geometric":
+            total = torch.stack([weight * (standardised[name].clamp(min=0) + GEOMETRIC_FLOOR).log()
+                                 for name, weight in weights.items()]).sum(dim=0)
+            total = (total / sum(self.config.weights)).exp()
+        else:
+            total = torch.stack([weight * standardised[name] for name, weight in weights.items()]).sum(dim=0)
         return (total - self.centre) / self.unit
 
     def _at_level(self, statistic: Tensor, level: Optional[Tensor], batch: int) -> Tensor:
@@ -184,10 +200,16 @@ class AnomalyScale(nn.Module):
             centres = (torch.arange(levels) + 0.5)[:, None]
             weights = torch.exp(-0.5 * (level.float() * levels - centres) ** 2)
         weights = weights / weights.sum(dim=1, keepdim=True)
+        if name in self.config.pooled:
+            self.mean[number], self.spread[number] = small.mean(), small.std().clamp(min=1e-6)
+            return
         mean = gaussian_blur(torch.einsum("ln,nhw->lhw", weights, small), 1.0)
-        tail = torch.stack([torch.einsum("n,nhw->hw", w, (small - m).clamp(min=0) ** 4)
-                            for w, m in zip(weights, mean)])
-        spread = (tail / UPPER_FOURTH_MOMENT) ** 0.25
+        if self.config.spread == "tail":
+            tail = torch.stack([torch.einsum("n,nhw->hw", w, (small - m).clamp(min=0) ** 4)
+                                for w, m in zip(weights, mean)])
+            spread = (tail / UPPER_FOURTH_MOMENT) ** 0.25
+        else:
+            spread = torch.stack([torch.einsum("n,nhw->hw", w, (small - m) ** 2) for w, m in zip(weights, mean)]).sqrt()
         # Positions that never vary (air) must not turn rounding into anomalies: at least a quarter of what is typical.
         floor = 0.25 * spread.flatten(1).quantile(0.75, dim=1)[:, None, None]
         widest = F.max_pool2d(torch.maximum(spread, floor)[:, None], self.config.reach, 1, self.config.reach // 2)[:, 0]

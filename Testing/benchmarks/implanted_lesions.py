@@ -36,17 +36,20 @@ MODEL = "brain-flair"
 SIZES = {"12-28 px": (6.0, 14.0, 1.35, 2.0, 61), "36-80 px": (18.0, 40.0, 1.25, 1.7, 41)}  # radii, gains, inner margin
 BRAIN_LEVELS = (0.35, 0.9)
 TISSUE = (0.22, 0.55)  # normalised intensity of brain, where a lesion may sit
+FORMER = ScoringConfig(terms=("residual", "prototype", "intensity"), weights=(0.5, 1.0, 1.0), levels=6,
+                       centring="slice")
+SHIPPED = RECIPES[MODEL].scoring
 RULES = {
-    "shipped": {},
-    "no centring": {"centring": "none"},
-    "no reach": {"reach": 1},
-    "residual only": {"terms": ("residual",), "weights": (1.0,)},
-    "prototype only": {"terms": ("prototype",), "weights": (1.0,)},
-    "intensity only": {"terms": ("intensity",), "weights": (1.0,)},
-    "with mirror": {"terms": TERMS, "weights": (0.5, 1.0, 1.0, 1.0)},
-    "with mirror, half": {"terms": TERMS, "weights": (0.5, 1.0, 0.5, 1.0)},
-    "mirror only": {"terms": ("mirror",), "weights": (1.0,)},
-    "no centring, with mirror": {"centring": "none", "terms": TERMS, "weights": (0.5, 1.0, 1.0, 1.0)},
+    "first bundle's rule": FORMER,
+    "shipped": SHIPPED,
+    "shipped, but a sum": dataclasses.replace(SHIPPED, fusion="sum"),
+    "shipped, but no centring": dataclasses.replace(SHIPPED, centring="none"),
+    "shipped, but all terms by position": dataclasses.replace(SHIPPED, pooled=()),
+    "shipped, but the spread of the upper tail": dataclasses.replace(SHIPPED, spread="tail", reach=9),
+    "shipped, without residual": dataclasses.replace(SHIPPED, terms=TERMS[1:], weights=(1.0, 1.0, 1.0)),
+    "shipped, without mirror": dataclasses.replace(SHIPPED, terms=FORMER.terms, weights=FORMER.weights),
+    "shipped, without intensity": dataclasses.replace(SHIPPED, terms=TERMS[:3], weights=(0.5, 1.0, 1.0)),
+    "intensity only": dataclasses.replace(SHIPPED, terms=("intensity",), weights=(1.0,)),
 }
 
 
@@ -110,10 +113,9 @@ def main() -> None:
     implanted = {size: implant(held, size, seed) for seed, size in enumerate(SIZES)}
     half, rows = halves_by_patient(held.patients), {}
     everyone = [held, *(images for images, _ in implanted.values())]
-    whole = dataclasses.replace(recipe.scoring, terms=TERMS, weights=(1.0,) * len(TERMS))
+    whole = dataclasses.replace(SHIPPED, terms=TERMS, weights=(1.0,) * len(TERMS))
     raw, *others = [raw_terms(detector.network, whole, images, quiet) for images in everyone]
-    for rule, change in RULES.items():
-        config = dataclasses.replace(recipe.scoring, **change)
+    for rule, config in RULES.items():
         normal, *maps = judge(config, raw, held, half, seen, list(zip([raw, *others], everyone)))
         peaks = normal.amax(dim=(1, 2)).numpy()
         rows[rule] = {}

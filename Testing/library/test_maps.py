@@ -246,6 +246,23 @@ def test_the_spread_of_a_normal_distribution_is_its_deviation():
     assert (fitted(tailed, reach=1).spread > 1.5 * tailed.std(axis=0).mean()).all(), "a heavy tail counts for more"
 
 
+def test_spread_as_deviation():
+    maps = uneven(60)
+    scale = fitted(maps, spread="deviation", reach=1)
+    deviation = np.sqrt(np.mean((maps - slow_blur(maps.mean(axis=0), 1.0)) ** 2, axis=0))
+    deviation = np.maximum(deviation, 0.25 * np.quantile(deviation, 0.75))
+    assert relative_error(scale.spread[0, 0], slow_blur(deviation, 1.0)) < 1e-5
+    assert relative_error(scale.spread[0, 0], slow_spread(maps, np.ones(60), 1)) > 0.05, "the other spread"
+
+
+def test_pooled_terms_have_one_mean_and_spread():
+    maps = uneven(60)
+    scale = fitted(maps, pooled=("residual",))
+    assert scale.mean.unique().numpy() == pytest.approx([maps.mean()], rel=1e-5)
+    assert scale.spread.unique().numpy() == pytest.approx([maps.std()], rel=1e-3)
+    assert len(fitted(maps).mean.unique()) > 100
+
+
 def test_positions_that_never_vary_do_not_explode():
     maps = np.random.default_rng(0).normal(size=(50, 8, 8))
     maps[:, :4] = 1.0
@@ -357,12 +374,26 @@ def test_fusion():
     assert torch.allclose(fused[:, :, :4], expected[:, :, :4], atol=1e-6)
 
 
+def test_geometric_fusion_asks_every_term():
+    scale = AnomalyScale(ScoringConfig(weights=(0.5, 1.0), grid=2, fusion="geometric"))
+    scale.unit.fill_(2.0)
+
+    def fuse(residual, prototype):
+        z = {"residual": torch.full((1, 2, 2), residual), "prototype": torch.full((1, 2, 2), prototype)}
+        return float(scale.fuse(z).mean())
+
+    expected = ((3.0 + 0.1) ** 0.5 * (5.0 + 0.1) ** 1.0) ** (1 / 1.5) / 2
+    assert fuse(3.0, 5.0) == pytest.approx(expected, rel=1e-5)
+    assert fuse(-4.0, 5.0) == fuse(0.0, 5.0), "below the mean of normals is just normal"
+    assert fuse(0.0, 9.0) < fuse(3.0, 5.0), "one term alone is not enough, though the sums are 9 and 6.5"
+
+
 def test_a_configuration_that_makes_no_sense_is_refused():
     with pytest.raises(ValueError):
         ScoringConfig(terms=("residual",), weights=(1.0, 2.0))
     with pytest.raises(ValueError):
         ScoringConfig(terms=("residual", "colour"), weights=(1.0, 2.0))
-    for wrong in ({"centring": "volume"}, {"upsampling": "nearest"}):
+    for wrong in ({"centring": "volume"}, {"upsampling": "nearest"}, {"spread": "range"}, {"fusion": "maximum"}):
         with pytest.raises(ValueError):
             ScoringConfig(**wrong)
     assert ScoringConfig(**ScoringConfig(terms=["mirror"], weights=[1]).to_dict()).terms == ("mirror",)
