@@ -13,7 +13,7 @@ from torch import Tensor
 from ..model.scan_order import directional_orders
 from ..scan import available_backends, selective_scan
 from .measure import machine, mebibytes, peak_bytes, seconds
-from .sequential import sequential_scan
+from .sequential import brought_home, gathered, sequential_scan
 
 CHANNELS = {64: 1024, 256: 512, 1024: 256, 4096: 128}
 """Inner channels of the paper's stage with so many tokens."""
@@ -52,21 +52,11 @@ def forward(tensors: Sequence[Tensor], order: Tensor, backend: str) -> Tensor:
 def authors_forward(tensors: Sequence[Tensor], order: Tensor) -> Tensor:
     """The same scan with K gathered sequences, half of them flipped, in channels-first layout: (Bt, D, L)."""
     u, dt, A, B, C, D, bias = tensors
-    half = order[:PATHS // 2]
-    tokens = u.transpose(1, 2)
-    sequences = torch.stack([tokens[:, :, path] for path in half], dim=1)
-    sequences = torch.cat([sequences, sequences.flip(-1)], dim=1)
+    sequences = gathered(u.transpose(1, 2), order)
     index = order[None, :, :, None]
     dt, B, C = (t.gather(2, index.expand(len(u), -1, -1, t.shape[3])).transpose(2, 3) for t in (dt, B, C))
     y = sequential_scan(sequences.flatten(1, 2), dt.flatten(1, 2), A.flatten(0, 1), B, C, D.flatten(), bias.flatten())
-    y = y.view(len(u), PATHS, -1, u.shape[1])
-    y = y[:, :PATHS // 2] + y[:, PATHS // 2:].flip(-1)
-    total = torch.zeros_like(tokens)
-    for number, path in enumerate(half):
-        placed = torch.empty_like(tokens)
-        placed[:, :, path] = y[:, number]
-        total = total + placed
-    return total
+    return brought_home(y.view_as(sequences), order)
 
 
 def with_gradients(tensors: Sequence[Tensor], order: Tensor, backend: str) -> None:

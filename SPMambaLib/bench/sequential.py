@@ -49,14 +49,9 @@ class SequentialSS2D(nn.Module):
     def directions(self, image: Tensor) -> Tensor:
         """Sum of all directional scans of an image (B, D, n, n), as (B, D, L)."""
         layer = self.layer
-        batch, channels, side, _ = image.shape
-        order = layer.order[:len(layer.order) // 2]
+        batch, channels = image.shape[:2]
         paths = len(layer.order)
-        # Gather the sequence of each image, then flip all of them for the way back.
-        tokens = image.flatten(2)
-        sequences = torch.stack([tokens[:, :, path] for path in order], dim=1)
-        sequences = torch.cat([sequences, sequences.flip(-1)], dim=1)  # (B, K, D, L)
-
+        sequences = gathered(image.flatten(2), layer.order)
         weight = layer.x_proj.weight.view(paths, -1, channels)
         projected = torch.einsum("bkdl,kcd->bkcl", sequences, weight)
         dt, B, C = projected.split([layer.rank, layer.state_size, layer.state_size], dim=2)
@@ -64,14 +59,25 @@ class SequentialSS2D(nn.Module):
 
         y = sequential_scan(sequences.reshape(batch, paths * channels, -1), dt.reshape(batch, paths * channels, -1),
                             -torch.exp(layer.A_log).flatten(0, 1), B, C, layer.D.flatten(), layer.dt_bias.flatten())
-        y = y.view(batch, paths, channels, -1)
-        y = y[:, :paths // 2] + y[:, paths // 2:].flip(-1)
-        total = torch.zeros_like(tokens)
-        for number, path in enumerate(order):
-            placed = torch.empty_like(tokens)
-            placed[:, :, path] = y[:, number]
-            total = total + placed
-        return total
+        return brought_home(y.view(batch, paths, channels, -1), layer.order)
+
+
+def gathered(tokens: Tensor, order: Tensor) -> Tensor:
+    """Tokens (B, D, L) along each path of `order` (K, L), the second half of the paths by flipping the first."""
+    sequences = torch.stack([tokens[:, :, path] for path in order[:len(order) // 2]], dim=1)
+    return torch.cat([sequences, sequences.flip(-1)], dim=1)  # (B, K, D, L)
+
+
+def brought_home(outputs: Tensor, order: Tensor) -> Tensor:
+    """Sum of the outputs (B, K, D, L) of all paths, each put back where its tokens came from: (B, D, L)."""
+    half = len(order) // 2
+    outputs = outputs[:, :half] + outputs[:, half:].flip(-1)
+    total = torch.zeros_like(outputs[:, 0])
+    for number, path in enumerate(order[:half]):
+        placed = torch.empty_like(total)
+        placed[:, :, path] = outputs[:, number]
+        total = total + placed
+    return total
 
 
 def sequential_scan(u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor) -> Tensor:
