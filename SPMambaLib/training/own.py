@@ -84,7 +84,9 @@ def fit_own(base: Path, data: DataSet, output: Path, *, name: Optional[str] = No
     most = images_within(network, limits)
     # A judged image takes about three times as long as a fitted one.
     share = 0.05 + 0.8 * len(plan.fitted) / (len(plan.fitted) + 3 * sum(len(fold.judged) for fold in plan.folds))
-    features = passes.features(within(plan.fitted, most), most, stretch(progress, 0.05, share))
+    chosen = within(plan.fitted, most)
+    features = passes.features(chosen, most, stretch(progress, 0.05, share))
+    features.available += len(plan.fitted) - len(chosen)  # of a file that was not drawn, one image at least
     require_images(features.available, words(card))
     held = judging(passes, features, plan, limits, stretch(progress, share, 0.92))
     distance = place(passes, features, {source.sample.patient for source in plan.fitted})[0]
@@ -172,13 +174,13 @@ def fitted_card(card: Dict[str, Any], judgement: Judgement, held: HeldOnBench, f
     rate = judgement.card["map"]["default_rate"]
     worth = reliability(rate, judgement.peaks[originals],
                         [patient for patient, one in zip(held.patients, originals) if one])
-    used = "{:,} of {:,}".format(features.images, features.available) if features.images < features.available \
+    used = "{:,} of at least {:,}".format(features.images, features.available) if features.images < features.available \
         else "{:,}".format(features.images)
     fitting = {
         "files": len(normals.sources), "patients": normals.patients,
         "left_out": {"not_normal": normals.not_normal, "duplicates": normals.duplicates},
         "prototype_images": features.images, "prototype_images_available": features.available,
-        "subsampled": features.images < features.available or len(plan.fitted) > features.images,
+        "subsampled": features.images < features.available,
         "judging_images": int(originals.sum()),
         "judging": "every patient, by prototypes of the others" if plan.crossed else "patients held out",
         "false_positive_rate": worth.to_dict(), "prototype_distance": distance, "augmentation": asdict(augmentation),

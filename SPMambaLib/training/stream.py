@@ -91,6 +91,8 @@ class Preparation:
 def cut(views: Views) -> List[Views]:
     """One image at a time; the first tells what was available."""
     n = len(views.file)
+    if n == 1:
+        return [views]
     return [Views(views.pixels[[row, n + row]], views.masks[[row, n + row]], views.file[row:row + 1],
                   views.level[row:row + 1], views.available if row == 0 else 0) for row in range(n)]
 
