@@ -73,12 +73,13 @@ def obvious_base(path: Path) -> str:
     Raises:
         UsageError: none or several are.
     """
-    from .. import catalogue
+    from .. import bundle, catalogue
     from ..errors import ModelMissingError, UnsupportedImageError
     from ..image import read_image
 
     image = read_image(path)
-    installed = [row for row in catalogue.installed() if not row["name"].endswith("-own")]
+    installed = [row for row in catalogue.installed()
+                 if "error" not in row and "base" not in bundle.read_card(Path(row["path"]))]  # not one fitted before
     try:
         return str(catalogue.model_for(image.kind, image.facts, installed)["path"])
     except (UsageError, ModelMissingError, UnsupportedImageError) as error:

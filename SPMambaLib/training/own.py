@@ -226,18 +226,14 @@ def write_whole(output: Path, card: Dict[str, Any], tensors: Dict[str, Tensor]) 
         written = bundle.verify(whole)
         if output.exists():
             os.replace(str(output), str(former))
-        try:
-            os.replace(str(whole), str(output))
-        except OSError:
-            if former.exists():
-                os.replace(str(former), str(output))
-            raise
+        os.replace(str(whole), str(output))
     except OSError as error:
         raise OutputError("The model could not be written to {}.".format(output), str(error)) from error
     finally:
         shutil.rmtree(str(whole), ignore_errors=True)
-        if output.exists():
-            shutil.rmtree(str(former), ignore_errors=True)
+        if former.exists() and not output.exists():  # also after Ctrl-C between the two moves
+            os.replace(str(former), str(output))
+        shutil.rmtree(str(former), ignore_errors=True)
     return written
 
 
