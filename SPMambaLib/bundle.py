@@ -38,14 +38,19 @@ REQUIRED = ("format", "name", "title", "purpose", "not_for", "modality", "plane"
             "calibration", "files")
 
 
-def search_folders() -> List[Path]:
-    """Where bundles are looked for, first hit wins: $SPMAMBA_MODELS, the user's folder, the folder shipped with us."""
-    folders = [Path(p) for p in os.environ.get("SPMAMBA_MODELS", "").split(os.pathsep) if p]
+def user_folder() -> Path:
+    """Where the user's own bundles are."""
     if sys.platform == "win32":
         home = Path(os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local")))
     else:
         home = Path(os.environ.get("XDG_DATA_HOME", str(Path.home() / ".local" / "share")))
-    folders.append(home / "spmamba" / "models")
+    return home / "spmamba" / "models"
+
+
+def search_folders() -> List[Path]:
+    """Where bundles are looked for, first hit wins: $SPMAMBA_MODELS, the user's folder, the folder shipped with us."""
+    folders = [Path(p) for p in os.environ.get("SPMAMBA_MODELS", "").split(os.pathsep) if p]
+    folders.append(user_folder())
     package = Path(__file__).resolve().parent
     folders += [package / "Resources" / "models", package.parent / "Resources" / "models"]
     return folders

@@ -21,7 +21,7 @@ from .errors import SPMambaError, UsageError
 from .failures import typed_error
 from .processors import share_processors
 
-COMMANDS = ("detect", "models", "doctor", "worker", "train", "evaluate", "bench")
+COMMANDS = ("detect", "models", "doctor", "worker", "train", "fit", "evaluate", "bench")
 
 EPILOG = """\
 exit status:

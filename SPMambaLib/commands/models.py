@@ -49,7 +49,8 @@ def run_show(arguments: argparse.Namespace) -> int:
 
 CARD_FIELDS = (("purpose", "For"), ("not_for", "Not for"), ("region", "Region"), ("modality", "Modality"),
                ("plane", "Plane"), ("expects", "Expects"), ("limits", "Limits"), ("version", "Version"),
-               ("data", "Data"), ("training", "Training"), ("metrics", "Metrics"),
+               ("data", "Data"), ("base", "Base"), ("fitting", "Fitted"), ("training", "Training"),
+               ("metrics", "Metrics"),
                ("licence", "Licence"), ("citation", "Citation"))
 
 

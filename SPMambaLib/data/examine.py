@@ -197,7 +197,7 @@ def _duplicates(pool: Sequence[Sample], evaluated: Set[str]) -> List[Problem]:
     for candidates in by_size.values():
         same: Dict[str, List[Sample]] = {}
         for sample in candidates if len(candidates) > 1 else ():
-            same.setdefault(_sha256(sample.path), []).append(sample)
+            same.setdefault(file_sha256(sample.path), []).append(sample)
         for group in same.values():
             if len(group) > 1 and any(_name(sample) in evaluated for sample in group):
                 problems.append(_duplicate(group, evaluated))
@@ -221,7 +221,8 @@ def _files(path: Path) -> List[Path]:
     return sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, or of the files of a DICOM series one after the other."""
     digest = hashlib.sha256()
     for file in _files(path):
         digest.update(file.read_bytes())

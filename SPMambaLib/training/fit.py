@@ -2,13 +2,12 @@
 
 Prototypes are spherical k-means centres of the frozen teacher's features, cell by cell (and level by level); pull-only
 learned prototypes collapse.  Everything that judges them comes from *held-out* patients: mean and spread per position,
-thresholds and component statistics.  Thresholds are cross-fitted: each half of the held-out normals is scored with the
-statistics of the other, so that no scan is judged by a table it helped to make.
+thresholds and component statistics (see `judging`).
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 import torch
@@ -18,12 +17,12 @@ from torch.nn import functional as F
 from ..errors import UsageError
 from ..model.network import SPMamba
 from ..model.teacher import to_teacher_input
-from ..scoring.calibration import Calibration
 from ..scoring.maps import AnomalyScale, ScoringConfig, appearance, at_input_size, gaussian_blur, network_terms
-from ..scoring.slices import score_maps, slice_components
+from .judging import Batch, Intensity, judge, pool, scale_of
 
 Progress = Callable[[float, str], None]
 BATCH = 8
+CELLS = 32  # whose features are in single precision at a time
 
 
 @dataclass
@@ -61,7 +60,7 @@ def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], 
         UsageError: no image for one of the levels.
     """
     generator = torch.Generator().manual_seed(seed)
-    levels, cells, k, channels = network.prototypes.vectors.shape
+    levels, cells, k, _ = network.prototypes.vectors.shape
     vectors, distances = [], []
     for bucket in range(levels):
         keep = torch.ones(len(features), dtype=torch.bool)
@@ -69,21 +68,33 @@ def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], 
             keep = (level * levels - (bucket + 0.5)).abs() <= 0.75
         if not keep.any():
             raise UsageError("No normal image shows level {} of {}; more images are needed.".format(bucket + 1, levels))
-        x = F.normalize(features[keep].float().flatten(2).permute(2, 0, 1), dim=-1)  # (cells, n, C)
-        centres = x[:, torch.randint(x.shape[1], (k,), generator=generator)]
-        for _ in range(iterations):
-            similarity, nearest = torch.bmm(x, centres.transpose(1, 2)).max(dim=2)
-            total = torch.zeros_like(centres).scatter_add_(1, nearest[:, :, None].expand(-1, -1, channels), x)
-            empty = total.norm(dim=-1, keepdim=True) < 1e-6
-            spare = x.gather(1, similarity.topk(min(k, x.shape[1]), dim=1, largest=False).indices[:, :, None]
-                             .expand(-1, -1, channels))
-            if spare.shape[1] == k:  # an empty centre starts anew at an image that is explained worst
-                total = torch.where(empty, spare, total)
-            centres = F.normalize(total, dim=-1)
-        vectors.append(centres)
-        distances.append(float(1.0 - torch.bmm(x, centres.transpose(1, 2)).amax(dim=2).mean()))
+        first = torch.randint(int(keep.sum()), (k,), generator=generator)  # the same images at every cell
+        parts = [spherical_k_means(features.flatten(2)[:, :, start:start + CELLS][keep].float().permute(2, 0, 1), first,
+                                   iterations) for start in range(0, cells, CELLS)]
+        vectors.append(torch.cat([centres for centres, _ in parts]))
+        distances.append(float(1.0 - torch.cat([similarity for _, similarity in parts]).mean()))
     network.prototypes.initialise(torch.stack(vectors))
     return float(np.mean(distances))
+
+
+def spherical_k_means(x: Tensor, first: Tensor, iterations: int) -> Tuple[Tensor, Tensor]:
+    """(centres (cells, k, C), cosine of each vector with its nearest centre (cells, n)) of vectors (cells, n, C).
+
+    The centres start at the vectors `first` (k,) of every cell.
+    """
+    x = F.normalize(x, dim=-1)
+    k, channels = len(first), x.shape[2]
+    centres = x[:, first]
+    for _ in range(iterations):
+        similarity, nearest = torch.bmm(x, centres.transpose(1, 2)).max(dim=2)
+        total = torch.zeros_like(centres).scatter_add_(1, nearest[:, :, None].expand(-1, -1, channels), x)
+        empty = total.norm(dim=-1, keepdim=True) < 1e-6
+        spare = x.gather(1, similarity.topk(min(k, x.shape[1]), dim=1, largest=False).indices[:, :, None]
+                         .expand(-1, -1, channels))
+        if spare.shape[1] == k:  # an empty centre starts anew at an image that is explained worst
+            total = torch.where(empty, spare, total)
+        centres = F.normalize(total, dim=-1)
+    return centres, torch.bmm(x, centres.transpose(1, 2)).amax(dim=2)
 
 
 @torch.no_grad()
@@ -102,19 +113,8 @@ def raw_terms(network: SPMamba, config: ScoringConfig, normals: Normals, progres
 
 
 def fit_scale(config: ScoringConfig, raw: Dict[str, Tensor], level: Optional[Tensor], seen: Normals) -> AnomalyScale:
-    """Mean and spread per position of each term; centre and unit are left at 0 and 1.
-
-    Intensity has no fitted part, so the normals `seen` in fitting may speak for it too.
-    """
-    scale = AnomalyScale(config)
-    for name in config.terms:
-        if name == "intensity":
-            smooth = [gaussian_blur(batch[:, 0], config.intensity_sigma) for batch in seen.pixels.split(64)]
-            both = None if level is None or seen.level is None else torch.cat([level, seen.level])
-            scale.fit_term(name, [raw[name], *smooth], both)
-        else:
-            scale.fit_term(name, [raw[name]], level)
-    return scale
+    """Mean and spread per position of each term, from terms in memory; the normals `seen` speak for intensity too."""
+    return scale_of(config, raw, level, intensity_of(config, seen))
 
 
 @torch.no_grad()
@@ -123,7 +123,7 @@ def calibrate(network: SPMamba, config: ScoringConfig, held: Normals, seen: Norm
     """The scale of a model and the calibration part of its card, from held-out normals (and those `seen` in fitting).
 
     Returns:
-        (scale, {"map": quantile table, "components": mean and spread of each, "appearance": ..., "normals": n}).
+        (scale, card) as of `judging.judge`.
 
     Raises:
         UsageError: fewer than two patients (each half judges the other) or 20 images.
@@ -131,31 +131,29 @@ def calibrate(network: SPMamba, config: ScoringConfig, held: Normals, seen: Norm
     if len(set(held.patients)) < 2:
         raise UsageError("At least two patients must be held out for a calibration.")
     raw = raw_terms(network, config, held, progress)
-    half = halves_by_patient(held.patients)
-    total, standardised = torch.zeros_like(held.masks), {name: torch.zeros_like(held.masks) for name in config.terms}
-    for own, other in ((half, ~half), (~half, half)):
-        learn, judge = (torch.from_numpy(np.flatnonzero(h)) for h in (own, other))
-        level = held.level
-        scale = fit_scale(config, rows_of(raw, learn), None if level is None else level[learn], seen)
-        for rows in judge.split(64):
-            chosen = with_level_chosen(rows_of(raw, rows))
-            total[rows], z = score_maps(scale, chosen, None if level is None else level[rows], held.masks[rows])
-            for name in z:
-                standardised[name][rows] = z[name]
-    scale = fit_scale(config, raw, held.level, seen)
-    inside = total[held.masks > 0]
-    scale.centre.copy_(inside.mean())
-    scale.unit.copy_(inside.std())
-    fused = (total - scale.centre) / scale.unit * held.masks
-    values = slice_components(scale, fused, standardised)
-    card = {
-        "map": Calibration.from_peaks(fused.amax(dim=(1, 2)).tolist(), unit=unit).to_dict(),
-        "components": {name: [float(v.mean()), float(v.std())] for name, v in values.items()},
-        "appearance": {"mean": float(raw["appearance"].mean()), "spread": float(raw["appearance"].std())},
-        "normals": len(held),
-        "patients": len(set(held.patients)),
-    }
-    return scale, card
+    judgement = judge(config, HeldInMemory(held, raw), intensity_of(config, seen), unit=unit)
+    return judgement.scale, judgement.card
+
+
+class HeldInMemory:
+    """Held-out normals whose raw terms at input size are all in memory."""
+
+    def __init__(self, held: Normals, raw: Dict[str, Tensor]) -> None:
+        self.patients, self.level = held.patients, held.level
+        self._masks, self._raw = held.masks, raw
+
+    def batches(self) -> Iterator[Batch]:
+        for rows in torch.arange(len(self._masks)).split(64):
+            yield Batch(rows, with_level_chosen(rows_of(self._raw, rows)), self._raw["appearance"][rows],
+                        self._masks[rows])
+
+
+def intensity_of(config: ScoringConfig, seen: Normals) -> Intensity:
+    """Smoothed intensity of the normals `seen`, if the model looks at intensity."""
+    if "intensity" not in config.terms:
+        return Intensity([], None)
+    smooth = (gaussian_blur(batch[:, 0], config.intensity_sigma) for batch in seen.pixels.split(64))
+    return Intensity([pool(batch, config) for batch in smooth], seen.level)
 
 
 def with_level_chosen(raw: Dict[str, Tensor]) -> Dict[str, Tensor]:
@@ -165,12 +163,3 @@ def with_level_chosen(raw: Dict[str, Tensor]) -> Dict[str, Tensor]:
 
 def rows_of(raw: Dict[str, Tensor], rows: Tensor) -> Dict[str, Tensor]:
     return {name: term[rows] for name, term in raw.items()}
-
-
-def halves_by_patient(patients: List[str], seed: int = 0) -> np.ndarray:
-    """A random half of the patients, as a mask over their images."""
-    names = sorted(set(patients))
-    np.random.default_rng(seed).shuffle(names)
-    first = set(names[: len(names) // 2])
-    return np.array([patient in first for patient in patients])
-

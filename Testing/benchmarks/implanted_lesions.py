@@ -29,7 +29,8 @@ from SPMambaLib.scoring.maps import TERMS, ScoringConfig, gaussian_blur
 from SPMambaLib.scoring.slices import score_maps
 from SPMambaLib.training.assemble import load_normals
 from SPMambaLib.training.data import read_manifest
-from SPMambaLib.training.fit import Normals, fit_scale, halves_by_patient, raw_terms, rows_of, with_level_chosen
+from SPMambaLib.training.fit import Normals, fit_scale, raw_terms, rows_of, with_level_chosen
+from SPMambaLib.training.judging import halves_by_patient
 from SPMambaLib.training.recipes import RECIPES
 
 MODEL = "brain-flair"

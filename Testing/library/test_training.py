@@ -25,6 +25,7 @@ from SPMambaLib.training.assemble import adapt_for, assemble, load_normals, reca
 from SPMambaLib.training.augment import Augmentation, augment
 from SPMambaLib.training.data import load_slices, read_manifest
 from SPMambaLib.training.fit import Normals, cache_features, calibrate, fit_prototypes, fit_scale, raw_terms
+from SPMambaLib.training.judging import halves_by_patient
 from SPMambaLib.training.recipes import RECIPES
 from SPMambaLib.training.train import TrainingConfig, reconstruction_loss, train_decoder
 
@@ -281,7 +282,7 @@ def test_thresholds_are_cross_fitted_by_patient(monkeypatch):
     held, drawn = simulated(monkeypatch, n=40)
     config = ScoringConfig(grid=8)
     _, honest = calibrate(tiny.network(), config, held, held, unit="slice", progress=quiet)
-    halves = fit.halves_by_patient(held.patients)
+    halves = halves_by_patient(held.patients)
     assert halves.sum() == 20 and (halves[::2] == halves[1::2]).all(), "a patient is in both halves"
 
     whole = fit_scale(config, drawn, None, held)

@@ -1,0 +1,170 @@
+"""What held-out normals say of a model: statistics per position, thresholds, the normal state of each component.
+
+Thresholds are cross-fitted: each half of the held-out normals is scored with the statistics of the other, so that no
+scan is judged by a table it helped to make.  The normals come in batches, as often as they are asked for; only their
+terms on the statistics grid are kept, so memory hardly grows with their number.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..errors import UsageError
+from ..scoring.calibration import Calibration
+from ..scoring.maps import AnomalyScale, ScoringConfig, at_input_size
+from ..scoring.slices import score_maps, slice_components
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass
+class Batch:
+    """Some held-out images: their rows, raw terms as `network_terms` gives them, appearance (n,), masks (n, S, S)."""
+
+    rows: Tensor
+    terms: Dict[str, Tensor]
+    appearance: Tensor
+    masks: Tensor
+
+
+class HeldOut(Protocol):
+    """Held-out normals: patient of each, level (N,) or None, and all of them in batches, the same at every call."""
+
+    patients: List[str]
+    level: Optional[Tensor]
+
+    def batches(self) -> Iterator[Batch]: ...
+
+
+@dataclass
+class Intensity:
+    """Smoothed intensity of normals on the statistics grid, batches (n, grid, grid), and their level (N,) or None.
+
+    The intensity term has no fitted part, so the normals seen in fitting may speak for it too.
+    """
+
+    maps: Sequence[Tensor]
+    level: Optional[Tensor]
+
+
+@dataclass
+class Judgement:
+    """The scale of a model, the calibration part of its card, and the peak map value of each held-out image (N,)."""
+
+    scale: AnomalyScale
+    card: Dict[str, Any]
+    peaks: np.ndarray
+
+
+@torch.no_grad()
+def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: str,
+          progress: Progress = lambda fraction, text: None) -> Judgement:
+    """Statistics and thresholds from held-out normals.
+
+    The card is {"map": quantile table, "components": mean and spread of each, "appearance": ..., "normals": n,
+    "patients": n}.
+
+    Raises:
+        UsageError: fewer than two patients (each half judges the other) or 20 images.
+    """
+    if len(set(held.patients)) < 2:
+        raise UsageError("At least two patients must be held out for a calibration.")
+    half = torch.from_numpy(halves_by_patient(held.patients))
+    pooled, appearance = pooled_terms(config, held)
+    progress(0.2, "thresholds")
+    by_half = {side: scale_of(config, {name: term[half != side] for name, term in pooled.items()},
+                              None if held.level is None else held.level[half != side], intensity)
+               for side in (False, True)}
+    scale = scale_of(config, pooled, held.level, intensity)
+    centre, unit_spread = centre_and_spread(held, half, by_half)
+    scale.centre.fill_(centre)
+    scale.unit.fill_(unit_spread)
+    progress(0.6, "thresholds")
+    peaks = torch.zeros(len(half))
+    values: Dict[str, Tensor] = {}
+    for rows, total, standardised, masks in cross_fitted(held, half, by_half):
+        fused = (total - scale.centre) / scale.unit * masks
+        peaks[rows] = fused.amax(dim=(1, 2))
+        for name, value in slice_components(scale, fused, standardised).items():
+            values.setdefault(name, torch.zeros(len(half)))[rows] = value
+    card = {
+        "map": Calibration.from_peaks(peaks.tolist(), unit=unit).to_dict(),
+        "components": {name: [float(v.mean()), float(v.std())] for name, v in values.items()},
+        "appearance": {"mean": float(appearance.mean()), "spread": float(appearance.std())},
+        "normals": len(half),
+        "patients": len(set(held.patients)),
+    }
+    progress(1.0, "thresholds")
+    return Judgement(scale, card, peaks.numpy())
+
+
+def pooled_terms(config: ScoringConfig, held: HeldOut) -> Tuple[Dict[str, Tensor], Tensor]:
+    """Raw terms on the statistics grid, (N, grid, grid) each, and appearance (N,)."""
+    parts: Dict[str, List[Tensor]] = {name: [] for name in (*config.terms, "appearance")}
+    for batch in held.batches():
+        maps = at_input_size(batch.terms, level_of(held, batch.rows), batch.masks.shape[-1])
+        for name in config.terms:
+            parts[name].append(pool(maps[name], config))
+        parts["appearance"].append(batch.appearance)
+    whole = {name: torch.cat(part) for name, part in parts.items()}
+    return whole, whole.pop("appearance")
+
+
+def pool(maps: Tensor, config: ScoringConfig) -> Tensor:
+    """(n, S, S) -> (n, grid, grid), as the statistics see them; maps on that grid stay as they are."""
+    return F.adaptive_avg_pool2d(maps[:, None], config.grid)[:, 0]
+
+
+def scale_of(config: ScoringConfig, raw: Dict[str, Tensor], level: Optional[Tensor],
+             intensity: Intensity) -> AnomalyScale:
+    """Mean and spread per position of each term; centre and unit are left at 0 and 1."""
+    scale = AnomalyScale(config)
+    for name in config.terms:
+        if name == "intensity" and len(intensity.maps):
+            both = None if level is None or intensity.level is None else torch.cat([level, intensity.level])
+            scale.fit_term(name, [raw[name], *intensity.maps], both)
+        else:
+            scale.fit_term(name, [raw[name]], level)
+    return scale
+
+
+def cross_fitted(held: HeldOut, half: Tensor, by_half: Dict[bool, AnomalyScale],
+                 ) -> Iterator[Tuple[Tensor, Tensor, Dict[str, Tensor], Tensor]]:
+    """(rows, map before centring, standardised terms, masks) of all images, each scored by the other half."""
+    for batch in held.batches():
+        for side, scale in by_half.items():
+            inside = half[batch.rows] == side
+            if inside.any():
+                rows, masks = batch.rows[inside], batch.masks[inside]
+                terms = {name: term[inside] for name, term in batch.terms.items()}
+                total, standardised = score_maps(scale, terms, level_of(held, rows), masks)
+                yield rows, total, standardised, masks
+
+
+def centre_and_spread(held: HeldOut, half: Tensor, by_half: Dict[bool, AnomalyScale]) -> Tuple[float, float]:
+    """Mean and standard deviation of the cross-fitted map inside the anatomy, summed in double precision."""
+    count, total, squares = 0, 0.0, 0.0
+    for _, maps, _, masks in cross_fitted(held, half, by_half):
+        inside = maps[masks > 0].double()
+        count += len(inside)
+        total += float(inside.sum())
+        squares += float((inside ** 2).sum())
+    mean = total / count
+    return mean, ((squares - count * mean ** 2) / (count - 1)) ** 0.5
+
+
+def level_of(held: HeldOut, rows: Tensor) -> Optional[Tensor]:
+    return None if held.level is None else held.level[rows]
+
+
+def halves_by_patient(patients: List[str], seed: int = 0) -> np.ndarray:
+    """A random half of the patients, as a mask over their images."""
+    names = sorted(set(patients))
+    np.random.default_rng(seed).shuffle(names)
+    first = set(names[: len(names) // 2])
+    return np.array([patient in first for patient in patients])

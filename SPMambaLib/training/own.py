@@ -1,0 +1,253 @@
+"""A model for one's own scanner, from one's own normal scans: no labels, no training, no graphics card.
+
+What a shipped model has learned stays: preprocessing, teacher, neck, decoder and scoring rule.  What is normal is
+fitted anew: prototypes of every cell, statistics per position, thresholds and component statistics.
+
+1. look at the files, leave out what is not normal and what is there twice;
+2. features of the normals, each with a varied copy, as the base model's recipe varies them;
+3. prototypes; with few patients also those of each fold, so that nobody is judged by prototypes of their own;
+4. raw terms of the patients who judge;
+5. statistics and thresholds, cross-fitted;
+6. write the bundle, whole or not at all.
+
+Steps 2 and 4 go group by group, over a workbench next to the output: killed and started again, the fit goes on, and
+gives the same bundle.  Nothing in the bundle depends on the clock.
+"""
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+from uuid import uuid4
+
+import torch
+from torch import Tensor
+
+from .. import __version__, bundle
+from ..data.reading import DataSet
+from ..errors import ModelDamagedError, OutputError, UsageError
+from ..model.config import NetworkConfig
+from ..model.network import SPMamba
+from ..preprocess import Preprocessing
+from ..scoring.maps import ScoringConfig
+from ..scoring.reliability import reliability
+from .augment import Augmentation
+from .fit import fit_prototypes
+from .judging import Intensity, Judgement, Progress, judge
+from .own_data import OwnNormals, Plan, own_normals, plan_of, require_images
+from .own_features import Features, HeldOnBench, Passes
+from .recipes import RECIPES
+from .stream import Preparation, within
+from .workbench import Workbench, key_of
+
+SUFFIX = " (fitted on own normals)"
+HEAD = Augmentation(rotation_degrees=6.0, shift=0.02, zoom=0.04, flip=True)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a fit may take, however many scans there are.
+
+    Attributes:
+        feature_bytes: memory for features that prototypes are placed among.
+        judging: images that judge (each with its varied copy).
+    """
+
+    feature_bytes: int = 1 << 30
+    judging: int = 1000
+
+
+def fit_own(base: Path, data: DataSet, output: Path, *, name: Optional[str] = None, title: Optional[str] = None,
+            limits: Limits = Limits(), progress: Progress = lambda fraction, text: None) -> Dict[str, Any]:
+    """Make the bundle `output` from the base bundle and the normal images of a data set; returns its card.
+
+    Raises:
+        ModelMissingError, ModelDamagedError: `base` is no whole bundle.
+        UsageError: too few normal images or patients.
+        DataError: images are missing or cannot be read.
+        OutputError: `output` is something else already, or cannot be written.
+    """
+    require_free(output)
+    card, network, config = base_model(base)
+    normals = own_normals(data, stretch(progress, 0.0, 0.05))
+    plan = plan_of(normals.sources)
+    augmentation = augmentation_of(card)
+    preparation = Preparation(Preprocessing.from_dict(card["preprocessing"]), card["plane"], augmentation)
+    facts = {"base": card["files"], "preprocessing": card["preprocessing"], "scoring": card["scoring"],
+             "augmentation": asdict(augmentation), "version": __version__, "torch": torch.__version__}
+    bench = Workbench(workbench_of(output))
+    passes = Passes(network, config, preparation, bench, facts)
+
+    most = images_within(network, limits)
+    # A judged image takes about three times as long as a fitted one.
+    share = 0.05 + 0.8 * len(plan.fitted) / (len(plan.fitted) + 3 * sum(len(fold.judged) for fold in plan.folds))
+    chosen = within(plan.fitted, most)
+    features = passes.features(chosen, most, stretch(progress, 0.05, share))
+    features.available += len(plan.fitted) - len(chosen)  # of a file that was not drawn, one image at least
+    require_images(features.available, words(card))
+    held = judging(passes, features, plan, limits, stretch(progress, share, 0.92))
+    distance = place(passes, features, {source.sample.patient for source in plan.fitted})[0]
+    intensity = Intensity([], None)
+    if features.intensity is not None and not plan.crossed:  # else it is among the judges' terms already
+        intensity = Intensity([features.intensity], features.level)
+    judgement = judge(config, held, intensity, unit=words(card)[0], progress=stretch(progress, 0.92, 1.0))
+
+    fresh = fitted_card(card, judgement, held, features, normals, plan, distance, augmentation)
+    fresh["name"] = name or output.name
+    fresh["title"] = title or card["title"].replace(SUFFIX, "") + SUFFIX
+    written = write_whole(output, fresh, bundle.join_states(network.state_dict(), judgement.scale.state_dict()))
+    bench.remove()
+    return written
+
+
+def base_model(path: Path) -> Tuple[Dict[str, Any], SPMamba, ScoringConfig]:
+    """Card, network and scoring rule of the base bundle."""
+    card, tensors = bundle.load(path)
+    try:
+        network = SPMamba(NetworkConfig.from_dict(card["network"])).eval()
+        network.load_state_dict(bundle.split_states(tensors)[0])
+        config = ScoringConfig(**card["scoring"])
+    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelDamagedError("Model {} does not fit its own card.".format(card["name"]), str(error)) from error
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return card, network.requires_grad_(False), config
+
+
+def augmentation_of(card: Dict[str, Any]) -> Augmentation:
+    """The variation that the base was made with, or one that suits its region."""
+    if "fitting" in card:
+        return Augmentation(**card["fitting"]["augmentation"])
+    if card["name"] in RECIPES:
+        return RECIPES[card["name"]].augmentation
+    return HEAD if card.get("region") == "head" else Augmentation()
+
+
+def images_within(network: SPMamba, limits: Limits) -> int:
+    """How many images' features, with those of their copies, fit into the memory allowed; at least 64."""
+    each = 2 * 2 * network.config.prototype_channels * network.config.prototype_grid ** 2
+    return max(64, limits.feature_bytes // each)
+
+
+def place(passes: Passes, features: Features, patients: "set[str]") -> Tuple[float, str]:
+    """Give the network the prototypes of some patients, rounded as they are stored.
+
+    Returns:
+        (mean distance of the features to their prototype, hash of the prototypes).
+    """
+    chosen, level = features.of_patients(patients)
+    vectors = passes.network.prototypes.vectors
+    key = key_of("prototypes", passes.facts, digest(chosen), list(vectors.shape))
+
+    def make() -> Dict[str, Tensor]:
+        distance = fit_prototypes(passes.network, chosen, level)
+        packed = bundle.pack({"prototypes.vectors": vectors})
+        return {"vectors": bundle.unpack(packed)["prototypes.vectors"], "distance": torch.tensor(distance).double()}
+
+    found = passes.bench.once(key, make)
+    passes.network.prototypes.initialise(found["vectors"])
+    return float(found["distance"]), digest(found["vectors"])
+
+
+def digest(tensor: Tensor) -> str:
+    return hashlib.sha256(tensor.contiguous().numpy().data).hexdigest()
+
+
+def judging(passes: Passes, features: Features, plan: Plan, limits: Limits, progress: Progress) -> HeldOnBench:
+    """The raw terms of all who judge, each by prototypes of other patients."""
+    keys: List[Tuple[str, List[str]]] = []
+    for number, fold in enumerate(plan.folds):
+        part = stretch(progress, number / len(plan.folds), (number + 1) / len(plan.folds))
+        part(0.0, "prototypes")
+        prototypes = place(passes, features, {source.sample.patient for source in fold.fitted})[1]
+        sources = within(fold.judged, max(1, limits.judging // len(plan.folds)))
+        keys += passes.terms(sources, prototypes, stretch(part, 0.2, 1.0))
+    return HeldOnBench(passes.bench, keys, passes.preparation.preprocessing.size)
+
+
+def fitted_card(card: Dict[str, Any], judgement: Judgement, held: HeldOnBench, features: Features,
+                normals: OwnNormals, plan: Plan, distance: float, augmentation: Augmentation) -> Dict[str, Any]:
+    """The base's card with what was made anew, and where it comes from."""
+    originals = (~held.copy).numpy()
+    rate = judgement.card["map"]["default_rate"]
+    worth = reliability(rate, judgement.peaks[originals],
+                        [patient for patient, one in zip(held.patients, originals) if one])
+    used = "{:,} of at least {:,}".format(features.images, features.available) if features.images < features.available \
+        else "{:,}".format(features.images)
+    fitting = {
+        "files": len(normals.sources), "patients": normals.patients,
+        "left_out": {"not_normal": normals.not_normal, "duplicates": normals.duplicates},
+        "prototype_images": features.images, "prototype_images_available": features.available,
+        "subsampled": features.images < features.available,
+        "judging_images": int(originals.sum()),
+        "judging": "every patient, by prototypes of the others" if plan.crossed else "patients held out",
+        "false_positive_rate": worth.to_dict(), "prototype_distance": distance, "augmentation": asdict(augmentation),
+        "torch": torch.__version__, "threads": torch.get_num_threads(), "device": "cpu",
+    }
+    fresh = {key: value for key, value in card.items() if key not in ("metrics", "format", "files", "training")}
+    fresh.update(
+        version=__version__,
+        base={"name": card["name"], "version": card.get("version", ""), "sha256": card["files"][bundle.WEIGHTS]},
+        data="Prototypes, statistics and thresholds: normal images of {} patients of the user's own (prototypes of {} "
+             "images). Teacher and decoder: those of {}, made from: {}".format(
+                 normals.patients, used, card["name"], card.get("data", "unknown")),
+        limits="Fitted on one site's normals and on no abnormal image; how well it finds disease there has not been "
+               "measured. False positives at {}.".format(worth.sentence()),
+        calibration=judgement.card, fitting=fitting)
+    return fresh
+
+
+def words(card: Dict[str, Any]) -> Tuple[str, str]:
+    """What one normal is called, and several."""
+    return ("image", "images") if card["plane"] == "native" else ("slice", "slices")
+
+
+def workbench_of(output: Path) -> Path:
+    return output.with_name(output.name + ".unfinished")
+
+
+def require_free(output: Path) -> None:
+    """Only a bundle may be replaced."""
+    if output.exists() and not (output / bundle.CARD).is_file() and not (output.is_dir() and not any(output.iterdir())):
+        raise OutputError("{} exists and is no model; name a new folder.".format(output))
+
+
+def write_whole(output: Path, card: Dict[str, Any], tensors: Dict[str, Tensor]) -> Dict[str, Any]:
+    """Write the bundle next to its place, check it, then move it there; returns the card as a reader will find it.
+
+    A bundle that is there already steps aside first, and comes back if that fails.
+    """
+    whole = output.with_name("{}.{}.part".format(output.name, uuid4().hex[:8]))
+    former = whole.with_suffix(".former")
+    try:
+        bundle.save(whole, card, tensors)
+        written = bundle.verify(whole)
+        if output.exists():
+            os.replace(str(output), str(former))
+        os.replace(str(whole), str(output))
+    except OSError as error:
+        raise OutputError("The model could not be written to {}.".format(output), str(error)) from error
+    finally:
+        shutil.rmtree(str(whole), ignore_errors=True)
+        if former.exists() and not output.exists():  # also after Ctrl-C between the two moves
+            os.replace(str(former), str(output))
+        shutil.rmtree(str(former), ignore_errors=True)
+    return written
+
+
+def stretch(progress: Progress, begin: float, end: float) -> Progress:
+    """A progress whose 0 to 1 is `begin` to `end` of another."""
+    return lambda fraction, text: progress(begin + (end - begin) * fraction, text)
+
+
+def check_name(name: str) -> str:
+    """A name that can be a folder's.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if not name or name != Path(name).name or name.startswith("."):
+        raise UsageError("{!r} is no name for a model; use letters, digits and hyphens.".format(name))
+    return name
