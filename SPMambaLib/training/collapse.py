@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from ..errors import TrainingError
 
+CELLS = 32  # whose features are in single precision at a time
 COLLAPSED = 0.05
 """Below this spread prototypes are refused; k-means reaches .3 and more, prototypes that were only pulled about 0."""
 
@@ -48,13 +49,20 @@ def prototype_spread(vectors: Tensor, features: Tensor, level: Optional[Tensor] 
 
 def _distances_of_pairs(vectors: Tensor, features: Tensor) -> Tuple[float, float]:
     """Mean distance of a pair of images, summed over the cells: between their nearest prototypes, and between them."""
-    x = F.normalize(features.to(vectors.device).float().flatten(2).permute(2, 0, 1), dim=-1)  # (cells, n, C)
-    directions = F.normalize(vectors.float(), dim=-1)
-    nearest = torch.bmm(x, directions.transpose(1, 2)).argmax(dim=2)
-    explained = directions.gather(1, nearest[:, :, None].expand_as(x))
-    # The mean of 1 - a.b over all pairs of unit vectors is 1 - |mean|^2.
-    return tuple(float((1.0 - v.double().mean(dim=1).square().sum(dim=-1)).clamp(min=0.0).sum())  # type: ignore[return-value]
-                 for v in (explained, x))
+    found, expected = 0.0, 0.0
+    for cells in torch.arange(len(vectors)).split(CELLS):
+        x = features.flatten(2)[:, :, cells].to(vectors.device).float()
+        x = F.normalize(x.permute(2, 0, 1), dim=-1)  # (cells, n, C)
+        directions = F.normalize(vectors[cells].float(), dim=-1)
+        nearest = torch.bmm(x, directions.transpose(1, 2)).argmax(dim=2)
+        found += _mean_distance(directions.gather(1, nearest[:, :, None].expand_as(x)))
+        expected += _mean_distance(x)
+    return found, expected
+
+
+def _mean_distance(unit: Tensor) -> float:
+    """Mean of 1 - a.b over all pairs of unit vectors (cells, n, C), which is 1 - |mean|^2; summed over the cells."""
+    return float((1.0 - unit.double().mean(dim=1).square().sum(dim=-1)).clamp(min=0.0).sum())
 
 
 def require_spread(spread: float) -> float:
