@@ -90,6 +90,13 @@ class OutputError(SPMambaError):
     exit_code = 7
 
 
+class TrainingError(SPMambaError):
+    """A training came to nothing: the loss is no number, or the prototypes have collapsed."""
+
+    code = "training-failed"
+    exit_code = 8
+
+
 class Cancelled(SPMambaError):
     """The user asked to stop.  Not a failure."""
 

@@ -59,6 +59,24 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         raise output_error(error, path.parent) from error
 
 
+def write_durably(path: Path, data: bytes) -> None:
+    """`replacing`, and on the disk when it returns: a loss of power leaves the former file or the new one.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with replacing(path) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    if os.name == "posix":  # the renaming too; elsewhere a folder cannot be opened
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
 def write_array(path: Path, array: np.ndarray) -> None:
     with replacing(path) as file:
         np.save(file, array, allow_pickle=False)

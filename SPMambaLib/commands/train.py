@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,17 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     source.add_argument("--teacher", type=Path, help="teacher made by `spmamba adapt-teacher`")
     source.add_argument("--imagenet", type=Path, help="ImageNet weights, adapted on this recipe's images first")
     train.add_argument("--steps", type=int, help="training steps of the decoder, instead of the recipe's")
+    train.add_argument("--loss", choices=("cosine", "mse"), help="instead of the recipe's; mse is the paper's")
     train.add_argument("--output", type=Path, required=True, help="bundle folder to write")
+    train.add_argument("--resume", action="store_true",
+                       help="go on with the stopped or killed training in OUTPUT.work")
+    train.add_argument("--device", default="auto", help="auto, cpu or cuda:0 (default: auto)")
+    train.add_argument("--precision", default="auto", choices=("auto", "single", "half"),
+                       help="half needs a graphics card, where it is the default")
+    train.add_argument("--checkpoint-steps", type=int, default=100, metavar="N",
+                       help="write a checkpoint after N steps (default: 100)")
+    train.add_argument("--checkpoint-seconds", type=float, default=120.0, metavar="S",
+                       help="or after S seconds, whichever comes first (default: 120)")
     train.set_defaults(run=run_train)
 
     again = subparsers.add_parser(
@@ -63,10 +74,24 @@ def run_recalibrate(arguments: argparse.Namespace) -> int:
 def run_train(arguments: argparse.Namespace) -> int:
     from ..progress import ProgressBar
     from ..training.assemble import assemble
+    from ..training.plan import Machine
 
+    machine = Machine(arguments.device, arguments.precision, arguments.checkpoint_steps, arguments.checkpoint_seconds)
     with ProgressBar() as bar:
         card = assemble(arguments.recipe, arguments.manifest, arguments.output, imagenet=arguments.imagenet,
-                        teacher=arguments.teacher, steps=arguments.steps, progress=bar)
+                        teacher=arguments.teacher, steps=arguments.steps, loss=arguments.loss, machine=machine,
+                        resume=arguments.resume, progress=bar if leads() else silence)
+    if not leads():  # of several processes one speaks
+        return 0
     print("{}: {}, final loss {:.4f}, {} held-out normals".format(
         arguments.output, card["title"], card["training"]["final_loss"], card["calibration"]["normals"]))
     return 0
+
+
+def leads() -> bool:
+    """Whether this process is alone or the first of those that `torchrun` started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def silence(fraction: float, text: str) -> None:
+    """The progress of a process that does not lead."""

@@ -6,6 +6,7 @@ matrix product on the unpermuted tokens; only the scan itself knows the directio
 from __future__ import annotations
 
 import math
+from typing import Tuple
 
 import torch
 from torch import Tensor, nn
@@ -78,23 +79,32 @@ class SS2D(nn.Module):
 
 
 class StateSpaceUnit(nn.Module):
-    """x + DropPath(SS2D(LayerNorm(x))) on (B, side, side, channels)."""
+    """x + DropPath(SS2D(LayerNorm(x))) on (B, side, side, channels).
+
+    Attributes:
+        share: (n, of how many): the rows are the n-th part of a batch that several processes share.
+    """
 
     def __init__(self, channels: int, mixer: SS2D, drop_path: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(channels)
         self.mixer = mixer
         self.drop_path = drop_path
+        self.share = (0, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + drop_path(self.mixer(self.norm(x)), self.drop_path if self.training else 0.0)
+        return x + drop_path(self.mixer(self.norm(x)), self.drop_path if self.training else 0.0, self.share)
 
 
-def drop_path(x: Tensor, rate: float) -> Tensor:
-    """Zero the whole branch of random samples, and scale the others so that the expectation is unchanged."""
+def drop_path(x: Tensor, rate: float, share: Tuple[int, int] = (0, 1)) -> Tensor:
+    """Zero the whole branch of random samples, and scale the others so that the expectation is unchanged.
+
+    With `share` = (n, of how many) the masks are the n-th part of those that the whole batch gets.
+    """
     if rate == 0.0:
         return x
-    kept = torch.rand(x.shape[0], *[1] * (x.dim() - 1), device=x.device) >= rate
+    part, parts = share
+    kept = torch.rand(x.shape[0] * parts, *[1] * (x.dim() - 1), device=x.device).chunk(parts)[part] >= rate
     return x * kept.to(x.dtype) / (1.0 - rate)
 
 

@@ -51,12 +51,14 @@ def adapt_teacher(teacher: Teacher, original: Teacher, pixels: Tensor, *, steps:
     teacher.requires_grad_(True)
     optimiser = torch.optim.AdamW(teacher.parameters(), lr=learning_rate, weight_decay=1e-4)
     schedule = one_cycle(optimiser, learning_rate, steps)
+    device = next(teacher.parameters()).device
     losses: List[float] = []
     for step in range(steps):
         clean = pixels[torch.randint(len(pixels), (batch,), generator=generator)]
         with torch.no_grad():
-            wanted = original(to_teacher_input(clean).contiguous(memory_format=torch.channels_last))
-        got = teacher(to_teacher_input(degrade(clean, generator)).contiguous(memory_format=torch.channels_last))
+            wanted = original(to_teacher_input(clean.to(device)).contiguous(memory_format=torch.channels_last))
+        degraded = degrade(clean, generator).to(device)
+        got = teacher(to_teacher_input(degraded).contiguous(memory_format=torch.channels_last))
         loss = torch.stack([cosine_distance(g, w).mean() for g, w in zip(got, wanted)]).sum()
         optimiser.zero_grad()
         loss.backward()

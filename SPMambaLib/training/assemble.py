@@ -6,10 +6,13 @@
 4. train neck and decoder;
 5. calibrate on held-out patients, with the very weights that are stored;
 6. write the bundle.
+
+A killed or stopped run goes on from its work folder (see `work_folder`).
 """
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -17,51 +20,116 @@ from zipfile import BadZipFile
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .. import __version__, bundle
 from ..data.examine import examine
 from ..data.samples import Sample, split_by_patient
-from ..errors import UnreadableFileError, UsageError
+from ..errors import Cancelled, UnreadableFileError, UsageError
 from ..model.config import NetworkConfig
 from ..model.network import SPMamba
 from ..model.teacher import Teacher
 from ..scoring.maps import AnomalyScale
 from .adapt import adapt_teacher
 from .augment import augment
+from .checkpoint import Checkpoints
+from .collapse import prototype_spread, require_spread
 from .data import load_slices, read_manifest
+from .distributed import Ranks, joined
 from .fit import Normals, Progress, cache_features, calibrate, fit_prototypes
+from .plan import DEFAULT, Machine, device_name, plan_of, precision_name, run_facts
 from .recipes import Recipe, find_recipe
-from .train import train_decoder
+from .train import TrainingConfig, train_decoder, validation_rows
+from .work_folder import CHECKPOINT, LOG, RunManifest, WorkFolder, digest_of
 
 ADAPTATION_STEPS = 500
 
 
 def assemble(name: str, manifest: Path, output: Path, *, imagenet: Optional[Path] = None,
-             teacher: Optional[Path] = None, steps: Optional[int] = None,
+             teacher: Optional[Path] = None, steps: Optional[int] = None, loss: Optional[str] = None,
+             machine: Machine = DEFAULT, resume: bool = False,
              progress: Progress = lambda fraction, text: None) -> Dict[str, Any]:
     """Make the bundle `name` of `RECIPES` and return its card.
+
+    What is needed to go on after a kill lies in ``<output>.work`` until the bundle is written.  Started by `torchrun`,
+    all processes train together; rank 0 does everything else, and the others get an empty card.
 
     Args:
         imagenet: .npz of folded ImageNet weights, the teacher's start (adapted here before use).
         teacher: safetensors of a teacher adapted before, instead.
-        steps: training steps instead of the recipe's.
+        steps, loss: instead of the recipe's.
+        machine: what it is computed on, and how often a checkpoint is written.
+        resume: go on with the unfinished training in the work folder.
 
     Raises:
-        UsageError: no such recipe, no source of a teacher, nothing to train on.
+        UsageError: no such recipe, no source of a teacher, nothing to train on; an unfinished training is in the work
+            folder, or none or another one although `resume` is set.
         UnreadableFileError: a file is missing or is not what it should be.
+        TrainingError: the prototypes have collapsed, or the loss is no number.
+        Cancelled: Ctrl-C; nothing is lost.
     """
-    recipe, started = find_recipe(name), time.time()
-    require_files(imagenet, teacher)  # before the images, whose reading takes minutes
-    seen, held = load_split(recipe, manifest, progress)
+    recipe = find_recipe(name)
+    source = require_files(imagenet, teacher)  # before the images, whose reading takes minutes
+    changes = {key: value for key, value in (("steps", steps), ("loss", loss)) if value is not None}
+    recipe = replace(recipe, training=replace(recipe.training, **changes))  # type: ignore[arg-type]
+    with joined(machine.device) as ranks:
+        precision = machine.autocast(ranks.device)
+        ranks.rows(recipe.training.batch)
+        if not ranks.leads:
+            follow(recipe, ranks, precision)
+            return {}
+        work = WorkFolder(output)
+        work.open(plan_of(name, recipe, recipe.training, source=source, device=ranks.device, precision=precision),
+                  resume=resume)
+        try:
+            card = make(name, recipe, manifest, output, work, imagenet=imagenet, teacher=teacher, ranks=ranks,
+                        machine=machine, progress=progress)
+        except KeyboardInterrupt:
+            if not work.settled:
+                raise
+            raise Cancelled("Stopped, nothing is lost: the same command with --resume goes on.") from None
+        work.finish(output)
+        return card
 
-    torch.manual_seed(recipe.training.seed)
-    network = SPMamba(recipe.network_config())
-    settle_teacher(network, recipe, seen, imagenet, teacher, progress)
+
+def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFolder, *, imagenet: Optional[Path],
+         teacher: Optional[Path], ranks: Ranks, machine: Machine, progress: Progress) -> Dict[str, Any]:
+    """The steps of `assemble`; those whose result lies in the work folder are not done again."""
+    started, training, precision = time.time(), recipe.training, machine.autocast(ranks.device)
+    seen, held = load_split(recipe, manifest, progress)
+    work.settle(digest_of([part for group in (seen, held) for part in (group.pixels, group.masks, group.level)],
+                          *seen.patients, *held.patients))
+    torch.manual_seed(training.seed)
+    network = SPMamba(recipe.network_config()).to(ranks.device)
+    kept_teacher = work.kept("teacher")
+    if kept_teacher is None:
+        settle_teacher(network, recipe, seen, imagenet, teacher, progress)
+        work.keep("teacher", network.teacher.state_dict())
+    else:
+        network.teacher.load_state_dict(kept_teacher[0])
     features = cache_features(network, seen.pixels, progress)
-    compactness = fit_prototypes(network, features[2], seen.level)
+    kept_prototypes = work.kept("prototypes")
+    if kept_prototypes is None:
+        compactness = fit_prototypes(network, features[2], seen.level)
+        round_weights(network)
+        spread = require_spread(prototype_spread(network.prototypes.vectors, features[2], seen.level))
+        work.keep("prototypes", network.prototypes.state_dict(), [compactness, spread])
+    else:
+        network.prototypes.load_state_dict(kept_prototypes[0])
+        compactness, spread = kept_prototypes[1]
     round_weights(network)
-    training = recipe.training if steps is None else replace(recipe.training, steps=steps)
-    losses = train_decoder(network, features, training, progress=progress)
+
+    log = RunManifest(work.path / LOG)
+    checkpoints = Checkpoints(work.path / CHECKPOINT, work.fingerprint, every_steps=machine.every_steps,
+                              every_seconds=machine.every_seconds)
+    found = checkpoints.load()
+    log.begin(run_facts(name, recipe, training, manifest, device=ranks.device, precision=precision,
+                        processes=ranks.count), 0 if found is None else found[1]["step"])
+    rows = validation_rows(len(held) // 2, training)
+    losses = train_together(network, features, training, ranks=ranks, precision=precision, checkpoints=checkpoints,
+                            validation=cache_features(network, held.pixels[rows], progress), record=log.step,
+                            progress=progress)
+    network.cpu()
     round_weights(network)
     scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress)
 
@@ -70,14 +138,33 @@ def assemble(name: str, manifest: Path, output: Path, *, imagenet: Optional[Path
         "licence": "Apache-2.0 (weights); training images under their own licences, see data",
         "preprocessing": recipe.preprocessing.to_dict(), "network": network.config.to_dict(),
         "scoring": recipe.scoring.to_dict(), "calibration": calibration,
-        "training": {**training.to_dict(), "final_loss": float(np.mean(losses[-20:])), "images": len(seen) // 2,
-                     "held_out_images": len(held) // 2, "prototype_distance": compactness,
+        "training": {**training.to_dict(), "final_loss": float(np.mean(losses[-20:])),
+                     "validation_loss": log.last("validation_loss"), "images": len(seen) // 2,
+                     "held_out_images": len(held) // 2, "prototype_distance": compactness, "prototype_spread": spread,
                      "teacher": "ResNet-18 (ImageNet start) adapted by denoising self-distillation on the training "
                                 "images",
-                     "torch": torch.__version__, "threads": torch.get_num_threads(), "device": "cpu",
-                     "minutes": round((time.time() - started) / 60, 1)},
+                     "torch": torch.__version__, "threads": torch.get_num_threads(),
+                     "device": device_name(ranks.device), "precision": precision_name(precision),
+                     "processes": ranks.count, "minutes": round((time.time() - started) / 60, 1)},
     }
     return write_bundle(output, card, network, scale)
+
+
+def train_together(network: SPMamba, features: Optional[Sequence[Tensor]], training: TrainingConfig, *, ranks: Ranks,
+                   **how: Any) -> List[float]:
+    """`train_decoder` on all ranks with the network and the features of rank 0; the others have no features."""
+    state = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
+    network.load_state_dict(ranks.share_out(state if ranks.leads else None)[0])
+    named = None if features is None else {str(scale): feature for scale, feature in enumerate(features)}
+    shared = ranks.share_out(named)[0]
+    return train_decoder(network, [shared[name] for name in sorted(shared)], training, ranks=ranks, **how)
+
+
+def follow(recipe: Recipe, ranks: Ranks, precision: Optional[torch.dtype]) -> None:
+    """What a rank does that does not lead: its share of every training step."""
+    network = SPMamba(recipe.network_config()).to(ranks.device)
+    with suppress(Cancelled):  # rank 0 says so
+        train_together(network, None, recipe.training, ranks=ranks, precision=precision)
 
 
 def recalibrate(source: Path, manifest: Path, output: Path, *,
@@ -162,7 +249,8 @@ def settle_teacher(network: SPMamba, recipe: Recipe, seen: Normals, imagenet: Op
     if teacher is not None:
         load_teacher(network.teacher, teacher)
     elif imagenet is not None:
-        original = Teacher(network.config.teacher)
+        device = next(network.teacher.parameters()).device
+        original = Teacher(network.config.teacher).to(device)
         for student in (network.teacher, original):
             load_imagenet(student, imagenet)
         adapt_teacher(network.teacher, original, seen.pixels[: len(seen) // 2], steps=ADAPTATION_STEPS,
@@ -170,14 +258,15 @@ def settle_teacher(network: SPMamba, recipe: Recipe, seen: Normals, imagenet: Op
     round_weights(network)
 
 
-def require_files(*sources: Optional[Path]) -> None:
-    """Some source of a teacher is given, and those given exist."""
+def require_files(*sources: Optional[Path]) -> Path:
+    """The source of a teacher: some are given, and those given exist."""
     given = [source for source in sources if source is not None]
     if not given:
         raise UsageError("A teacher is needed: give ImageNet weights or a teacher adapted before.")
     for source in given:
         if not source.is_file():
             raise UnreadableFileError("The teacher's weights {} do not exist.".format(source))
+    return given[-1]
 
 
 def load_teacher(teacher: Teacher, path: Path) -> None:

@@ -40,11 +40,12 @@ class Normals:
 
 @torch.no_grad()
 def cache_features(network: SPMamba, pixels: Tensor, progress: Progress) -> List[Tensor]:
-    """The teacher's f1, f2, f3 of all images in half precision, (N, C, h, w) each."""
+    """The teacher's f1, f2, f3 of all images in half precision on the CPU, (N, C, h, w) each."""
     parts: List[List[Tensor]] = [[], [], []]
+    device = next(network.teacher.parameters()).device
     for start in range(0, len(pixels), BATCH):
-        for part, feature in zip(parts, network.encode(to_teacher_input(pixels[start:start + BATCH]))):
-            part.append(feature.half())
+        for part, feature in zip(parts, network.encode(to_teacher_input(pixels[start:start + BATCH].to(device)))):
+            part.append(feature.half().cpu())
         progress(min(1.0, (start + BATCH) / len(pixels)), "teacher features")
     return [torch.cat(part) for part in parts]
 
