@@ -33,7 +33,12 @@ def degrade(pixels: Tensor, generator: torch.Generator) -> Tensor:
 
 def cosine_distance(a: Tensor, b: Tensor) -> Tensor:
     """1 - cos over channels, (B, C, h, w) x 2 -> (B, h, w)."""
-    return 1.0 - F.cosine_similarity(a.float(), b.float(), dim=1)  # near 1, half precision tells nothing
+    return 1.0 - F.cosine_similarity(at_least_single(a), at_least_single(b), dim=1)
+
+
+def at_least_single(x: Tensor) -> Tensor:
+    """Half precision becomes single: near 1, a cosine in half precision tells nothing."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def one_cycle(optimiser: torch.optim.Optimizer, learning_rate: float,

@@ -1,6 +1,7 @@
 """Several processes, one training: `torchrun` starts them, each takes its rows of the same seeded global batch.
 
-The result is that of one process with the whole batch, up to rounding:
+The result is that of one process with the whole batch, up to rounding (which AdamW scales up where a gradient is nearly
+zero, as it does when a single process sums with another number of threads):
 
 * every rank draws the same images and the same drop path masks, and keeps its own rows of both;
 * batch norm takes its statistics from all ranks (`SharedBatchNorm`), forward and backward;
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 from ..detector import choose_device
 from ..errors import DeviceError, UsageError
 from ..model.ss2d import StateSpaceUnit
+from .adapt import at_least_single
 
 PATIENCE = timedelta(days=1)  # the others wait while rank 0 reads images and calibrates
 CHUNK = 1 << 28  # bytes sent at once
@@ -192,7 +194,7 @@ class SharedBatchNorm(nn.BatchNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
-        values = x.float()
+        values = at_least_single(x)
         mean = _SumOverRanks.apply(values.mean(dim=(0, 2, 3))) / self.ranks
         centred = values - mean[:, None, None]
         variance = _SumOverRanks.apply(centred.square().mean(dim=(0, 2, 3))) / self.ranks

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..errors import Cancelled, TrainingError, UsageError
 from ..model.network import SPMamba
-from .adapt import cosine_distance, one_cycle
+from .adapt import at_least_single, cosine_distance, one_cycle
 from .checkpoint import Checkpoints, TrainingState
 from .distributed import ALONE, Ranks, trainable
 from .interrupt import Interruption
@@ -64,7 +64,7 @@ def reconstruction_loss(features: Sequence[Tensor], reconstructions: Sequence[Te
     if kind == "cosine":
         terms = [cosine_distance(f, r).mean() for f, r in zip(features, reconstructions)]
     else:
-        terms = [torch.nn.functional.mse_loss(r.float(), f) for f, r in zip(features, reconstructions)]
+        terms = [torch.nn.functional.mse_loss(at_least_single(r), f) for f, r in zip(features, reconstructions)]
     return torch.stack(terms).sum()
 
 
@@ -146,9 +146,9 @@ def train_decoder(network: SPMamba, features: Sequence[Tensor], config: Training
 
 def decoder_loss(network: SPMamba, features: Sequence[Tensor], kind: str, precision: Optional[torch.dtype]) -> Tensor:
     """Loss of some images, given their teacher features."""
-    device = next(network.decoder.parameters()).device
-    batch = [feature.to(device).float() for feature in features]
-    with torch.autocast(device.type, dtype=precision, enabled=precision is not None):
+    weight = next(network.decoder.parameters())
+    batch = [feature.to(weight.device).to(weight.dtype) for feature in features]
+    with torch.autocast(weight.device.type, dtype=precision, enabled=precision is not None):
         reconstructions = network.decoder(network.neck(batch))
     wanted = [batch[scale] for scale in network.config.matched_scales]
     return reconstruction_loss(wanted, reconstructions, kind)
