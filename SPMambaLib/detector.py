@@ -204,7 +204,7 @@ class Detector:
             checkpoint()
             chosen = torch.from_numpy(index[start:start + batch])
             try:
-                parts.append(self._terms(prepared.pixels[chosen]))
+                parts.append(self.terms(prepared.pixels[chosen]))
             except (RuntimeError, MemoryError) as error:
                 if not isinstance(typed_error(error), OutOfMemoryError):
                     raise
@@ -220,7 +220,8 @@ class Detector:
         return _Volume(index, {name: torch.cat([part[name] for part in parts]) for name in parts[0]})
 
     @torch.inference_mode()
-    def _terms(self, pixels: Tensor) -> Dict[str, Tensor]:
+    def terms(self, pixels: Tensor) -> Dict[str, Tensor]:
+        """Raw terms (`network_terms`) of prepared slices (B, 1, S, S), computed on the device, returned on the CPU."""
         with using(self.backend), torch.autocast(self.device.split(":")[0], self._half, enabled=self._half is not None):
             terms = network_terms(self.network, pixels.to(self.device), self.scale.config)
         return {name: term.cpu() for name, term in terms.items()}

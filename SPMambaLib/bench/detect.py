@@ -24,7 +24,7 @@ from ..model.teacher import to_teacher_input
 from ..preprocess import Preprocessing
 from ..scan import using
 from ..scoring.calibration import Calibration
-from ..scoring.maps import AnomalyScale, ScoringConfig, network_terms
+from ..scoring.maps import AnomalyScale, ScoringConfig
 from ..scoring.slices import score_maps
 from .measure import machine, mebibytes, peak_bytes, seconds, seconds_in_turn, synchronise
 from .sequential import sequential_form
@@ -98,8 +98,7 @@ def head(slices: int, size: int) -> Image:
 def whole_slice(detector: Detector, pixels: Tensor, masks: Tensor) -> Tensor:
     """Anomaly maps (B, S, S) as `Detector.detect` computes them from prepared slices."""
     with torch.inference_mode():
-        terms = network_terms(detector.network, pixels, detector.scale.config)
-        terms = {name: term.cpu() for name, term in terms.items()}
+        terms = detector.terms(pixels)
         level = None if terms["prototype"].shape[1] == 1 else torch.full((len(pixels),), 0.5)
         return score_maps(detector.scale.cpu(), terms, level, masks)[0]
 

@@ -286,8 +286,8 @@ def test_progress_runs_from_nothing_to_all(detector):
 def test_cancelling_stops_at_the_next_question(detector, monkeypatch, after):
     monkeypatch.setitem(BATCH, "cpu", 1)
     asked, batches = [], []
-    inner = detector._terms
-    monkeypatch.setattr(detector, "_terms", lambda pixels: batches.append(len(asked)) or inner(pixels))
+    inner = detector.terms
+    monkeypatch.setattr(detector, "terms", lambda pixels: batches.append(len(asked)) or inner(pixels))
 
     def cancelled() -> bool:
         asked.append(time.perf_counter())
@@ -305,7 +305,7 @@ def test_cancelling_stops_at_the_next_question(detector, monkeypatch, after):
                                    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
                                    RuntimeError("DefaultCPUAllocator: not enough memory: you tried")], ids=str)
 def test_a_full_memory_gets_smaller_batches(detector, found, monkeypatch, error):
-    sizes, inner = [], detector._terms
+    sizes, inner = [], detector.terms
 
     def little_memory(pixels):
         sizes.append(len(pixels))
@@ -313,7 +313,7 @@ def test_a_full_memory_gets_smaller_batches(detector, found, monkeypatch, error)
             raise error
         return inner(pixels)
 
-    monkeypatch.setattr(detector, "_terms", little_memory)
+    monkeypatch.setattr(detector, "terms", little_memory)
     detection = detector.detect(tiny.brain_image(lesion=True))
     assert sizes[:3] == [4, 2, 1] and set(sizes[2:]) == {1}
     assert np.allclose(detection.map, found.map, atol=1e-3)
@@ -321,7 +321,7 @@ def test_a_full_memory_gets_smaller_batches(detector, found, monkeypatch, error)
     def no_memory(pixels):
         raise error
 
-    monkeypatch.setattr(detector, "_terms", no_memory)
+    monkeypatch.setattr(detector, "terms", no_memory)
     with pytest.raises(OutOfMemoryError):
         detector.detect(tiny.brain_image())
 
@@ -333,7 +333,7 @@ def test_other_failures_are_not_taken_for_a_full_memory(detector, monkeypatch):
         calls.append(len(pixels))
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(detector, "_terms", fails)
+    monkeypatch.setattr(detector, "terms", fails)
     with pytest.raises(RuntimeError, match="shapes"):
         detector.detect(tiny.brain_image())
     assert len(calls) == 1
