@@ -22,7 +22,6 @@ from ..model.config import PRESETS
 from ..model.network import SPMamba
 from ..model.teacher import to_teacher_input
 from ..preprocess import Preprocessing
-from ..scan import using
 from ..scoring.calibration import Calibration
 from ..scoring.maps import AnomalyScale, ScoringConfig
 from ..scoring.slices import score_maps
@@ -44,7 +43,7 @@ def untrained_detector(preset: str, device: torch.device, scan: str = "", precis
                         "components": {name: [0.0, 1.0] for name in COMPONENTS},
                         "appearance": {"mean": 0.0, "spread": 1e9}},
     }
-    return Detector(card, network.to(device), AnomalyScale(ScoringConfig()).to(device), device, scan=scan or None,
+    return Detector(card, network.to(device), AnomalyScale(ScoringConfig()), device, scan=scan or None,
                     precision=precision)
 
 
@@ -64,11 +63,10 @@ def run(device: torch.device, *, model: str = "paper", scan: str = "", precision
         detector = load_model(model, str(device), scan=scan or None, precision=precision)
     size = detector.network.config.input_size
     rows: List[Dict[str, Any]] = []
-    with using(detector.backend):
-        for number, batch in enumerate(batches):
-            progress(0.5 * number / len(batches), "{} slices at once".format(batch))
-            pixels, masks = torch.rand(batch, 1, size, size, device=device), torch.ones(batch, size, size)
-            rows.append(_row(detector, pixels, masks, batch, device))
+    for number, batch in enumerate(batches):
+        progress(0.5 * number / len(batches), "{} slices at once".format(batch))
+        pixels, masks = torch.rand(batch, 1, size, size, device=device), torch.ones(batch, size, size)
+        rows.append(_row(detector, pixels, masks, batch, device))
     result = {"benchmark": "detect", "machine": machine(device), "model": detector.name, "input_size": size,
               "backend": detector.backend, "precision": precision,
               "baselines": {"sequential": "sequential reference form of the same network, one slice",
@@ -100,7 +98,7 @@ def whole_slice(detector: Detector, pixels: Tensor, masks: Tensor) -> Tensor:
     with torch.inference_mode():
         terms = detector.terms(pixels)
         level = None if terms["prototype"].shape[1] == 1 else torch.full((len(pixels),), 0.5)
-        return score_maps(detector.scale.cpu(), terms, level, masks)[0]
+        return score_maps(detector.scale, terms, level, masks)[0]
 
 
 @torch.inference_mode()

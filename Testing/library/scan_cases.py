@@ -7,8 +7,6 @@ from SPMambaLib.model.scan_order import directional_orders
 from SPMambaLib.scan import selective_scan
 
 NAMES = ("u", "dt", "A", "B", "C", "D", "dt_bias")
-STAGES = {64: 1024, 256: 512, 1024: 256, 4096: 128}
-"""Inner channels of the paper's decoder stages by number of tokens."""
 
 
 def arguments(batch=1, length=37, channels=6, states=4, paths=3, spread=1.0, seed=0):

@@ -11,6 +11,7 @@ import pytest
 import scan_cases
 import torch
 
+from SPMambaLib.bench.scan import CHANNELS
 from SPMambaLib.scan import available_backends, chunked, registry, selective_scan
 
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
@@ -94,12 +95,12 @@ def test_agrees_with_the_reference(subject, batch, length, channels, states, spr
 @cache
 def stage_case(length):
     """A decoder stage of the paper at its real size, and the right answer; large steps as softplus(2 randn)."""
-    inputs = scan_cases.arguments(1, length, scan_cases.STAGES[length], states=16, paths=8, spread=2.0)
+    inputs = scan_cases.arguments(1, length, CHANNELS[length], states=16, paths=8, spread=2.0)
     order = scan_cases.hilbert_order(int(length ** 0.5))
     return inputs, order, scan_cases.expected(inputs, order)
 
 
-@pytest.mark.parametrize("length", scan_cases.STAGES)
+@pytest.mark.parametrize("length", CHANNELS)
 @pytest.mark.parametrize("subject", SUBJECTS[:-1], indirect=True, ids=" on ".join)  # an imitation has no real size
 def test_agrees_at_the_sizes_of_the_paper(subject, length):
     inputs, order, right = stage_case(length)
