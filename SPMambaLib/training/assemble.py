@@ -36,7 +36,7 @@ from .checkpoint import Checkpoints
 from .collapse import prototype_spread, require_spread
 from .data import load_slices, read_manifest
 from .distributed import Ranks, joined
-from .fit import Normals, Progress, cache_features, calibrate, fit_prototypes
+from .fit import Normals, Progress, cache_features, calibrate, fit_prototypes, fit_space
 from .plan import DEFAULT, Machine, device_name, plan_of, precision_name, run_facts
 from .recipes import Recipe, find_recipe
 from .train import TrainingConfig, train_decoder, validation_rows
@@ -110,9 +110,11 @@ def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFold
     features = cache_features(network, seen.pixels, progress)
     kept_prototypes = work.kept("prototypes")
     if kept_prototypes is None:
+        fit_space(network, features[2])
         compactness = fit_prototypes(network, features[2], seen.level)
         round_weights(network)
-        spread = require_spread(prototype_spread(network.prototypes.vectors, features[2], seen.level))
+        spread = require_spread(prototype_spread(network.prototypes.vectors, features[2], seen.level,
+                                                 network.prototypes.space))
         work.keep("prototypes", network.prototypes.state_dict(), [compactness, spread])
     else:
         network.prototypes.load_state_dict(kept_prototypes[0])

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .. import bundle
 from ..errors import UsageError
 from ..model.network import SPMamba
 from ..model.teacher import to_teacher_input
@@ -51,6 +52,14 @@ def cache_features(network: SPMamba, pixels: Tensor, progress: Progress) -> List
 
 
 @torch.no_grad()
+def fit_space(network: SPMamba, features: Tensor) -> None:
+    """The space of the prototypes, from features (N, C, grid, grid), rounded as it is stored; before `fit_prototypes`."""
+    space = network.prototypes.space
+    space.fit(features)
+    space.load_state_dict(bundle.unpack(bundle.pack(space.state_dict())))
+
+
+@torch.no_grad()
 def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], *, iterations: int = 20,
                    seed: int = 0) -> float:
     """Spherical k-means at each cell of `features` (N, C, grid, grid); returns the mean distance to the nearest centre.
@@ -60,7 +69,7 @@ def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], 
     Raises:
         UsageError: no image for one of the levels.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator, space = torch.Generator().manual_seed(seed), network.prototypes.space
     levels, cells, k, _ = network.prototypes.vectors.shape
     vectors, distances = [], []
     for bucket in range(levels):
@@ -70,7 +79,7 @@ def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], 
         if not keep.any():
             raise UsageError("No normal image shows level {} of {}; more images are needed.".format(bucket + 1, levels))
         first = torch.randint(int(keep.sum()), (k,), generator=generator)  # the same images at every cell
-        parts = [spherical_k_means(features.flatten(2)[:, :, start:start + CELLS][keep].float().permute(2, 0, 1), first,
+        parts = [spherical_k_means(space(features.flatten(2)[:, :, start:start + CELLS][keep].float().permute(2, 0, 1)), first,
                                    iterations) for start in range(0, cells, CELLS)]
         vectors.append(torch.cat([centres for centres, _ in parts]))
         distances.append(float(1.0 - torch.cat([similarity for _, similarity in parts]).mean()))
