@@ -133,14 +133,15 @@ class Detector:
             self.backend = default_backend(device)
         self._half = half_precision(precision, device)
 
-    def detect(self, image: Image, *, false_positive_rate: Optional[float] = None, progress: Optional[Progress] = None,
-               cancelled: Optional[Callable[[], bool]] = None) -> Detection:
+    def detect(self, image: Image, *, false_positive_rate: Optional[float] = None, level: Optional[float] = None,
+               progress: Optional[Progress] = None, cancelled: Optional[Callable[[], bool]] = None) -> Detection:
         """Find what is not normal in an image.
 
         Args:
             image: a volume or a single image, any orientation; it is not modified.
             false_positive_rate: operating point, share of normal slices (or images) that may show a finding; None
                 takes the model's default.
+            level: relative height in [0, 1] of a single slice inside its volume, if known; else the model finds it.
             progress: called with (fraction in [0, 1], text).
             cancelled: polled between batches.
 
@@ -168,7 +169,7 @@ class Detector:
         clock.lap("prepare")
         volume = self._run(prepared, report, checkpoint)
         clock.lap("network")
-        levels = self._levels(volume, prepared, is_volume)
+        levels = self._levels(volume, prepared, is_volume, level)
         maps, terms, slices = self._score(volume, prepared, plane, levels, checkpoint)
         notices += self._familiar(volume)
         clock.lap("scoring")
@@ -226,11 +227,14 @@ class Detector:
             terms = network_terms(self.network, pixels.to(self.device), self.scale.config)
         return {name: term.cpu() for name, term in terms.items()}
 
-    def _levels(self, volume: _Volume, prepared: PreparedSlices, is_volume: bool) -> Optional[Tensor]:
+    def _levels(self, volume: _Volume, prepared: PreparedSlices, is_volume: bool,
+                known: Optional[float]) -> Optional[Tensor]:
         """Level of each analysed slice; None when the model knows but one."""
         distances = volume.terms["prototype"].mean(dim=(2, 3)).numpy()
         if distances.shape[1] == 1:
             return None
+        if known is not None and len(distances) == 1:
+            return torch.tensor([known], dtype=torch.float32)
         positions = prepared.levels[volume.index] if prepared.levels is not None and is_volume else np.zeros(1)
         return torch.from_numpy(align_levels(distances, positions)).float()
 
@@ -253,7 +257,7 @@ class Detector:
             maps[index] = restore(fused, prepared, index)
             for name in terms:
                 terms[name][index] = restore(standardised[name], prepared, index)
-            scores = slice_components(self.scale, fused, standardised, self.card["calibration"]["components"])
+            scores = slice_components(self.scale, fused, standardised, self.card["calibration"], level)
             for row, n in enumerate(index.tolist()):
                 values = {name: float(v[row]) for name, v in scores.items()}
                 slices[n] = replace(slices[n], score=values.pop("score"), peak=float(maps[n].max()), analysed=True,

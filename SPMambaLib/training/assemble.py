@@ -42,7 +42,7 @@ from .recipes import Recipe, find_recipe
 from .train import TrainingConfig, train_decoder, validation_rows
 from .work_folder import CHECKPOINT, LOG, RunManifest, WorkFolder, digest_of
 
-ADAPTATION_STEPS = 500
+ADAPTATION_STEPS = 200
 
 
 def assemble(name: str, manifest: Path, output: Path, *, imagenet: Optional[Path] = None,

@@ -53,7 +53,7 @@ def cache_features(network: SPMamba, pixels: Tensor, progress: Progress) -> List
 
 @torch.no_grad()
 def fit_space(network: SPMamba, features: Tensor) -> None:
-    """The space of the prototypes, from features (N, C, grid, grid), rounded as it is stored; before `fit_prototypes`."""
+    """Before `fit_prototypes`: its space, from features (N, C, grid, grid), rounded as it is stored."""
     space = network.prototypes.space
     space.fit(features)
     space.load_state_dict(bundle.unpack(bundle.pack(space.state_dict())))
@@ -79,8 +79,10 @@ def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], 
         if not keep.any():
             raise UsageError("No normal image shows level {} of {}; more images are needed.".format(bucket + 1, levels))
         first = torch.randint(int(keep.sum()), (k,), generator=generator)  # the same images at every cell
-        parts = [spherical_k_means(space(features.flatten(2)[:, :, start:start + CELLS][keep].float().permute(2, 0, 1)), first,
-                                   iterations) for start in range(0, cells, CELLS)]
+        parts = []
+        for start in range(0, cells, CELLS):
+            some = features.flatten(2)[:, :, start:start + CELLS][keep].float().permute(2, 0, 1)
+            parts.append(spherical_k_means(space(some), first, iterations))
         vectors.append(torch.cat([centres for centres, _ in parts]))
         distances.append(float(1.0 - torch.cat([similarity for _, similarity in parts]).mean()))
     network.prototypes.initialise(torch.stack(vectors))

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from ..errors import UsageError
 from ..scoring.calibration import Calibration
 from ..scoring.maps import AnomalyScale, ScoringConfig, at_input_size
-from ..scoring.slices import score_maps, slice_components
+from ..scoring.slices import score_by_level, score_maps, slice_components
 
 Progress = Callable[[float, str], None]
 
@@ -67,7 +67,7 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
     """Statistics and thresholds from held-out normals.
 
     The card is {"map": quantile table, "components": mean and spread of each, "appearance": ..., "normals": n,
-    "patients": n}.
+    "patients": n}, and "score_by_level" where the model knows levels.
 
     Raises:
         UsageError: fewer than two patients (each half judges the other) or 20 images.
@@ -99,6 +99,8 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
         "normals": len(half),
         "patients": len(set(held.patients)),
     }
+    if held.level is not None and config.levels > 1:
+        card["score_by_level"] = score_by_level(values["score"].double().numpy(), held.level.double().numpy())
     progress(1.0, "thresholds")
     return Judgement(scale, card, peaks.numpy())
 
