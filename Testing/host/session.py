@@ -148,7 +148,7 @@ class Host:
 
     # pictures
     def viewImage(self, viewName):
-        """Picture of view "Red", "Yellow", "Green", "1" (3D) or "Plot", as it is now: (H, W, 3) uint8 RGB, top row first."""
+        """Picture of "Red", "Yellow", "Green", "1" (3D) or "Plot", as it is now: (H, W, 3) uint8 RGB, top row first."""
         view = self._view(viewName)
         view._forceRender()
         return view._image.copy()
