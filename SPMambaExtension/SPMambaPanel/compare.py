@@ -44,10 +44,11 @@ class Compare:
         if wanted:
             matrix = np.asarray(slicer.util.arrayFromVTKMatrix(marked.GetSliceToRAS()))
             parameters.beforeCompare = json.dumps({"layout": layout.GetViewArrangement(), "plane": matrix.tolist(),
+                                                   "fields": [each.GetFieldOfView() for each in (plain, marked)],
                                                    "linked": [each.GetLinkedControl() for each in _composites()]})
             layout.SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutSideBySideView)
             _twin(plain, marked)
-            qt.QTimer.singleShot(0, lambda: _twin(plain, marked))  # once the views have the sizes of the new layout
+            qt.QTimer.singleShot(0, lambda: _fit(plain, marked))  # once the views have the sizes of the new layout
             for each in _composites():
                 each.SetLinkedControl(1)
                 each.SetHotLinkedControl(1)
@@ -62,6 +63,8 @@ class Compare:
             marked.JumpSliceByCentering(*center)
             if layout.GetViewArrangement() == slicer.vtkMRMLLayoutNode.SlicerLayoutSideBySideView:
                 layout.SetViewArrangement(before["layout"])
+            qt.QTimer.singleShot(0, lambda: [each.SetFieldOfView(*field) for each, field in
+                                             zip((plain, marked), before["fields"])])
 
     def _onLayout(self, layout: int) -> None:
         parameters = self._parameters
@@ -73,6 +76,15 @@ class Compare:
 def _composites() -> Any:
     nodes = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
     return [node for node in nodes if node.GetLayoutName() in (PLAIN_VIEW, MARKED_VIEW)]
+
+
+def _fit(plain: Any, marked: Any) -> None:
+    """The whole slice in both."""
+    logic = slicer.app.applicationLogic().GetSliceLogic(plain)
+    if logic is not None:
+        logic.FitSliceToBackground()
+        plain.UpdateMatrices()
+        _twin(plain, marked)
 
 
 def _twin(plain: Any, marked: Any) -> None:

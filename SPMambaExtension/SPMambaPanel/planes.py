@@ -27,38 +27,41 @@ class AnalysedPlane:
     def __init__(self, result: Result) -> None:
         self._map = result.map
         self.axis = 2 - int(result.summary["slice_axis"])  # array axes are (K, J, I), matrix columns (I, J, K)
-        self.count = self._map.GetImageData().GetDimensions()[self.axis]
-        self._rasToIjk = np.linalg.inv(ijkToRas(self._map))
+        size = self._map.GetImageData().GetDimensions()
+        self.count = size[self.axis]
+        matrix = ijkToRas(self._map)
+        middle = np.append((np.asarray(size) - 1) / 2.0, 1.0)
+        middle[self.axis] = 0.0
+        self._first = (matrix @ middle)[:3]
+        self._step = matrix[:3, self.axis]
+        self._across = np.cross(*(matrix[:3, column] for column in range(3) if column != self.axis))
 
     def world(self, ras: Sequence[float]) -> Sequence[float]:
         """RAS mm in the world of a point in the volume's own coordinates."""
         point = [0.0, 0.0, 0.0]
-        self._transform(toWorld=True).TransformPoint(ras, point)
+        self._toWorld().TransformPoint(ras, point)
         return point
 
     def isShownBy(self, sliceNode: Any) -> bool:
         """Whether a view lies in the analysed plane, up to obliqueness."""
-        direction = [0.0, 0.0, 0.0]
-        matrix = ijkToRas(self._map)
-        others = [matrix[:3, column] for column in range(3) if column != self.axis]
-        self._transform(toWorld=True).TransformVectorAtPoint((0.0, 0.0, 0.0), np.cross(*others).tolist(), direction)
-        normal = np.asarray(direction) / np.linalg.norm(direction)
-        return bool(abs(_sliceToRas(sliceNode)[:3, 2] @ normal) > PARALLEL)
+        normal = [0.0, 0.0, 0.0]
+        self._toWorld().TransformVectorAtPoint((0.0, 0.0, 0.0), self._across.tolist(), normal)
+        return bool(abs(_sliceToRas(sliceNode)[:3, 2] @ normal) > PARALLEL * np.linalg.norm(normal))
 
     def sliceOf(self, sliceNode: Any) -> Optional[int]:
-        """Index of the slice at the center of a view; None if it shows another plane, or nothing of the volume."""
+        """Index of the slice whose center is nearest to the plane of a view; None if the view shows another plane, or
+        nothing of the volume."""
         if not self.isShownBy(sliceNode):
             return None
-        point = [0.0, 0.0, 0.0]
-        self._transform(toWorld=False).TransformPoint(_sliceToRas(sliceNode)[:3, 3].tolist(), point)
-        index = int(np.floor((self._rasToIjk @ [*point, 1.0])[self.axis] + 0.5))
+        view = _sliceToRas(sliceNode)
+        first, second = (np.asarray(self.world((self._first + n * self._step).tolist())) for n in (0, 1))
+        distance = view[:3, 2] @ (view[:3, 3] - first)
+        index = int(np.floor(distance / (view[:3, 2] @ (second - first)) + 0.5))
         return index if 0 <= index < self.count else None
 
-    def _transform(self, toWorld: bool) -> Any:
+    def _toWorld(self) -> Any:
         transform = vtk.vtkGeneralTransform()
-        parent = self._map.GetParentTransformNode()
-        ends = (parent, None) if toWorld else (None, parent)
-        slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(*ends, transform)
+        slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(self._map.GetParentTransformNode(), None, transform)
         return transform
 
 

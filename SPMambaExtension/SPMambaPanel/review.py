@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 import qt
 import slicer
@@ -49,6 +49,7 @@ class Review:
         self._onSlices = onSlices
         self._rate = 0.0
         self._bands: Optional[LiveBands] = None
+        self._found: Optional[Tuple[Any, Any]] = None  # label array and findings that have no segments yet
         self._computed = 0.0
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
@@ -58,7 +59,8 @@ class Review:
     def open(self, result: Optional[Result]) -> None:
         self._timer.stop()
         self.result = result
-        self._bands = None
+        self._bands = self._found = None
+        self._rate = float(result.summary["false_positive_rate"]) if result else 0.0
         self.threshold = float(result.summary["threshold"]) if result else 0.0
         self._read()
         self.seen.open(result)
@@ -75,7 +77,7 @@ class Review:
     # -- operating point ----------------------------------------------------------------------------------------------
 
     def setRate(self, rate: float) -> None:
-        """Move the operating point: bands follow at once, findings and segments after a short rest of the slider."""
+        """Move the operating point: bands follow at once, findings while the slider moves, segments when it rests."""
         result = self.result
         if result is None or not result.complete:
             return
@@ -87,24 +89,33 @@ class Review:
         self._onSlices()
         if not self._timer.isActive():
             self._computed = time.monotonic()
-        if time.monotonic() - self._computed < LONGEST_WAIT_S:
-            self._timer.start()
-        else:
-            self.recompute()
+        self._timer.start()
+        if time.monotonic() - self._computed >= LONGEST_WAIT_S:
+            self._find()
 
     def recompute(self) -> None:
         """Findings and segments at the operating point last set, from the map in the scene."""
         self._timer.stop()
         result = self.result
-        if result is None or not result.complete or self._rate == result.summary["false_positive_rate"]:
+        if result is None or not result.complete:
             return
+        if self._rate != result.summary["false_positive_rate"]:
+            self._find()
+        if self._found is not None:
+            overlay.fillSegmentation(result, *self._found)
+            self._found = None
+
+    def _find(self) -> None:
+        """The cheap half: findings without segments."""
+        result = self.result
         calibration = result.calibration
         threshold = calibration.threshold(self._rate)
         labels, found = regions.find(slicer.util.arrayFromVolume(result.map), ijkToRas(result.map), threshold,
                                      calibration=calibration, slice_axis=int(result.summary["slice_axis"]))
-        overlay.fillSegmentation(result, labels, found)
         tables.writeFindings(result.get("findings"), found)
         result.setOperatingPoint(self._rate, threshold)
+        self._found = (labels, found)
+        self._computed = time.monotonic()
         self._read()
 
     def decide(self, decision: str) -> None:

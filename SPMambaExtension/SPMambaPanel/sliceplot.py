@@ -17,6 +17,7 @@ from .tables import NUMBER, Row
 STROKES = 600  # vertical strokes that fill the normal range: Slicer's charts have no areas
 SERIES = ("normalSeries", "thresholdSeries", "series", "unseenSeries", "currentSeries")  # from back to front
 UNIT = 0.5  # half a slice
+HEADROOM = 1.35  # above the highest value, for the legend
 
 
 def fill(result: Result, name: str) -> None:
@@ -46,7 +47,6 @@ def fill(result: Result, name: str) -> None:
             node.SetMarkerSize(5)
             node.SetLineWidth(width)
             node.SetColor(*color)
-    mark(result, (), None, float(result.summary["threshold"]))
     chart = _node(result, "chart", "vtkMRMLPlotChartNode", name + " slice scores")
     with slicer.util.NodeModify(chart):
         chart.RemoveAllPlotSeriesNodeIDs()
@@ -57,12 +57,13 @@ def fill(result: Result, name: str) -> None:
         chart.SetYAxisTitle(_("Highest map value (normal spread)"))
         chart.SetLegendVisibility(True)
         chart.SetGridVisibility(False)
+    mark(result, (), None, float(result.summary["threshold"]))
 
 
 def mark(result: Result, seen: Any, current: Any, threshold: float) -> None:
     """Bring the moving parts up to date: slices not in `seen`, the `current` slice or None, the operating point."""
     rows = [row for row in tables.readSlices(result.get("slices")) if row["analysed"]]
-    if not rows or result.get("unseenTable") is None:
+    if not rows or None in [result.get(role) for role in ("normalTable", "unseenTable", "marksTable", "chart")]:
         return
     first, last = rows[0]["slice"] - UNIT, rows[-1]["slice"] + UNIT
     limit = result.calibration.threshold(0.05)
@@ -71,6 +72,12 @@ def mark(result: Result, seen: Any, current: Any, threshold: float) -> None:
         _write(result, "normalTable", ("slice", "value"), _strokes(first, last, limit))
     _write(result, "unseenTable", ("slice", "peak"),
            [{"slice": row["slice"], "peak": row["peak"]} for row in rows if row["slice"] not in seen])
+    chart = result.get("chart")
+    with slicer.util.NodeModify(chart):
+        for setAuto in (chart.SetXAxisRangeAuto, chart.SetYAxisRangeAuto):
+            setAuto(False)
+        chart.SetXAxisRange(first, last)
+        chart.SetYAxisRange(0.0, HEADROOM * top)
     at = first if current is None else current
     _write(result, "marksTable", ("across", "threshold", "current", "height"),
            [{"across": first, "threshold": threshold, "current": at, "height": 0.0},
