@@ -79,10 +79,12 @@ def _composites() -> Any:
 
 
 def _fit(plain: Any, marked: Any) -> None:
-    """The whole slice in both."""
+    """The whole of the current slice in both."""
     logic = slicer.app.applicationLogic().GetSliceLogic(plain)
     if logic is not None:
-        logic.FitSliceToBackground()
+        offset = plain.GetSliceOffset()
+        logic.FitSliceToBackground()  # goes to the middle slice
+        plain.SetSliceOffset(offset)
         plain.UpdateMatrices()
         _twin(plain, marked)
 

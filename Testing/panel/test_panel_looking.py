@@ -21,10 +21,10 @@ from SPMambaLib.appearance import map_window
 
 # Of Slicer's documentation (Mouse & Keyboard Shortcuts), and the letters that open the menus of its main window.
 OF_SLICER = (
-    "Ctrl+F", "Ctrl+O", "Ctrl+S", "Ctrl+W", "Ctrl+0", "Ctrl+1", "Ctrl+2", "Ctrl+3", "Ctrl+`", "Ctrl+4", "Ctrl+5", "Ctrl+H",
-    "Ctrl+B", "Ctrl+G", "Ctrl+V", "Left", "Right", "Up", "Down", "B", "F", "V", "R", "G", "T", "[", "]", "{", "}", "End",
-    "Home", "PgDown", "Ins", "+", "-", "Shift+End", "Shift+PgDown", "Shift+Home", "Shift+Left", "Shift+Right", "Shift+Up",
-    "Shift+Down", "Tab", "Esc", "Alt+F", "Alt+E", "Alt+V", "Alt+H")
+    "Ctrl+F", "Ctrl+O", "Ctrl+S", "Ctrl+W", "Ctrl+0", "Ctrl+1", "Ctrl+2", "Ctrl+3", "Ctrl+`", "Ctrl+4", "Ctrl+5",
+    "Ctrl+H", "Ctrl+B", "Ctrl+G", "Ctrl+V", "Left", "Right", "Up", "Down", "B", "F", "V", "R", "G", "T", "[", "]",
+    "{", "}", "End", "Home", "PgDown", "Ins", "+", "-", "Shift+End", "Shift+PgDown", "Shift+Home", "Shift+Left",
+    "Shift+Right", "Shift+Up", "Shift+Down", "Tab", "Esc", "Alt+F", "Alt+E", "Alt+V", "Alt+H")
 
 
 def press(key: str) -> None:
@@ -126,8 +126,11 @@ def test_blink(host: Any, ui: Any, workplace: Any, result: Result) -> None:
 def test_compare_and_back(host: Any, ui: Any, workplace: Any, result: Result) -> None:
     layout = host.layoutManager
     before = (layout.layout, np.array(slicer.util.arrayFromVTKMatrix(view(MARKED_VIEW).GetSliceToRAS()))[:3, :3])
+    press(shortcuts.NEXT_FINDING)
+    offset, current = view(PLAIN_VIEW).GetSliceOffset(), workplace.review.seen.current
     press(shortcuts.COMPARE)
     host.processEvents(50)
+    assert view(PLAIN_VIEW).GetSliceOffset() == pytest.approx(offset, abs=1e-3) and current != 9, "9 is the middle"
     assert workplace.parameters.compare and layout.layout == slicer.vtkMRMLLayoutNode.SlicerLayoutSideBySideView
     planes = [slicer.util.arrayFromVTKMatrix(view(name).GetSliceToRAS()) for name in (PLAIN_VIEW, MARKED_VIEW)]
     assert np.allclose(*planes) and not np.allclose(planes[1][:3, :3], before[1])
