@@ -11,9 +11,9 @@ from .result import Result
 from .steps import Work
 
 # Of the view, as fractions; small, at the right edge, clear of the corner texts.  The text scales with the size.
-LEGEND_HEIGHT = 0.3
+LEGEND_HEIGHT = 0.22
 LEGEND_WIDTH_OF_NAMES, LEGEND_WIDTH_OF_NUMBERS = 0.18, 0.07
-LEGEND_TOP, LEGEND_MARGIN = 0.92, 0.02
+LEGEND_TOP, LEGEND_MARGIN = 0.96, 0.02
 PLAIN_VIEW, MARKED_VIEW = "Red", "Yellow"  # of the two side by side, left and right
 
 

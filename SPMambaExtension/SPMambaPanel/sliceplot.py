@@ -63,6 +63,7 @@ def fill(result: Result, name: str) -> None:
 def mark(result: Result, seen: Any, current: Any, threshold: float) -> None:
     """Bring the moving parts up to date: slices not in `seen`, the `current` slice or None, the operating point."""
     rows = [row for row in tables.readSlices(result.get("slices")) if row["analysed"]]
+    rows.sort(key=lambda row: row["slice"])  # the model may have read them from the top down
     if not rows or None in [result.get(role) for role in ("normalTable", "unseenTable", "marksTable", "chart")]:
         return
     first, last = rows[0]["slice"] - UNIT, rows[-1]["slice"] + UNIT

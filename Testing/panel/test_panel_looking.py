@@ -256,6 +256,16 @@ def test_plot_follows_the_reader(host: Any, ui: Any, workplace: Any, result: Res
     assert columns(result.get("normalTable"), "value").max() == pytest.approx(result.calibration.threshold(0.05))
 
 
+def test_plot_of_slices_in_descending_order(host: Any, result: Result) -> None:
+    """The table of a volume that was read from the top down; the axis still ascends and nothing lies outside."""
+    rows = tables.readSlices(result.get("slices"))
+    tables.writeTable(result.get("slices"), tables.SLICE_COLUMNS, rows[::-1])
+    sliceplot.mark(result, {3}, 3, 2.0)
+    chart, across = result.get("chart"), columns(result.get("marksTable"), "across")[:, 0]
+    assert list(chart.GetXAxisRange()) == across.tolist() == [-0.5, len(rows) - 0.5]
+    assert columns(result.get("unseenTable"), "slice")[:, 0].tolist() == [n for n in range(len(rows)) if n != 3]
+
+
 def test_a_click_on_the_plot_jumps(host: Any, ui: Any, workplace: Any, result: Result) -> None:
     QTest = pytest.importorskip("PySide6.QtTest").QTest
     ui.plotButton.click()
