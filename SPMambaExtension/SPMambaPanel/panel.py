@@ -18,7 +18,8 @@ PROGRESS_STEPS = 1000
 ROW_HEIGHT = 22  # pixels
 ESTIMATE_FROM = 0.05  # fraction from which the time left is told
 INPUT_WIDGETS = ("inputSelector", "modelSelector", "deviceSelector")
-REVIEW_WIDGETS = ("overlaySelector", "overlayVisibleCheckBox", "outlineCheckBox", "opacitySlider", "findingsTable",
+REVIEW_WIDGETS = ("overlaySelector", "overlayVisibleCheckBox", "outlineCheckBox", "wholeMapCheckBox", "blinkButton",
+                  "compareCheckBox", "nextUnseenButton", "previousUnseenButton", "opacitySlider", "findingsTable",
                   "previousFindingButton", "nextFindingButton", "previousSliceButton", "nextSliceButton", "plotButton",
                   "exportSegmentationCheckBox", "exportLabelMapCheckBox", "exportSurfacesCheckBox", "exportButton")
 
@@ -74,7 +75,11 @@ class Panel:
                             (ui.previousFindingButton, shortcuts.PREVIOUS_FINDING),
                             (ui.nextSliceButton, shortcuts.NEXT_SLICE),
                             (ui.previousSliceButton, shortcuts.PREVIOUS_SLICE),
-                            (ui.overlayVisibleCheckBox, shortcuts.TOGGLE_OVERLAY)):
+                            (ui.nextUnseenButton, shortcuts.NEXT_UNSEEN),
+                            (ui.previousUnseenButton, shortcuts.PREVIOUS_UNSEEN),
+                            (ui.overlayVisibleCheckBox, shortcuts.TOGGLE_OVERLAY),
+                            (ui.overlaySelector, shortcuts.TOGGLE_MAP), (ui.blinkButton, shortcuts.BLINK),
+                            (ui.compareCheckBox, shortcuts.COMPARE), (ui.keysButton, shortcuts.HELP)):
             button.toolTip = _("{action} ({key})").format(action=keys[key][:1].upper() + keys[key][1:], key=key)
         self._setUpTable()
 
