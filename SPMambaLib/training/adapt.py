@@ -53,7 +53,7 @@ def one_cycle(optimiser: torch.optim.Optimizer, learning_rate: float,
 
 @torch.no_grad()
 def channel_spreads(teacher: Teacher, pixels: Tensor, device: torch.device) -> List[Tensor]:
-    """Standard deviation of each channel over some images, (1, C, 1, 1) for each scale; a tenth of the whole is added."""
+    """Spread of each channel over some images, (1, C, 1, 1) for each scale; a tenth of the whole is added."""
     parts = [teacher(to_teacher_input(part.to(device))) for part in pixels.split(8)]
     features = [torch.cat(scale) for scale in zip(*parts)]
     return [f.std(dim=(0, 2, 3), keepdim=True) + 0.1 * f.std() for f in features]

@@ -42,7 +42,7 @@ RECIPES: Dict[str, Recipe] = {
         preprocessing=Preprocessing(crop="none", normalise="percentile"),
         scoring=ScoringConfig(terms=("residual", "prototype"), weights=(0.5, 1.0), summary="mean"),
         augmentation=Augmentation(rotation_degrees=12.0),
-        network={"prototypes_per_cell": 20, "prototype_match": "prototypes", "prototype_space": "whitened"},
+        network={"prototypes_per_cell": 32, "prototype_match": "prototypes", "prototype_space": "whitened"},
         card={
             "title": "Chest X-ray (frontal, paediatric)",
             "purpose": "Marks what is unusual in frontal chest radiographs of children.",

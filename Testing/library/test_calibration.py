@@ -95,6 +95,6 @@ def test_a_score_is_judged_among_normals_of_its_height():
     scores = 2 * (levels > 0.5) + random.normal(size=4000) * np.where(levels > 0.5, 2.0, 0.5)
     table = score_by_level(scores, levels)
     judged = at_level(torch.tensor([2.0, 2.0]), torch.tensor([0.2, 0.8]), table)
-    assert judged[0] > 3 and abs(float(judged[1])) < 0.2
+    assert judged[0] > 2 and abs(float(judged[1])) < 0.2
     far = score_by_level(scores[levels < 0.4], levels[levels < 0.4])  # nobody lies near the top
     assert np.isfinite(far["mean"]).all() and min(far["spread"]) >= 0.5 * scores[levels < 0.4].std() - 1e-9
