@@ -9,7 +9,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from SPMambaLib.errors import SPMambaError
+from SPMambaLib.errors import MisfitError, SPMambaError
 from SPMambaLib.scoring.calibration import Calibration
 
 from . import dependencies, display, export, operatingpoint
@@ -181,12 +181,13 @@ class Workplace:
     def onDetectButton(self, *args: Any) -> None:
         if not self.machine.busy:
             self.update()  # another module may have changed the volume without a word
+        anyway = self.machine.refused  # the button says so
         if self.machine.send(Event.CANCEL):
             self.run.cancel()
         elif self.machine.send(Event.DETECT) and self.installMissing():
             self.run = DetectionRun(
                 self.worker, self.parameters.inputVolume, self.card()["name"], self.device,
-                self.parameters.falsePositiveRate or None,
+                self.parameters.falsePositiveRate or None, anyway=anyway,
                 reveal=lambda result: display.reveal(result, self.parameters), onProgress=self.onProgress,
                 onDone=self.onDone, onCancelled=self.onCancelled, onFailed=self.onFailed)
             self.run.start()
@@ -236,7 +237,7 @@ class Workplace:
         self.run = None
         self._restoreViews()
         self.panel.log("[{}] {}\n{}".format(error.code, error.message, error.detail).rstrip())
-        self.machine.send(Event.FAILED, error.message)
+        self.machine.send(Event.FAILED, error.message, refused=error.code == MisfitError.code)
 
     def dropRun(self) -> None:
         if self.run is not None:
