@@ -7,7 +7,6 @@ worth is measured crosswise (ranges of one half of the patients, marks of the ot
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -21,6 +20,7 @@ from .judging import halves_by_patient
 
 RATE = 0.02  # share of normals that may be marked
 REFUSE = 1.5  # refused: this many times as far from the median as the mark
+STRETCH = 0.5
 AXES, ROWS_PER_AXIS = 64, 8  # principal axes kept, and the normals that each must rest on
 FOLDS = 5
 LEVELS = 6
@@ -119,17 +119,17 @@ def parts(patients: np.ndarray, seed: int = 0) -> List[np.ndarray]:
 
 
 def limits_of(values: Values, rate: float = RATE) -> Dict[str, Limits]:
-    """Ranges outside of which `rate` of the rows fall in any statistic; on each side at least as wide as a normal
-    distribution of the same width says, since few rows do not show their extremes."""
+    """Ranges outside of which `rate` of the rows fall in any statistic.  The fewer the rows, the less they
+    show their extremes: up to `STRETCH` is added to the distance from the median."""
     sides = [(name, sign) for name in STATISTICS if name in values for sign, word in zip((-1, 1), WORDS[name]) if word]
     table = np.stack([sign * values[name] for name, sign in sides]).astype(np.float64)
     middle = np.median(table, axis=1)
-    spread = np.maximum(np.quantile(table, 0.84, axis=1) - middle, 1e-6)
-    least = middle + NormalDist().inv_cdf(1.0 - rate / len(sides)) * spread
-    for tail in rate * np.geomspace(1.0, 1.0 / len(sides), 20):
-        edges = np.maximum(np.quantile(table, 1.0 - tail, axis=1), least)
+    for tail in rate * np.append(np.geomspace(1.0, 0.5 / len(sides), 24), 0.0):
+        edges = np.quantile(table, 1.0 - tail, axis=1)
         if (table > edges[:, None]).any(axis=0).mean() <= rate:
             break
+    missing = max(0.0, 1.0 - table.shape[1] * rate / len(sides))
+    edges = edges + STRETCH * missing * np.maximum(edges - middle, 1e-3)
     fields: Dict[str, Dict[str, float]] = {}
     for (name, sign), edge, centre in zip(sides, edges.tolist(), middle.tolist()):
         side = "low" if sign < 0 else "high"
