@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from .fitness import Fitness
+from .fitness import MARK, MARKED, NO_CHECK, REFUSAL, REFUSED, Fitness
 
 RESULT_FORMAT = 1
 Vector = Tuple[float, float, float]
@@ -60,6 +60,15 @@ class Notice:
 
     code: str
     message: str
+
+
+def fitness_notices(fit: Optional[Fitness]) -> List[Notice]:
+    """What the reader of a result must know of the fitness check."""
+    if fit is None:
+        return [Notice(NO_CHECK, "This model has no fitness check; nobody has looked whether this is the kind "
+                       "of scan that it knows.")]
+    codes = {REFUSED: REFUSAL, MARKED: MARK}
+    return [Notice(codes[fit.state], fit.message())] if fit.state in codes else []
 
 
 @dataclass

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from . import applicability, bundle, fitness
-from .detection import Detection, Notice, SliceScore
+from .detection import Detection, Notice, SliceScore, fitness_notices
 from .errors import (
     Cancelled,
     DeviceError,
@@ -166,14 +166,8 @@ class Detector:
 
         clock = _Clock()
         is_volume = image.kind == "volume"
-        plane = image.plane(self.card["plane"])
-        voxels, notices = finite_voxels(image, plane.name)
-        notices = image.notices + notices + applicability.check(self.card, image.facts, is_volume=is_volume)
         report(0.0, "preparing")
-        prepared = prepare(plane.to_slices(voxels), plane.spacing[1:], self.preprocessing, checkpoint)
-        if not prepared.analysed.any():
-            raise UnsupportedImageError("No anatomy was found in this image: nothing in it is larger than a few bright "
-                                        "voxels.", code="no-anatomy")
+        plane, prepared, notices = self._prepared(image, checkpoint)
         clock.lap("prepare")
         fit = self._fitness(image, prepared, plane, checkpoint)
         if fit is not None and fit.state == fitness.REFUSED and on_misfit == "refuse":
@@ -205,6 +199,25 @@ class Detector:
             findings=found, calibration=self.calibration.to_dict(), model=self.summary(), backend=self.backend,
             device=self.device, timings=clock.laps, notices=notices,
             fitness=fit)
+
+    def assess(self, image: Image) -> Optional[fitness.Fitness]:
+        """Whether an image looks like what the model knows (see `fitness`), without detecting anything in it; None if
+        the model cannot tell.  Raises UnsupportedImageError."""
+        plane, prepared, _ = self._prepared(image, lambda: None)
+        return self._fitness(image, prepared, plane, lambda: None)
+
+    def _prepared(self, image: Image,
+                  checkpoint: Callable[[], None]) -> Tuple[SlicePlane, PreparedSlices, List[Notice]]:
+        """The model's slices of an image, and what there is to say about it before anything is computed."""
+        plane = image.plane(self.card["plane"])
+        voxels, notices = finite_voxels(image, plane.name)
+        notices = image.notices + notices + applicability.check(
+            self.card, image.facts, is_volume=image.kind == "volume")
+        prepared = prepare(plane.to_slices(voxels), plane.spacing[1:], self.preprocessing, checkpoint)
+        if not prepared.analysed.any():
+            raise UnsupportedImageError("No anatomy was found in this image: nothing in it is larger than a few bright "
+                                        "voxels.", code="no-anatomy")
+        return plane, prepared, notices
 
     def summary(self) -> Dict[str, Any]:
         """What a result says about the model that made it."""
@@ -290,15 +303,6 @@ class Detector:
         if image.kind == "volume":
             values["extent"] = extent_mm(prepared, plane.spacing[1:])
         return fitness.judge(values, self.card, is_volume=image.kind == "volume")
-
-
-def fitness_notices(fit: Optional[fitness.Fitness]) -> List[Notice]:
-    """What the reader of a result must know of the fitness check."""
-    if fit is None:
-        return [Notice(fitness.NO_CHECK, "This model has no fitness check; nobody has looked whether this is the kind "
-                       "of scan that it knows.")]
-    codes = {fitness.REFUSED: fitness.REFUSAL, fitness.MARKED: fitness.MARK}
-    return [Notice(codes[fit.state], fit.message())] if fit.state in codes else []
 
 
 class _Clock:

@@ -42,13 +42,12 @@ class Limits:
 
     Attributes:
         low, high: outside is marked.
-        refuse_low, refuse_high: outside is refused.
+        refuse: above is refused.
     """
 
     low: Optional[float] = None
     high: Optional[float] = None
-    refuse_low: Optional[float] = None
-    refuse_high: Optional[float] = None
+    refuse: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -102,12 +101,14 @@ class Fitness:
 def read(name: str, value: float, limits: Limits) -> Reading:
     """A value held against its limits."""
     low, high = WORDS[name]
-    for state, least, most in ((REFUSED, limits.refuse_low, limits.refuse_high), (MARKED, limits.low, limits.high)):
-        if least is not None and value < least and low:
-            return Reading(name, value, limits.low, limits.high, state, low)
-        if most is not None and value > most and high:
-            return Reading(name, value, limits.low, limits.high, state, high)
-    return Reading(name, value, limits.low, limits.high, USUAL)
+    state, sentence = USUAL, ""
+    if low and limits.low is not None and value < limits.low:
+        state, sentence = MARKED, low
+    elif high and limits.high is not None and value > limits.high:
+        state, sentence = MARKED, high
+    if high and limits.refuse is not None and value > limits.refuse:
+        state, sentence = REFUSED, high
+    return Reading(name, value, limits.low, limits.high, state, sentence)
 
 
 def judge(values: Mapping[str, float], card: Mapping[str, Any], *, is_volume: bool) -> Fitness:

@@ -6,7 +6,7 @@ worth is measured crosswise (ranges of one half of the patients, marks of the ot
 """
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -19,7 +19,8 @@ from ..scoring.reliability import exact_interval
 from .judging import halves_by_patient
 
 RATE = 0.02  # share of normals that may be marked
-REFUSE = 1.5  # refused: this many times as far from the median as the mark
+REFUSE = 1.25  # an image is refused this many times as far from the median as it is marked; no normal lies there
+RARE = 0.01  # a volume is refused when most of its slices are rarer than this share of the normal slices
 STRETCH = 0.5
 AXES, ROWS_PER_AXIS = 64, 8  # principal axes kept, and the normals that each must rest on
 FOLDS = 5
@@ -83,7 +84,7 @@ def fit_fitness(looks: Looks) -> Tuple[FitnessCheck, Dict[str, Any]]:
     card["volume"] = None
     if looks.level is not None and len(set(looks.patients)) >= PATIENTS:
         whole = limits_of(medians(values, patients, looks.copy.numpy()))
-        card["volume"] = {name: asdict(whole_limits(one, slices[name])) for name, one in whole.items()}
+        card["volume"] = {name: asdict(whole_limits(one, values[name])) for name, one in whole.items()}
         card["volume"]["coverage"] = asdict(Limits(low=COVERED * usual_coverage(looks.level.numpy(), patients)))
     card.update(normals=int((~looks.copy).sum()), patients=len(set(looks.patients)))
     return check, card
@@ -135,18 +136,16 @@ def limits_of(values: Values, rate: float = RATE) -> Dict[str, Limits]:
         side = "low" if sign < 0 else "high"
         fields.setdefault(name, {})[side] = sign * edge
         if name in REFUSING:
-            fields[name]["refuse_" + side] = sign * (centre + REFUSE * (edge - centre))
+            fields[name]["refuse"] = centre + REFUSE * (edge - centre)
     return {name: Limits(**sides_of) for name, sides_of in fields.items()}
 
 
-def whole_limits(whole: Limits, single: Limits) -> Limits:
-    """Limits of a volume's median: marked outside what patients show, refused where most of its slices would be marked
-    on their own, one by one."""
-    low, high = whole.low, whole.high
-    refuse_low = single.low if single.refuse_low is not None else None
-    refuse_high = single.high if single.refuse_high is not None else None
-    return Limits(low, high, None if refuse_low is None or low is None else min(refuse_low, low),
-                  None if refuse_high is None or high is None else max(refuse_high, high))
+def whole_limits(whole: Limits, single: np.ndarray) -> Limits:
+    """Limits of a volume's median, from those of patients and the values of single slices: marked outside what patients
+    show, refused where most of its slices are rare, one by one."""
+    if whole.refuse is None:
+        return whole
+    return replace(whole, refuse=max(whole.refuse, float(np.quantile(single, 1.0 - RARE))))
 
 
 def medians(values: Values, patients: np.ndarray, copy: np.ndarray) -> Values:

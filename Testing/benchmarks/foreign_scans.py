@@ -4,8 +4,8 @@
         --output Testing/benchmarks/results/foreign_brain-flair.json
 
 DATA is the folder of the test data with its MANIFEST.csv.  Nothing is chosen on any of these images.  Reported per
-set: the shares refused and marked, the reasons, and the share of the images neither refused nor marked that show a
-finding at the default operating point.  What a file says of itself (modality, description) is taken away, so that the
+set: the shares refused and marked, the reasons, and with --findings the share of the others that show a finding at the
+default operating point.  What a file says of itself (modality, description) is taken away, so that the
 check has the image alone.
 """
 from __future__ import annotations
@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from SPMambaLib import bundle, load_model
 from SPMambaLib.data.reading import read_data
-from SPMambaLib.errors import MisfitError, SPMambaError
-from SPMambaLib.fitness import MARKED, REFUSED
+from SPMambaLib.errors import SPMambaError
+from SPMambaLib.fitness import MARKED, REFUSED, USUAL
 from SPMambaLib.image import Image, read_image
 
 T1 = ("brain_volumes/ms_patient07/T1.nii.gz", "brain_volumes/ms_patient19/T1.nii.gz",
@@ -129,27 +129,27 @@ def sets(model: str, data: Path, every: int) -> Iterator[Tuple[str, str, Iterabl
         yield "altered", "normals, " + name, altered(chosen(data, normals, 4 * every), change)
 
 
-def measure(detector: Any, images: Iterable[Image]) -> Dict[str, Any]:
-    """Shares of one set."""
-    n, states, found = 0, Counter(), 0
+def measure(detector: Any, images: Iterable[Image], findings: bool) -> Dict[str, Any]:
+    """Shares of one set; with `findings` those that pass are analysed too."""
+    states: Counter = Counter()
     reasons: Counter = Counter()
+    found = 0
     for image in images:
-        n += 1
         try:
-            detection = detector.detect(image)
-            fit = detection.fitness.to_dict()
-            found += fit["state"] not in (MARKED, REFUSED) and bool(detection.findings)
-            states[fit["state"]] += 1
-            reasons.update(r["name"] for r in fit["statistics"] if r["state"] != "usual")
-        except MisfitError as error:
-            states[REFUSED] += 1
-            reasons.update(r["name"] for r in json.loads(error.detail) if r["state"] == REFUSED)
-        except SPMambaError as error:
+            fit = detector.assess(image)
+        except SPMambaError as error:  # refused for another reason, before the check
             states[REFUSED] += 1
             reasons[error.code] += 1
-    passed = n - states[REFUSED] - states[MARKED]
-    return {"n": n, "refused": round(states[REFUSED] / n, 4), "marked": round(states[MARKED] / n, 4),
-            "findings_in_the_rest": round(found / passed, 4) if passed else None, "reasons": dict(reasons)}
+            continue
+        states[fit.state] += 1
+        reasons.update(reading.name for reading in fit.readings if reading.state != USUAL)
+        if findings and fit.state == USUAL:
+            found += bool(detector.detect(image).findings)
+    n = sum(states.values())
+    row = {"n": n, "refused": round(states[REFUSED] / n, 4), "marked": round(states[MARKED] / n, 4)}
+    if findings and states[USUAL]:
+        row["findings_in_the_rest"] = round(found / states[USUAL], 4)
+    return dict(row, reasons=dict(reasons.most_common()))
 
 
 def main() -> None:
@@ -157,13 +157,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--every", type=int, default=1, help="take every n-th picture of the large sets")
+    parser.add_argument("--findings", nargs="*", default=[], metavar="KIND",
+                        help="kinds of sets whose unmarked images are analysed too, e.g. normal altered")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     detector = load_model(arguments.model, "cpu")
     kind = "chest" if detector.card["plane"] == "native" else "brain"
     rows: List[Dict[str, Any]] = []
     for group, name, images in sets(kind, arguments.data, arguments.every):
-        rows.append({"kind": group, "set": name, **measure(detector, images)})
+        rows.append({"kind": group, "set": name, **measure(detector, images, group in arguments.findings)})
         print(json.dumps(rows[-1]), flush=True)
     totals = {}
     for group in ("normal", "abnormal", "foreign"):
@@ -172,8 +174,9 @@ def main() -> None:
         totals[group] = {"n": count, **{state: round(sum(row[state] * row["n"] for row in mine) / count, 4)
                                         for state in ("refused", "marked")}}
     arguments.output.write_text(json.dumps({
-        "command": "python Testing/benchmarks/foreign_scans.py --data DATA --model {}{}".format(
-            detector.name, " --every {}".format(arguments.every) if arguments.every > 1 else ""),
+        "command": " ".join(
+            ["python Testing/benchmarks/foreign_scans.py --data DATA --model", detector.name, "--every",
+             str(arguments.every), *(["--findings", *arguments.findings] if arguments.findings else [])]),
         "date": datetime.date.today().isoformat(), "device": "cpu, {} threads".format(torch.get_num_threads()),
         "torch": torch.__version__, "model": {"name": detector.name, "sha256": detector.card["files"][bundle.WEIGHTS]},
         "fitness": {name: detector.card["calibration"]["fitness"][name]

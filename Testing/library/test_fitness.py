@@ -113,7 +113,7 @@ def test_few_normals_give_wide_ranges():
     few, many = limits_of(normals(30)), limits_of(normals(3000))
     values = normals(5000, seed=2)
     assert outside(values, few).mean() < 0.15
-    assert few["features"].refuse_high > few["features"].high and many["noise"].refuse_high is None
+    assert few["features"].refuse > few["features"].high and many["noise"].refuse is None
 
 
 def test_distances_are_cross_fitted_by_patient():
@@ -130,7 +130,7 @@ def test_distances_are_cross_fitted_by_patient():
 
 
 def test_readings_and_their_words():
-    limits = Limits(low=1.0, high=2.0, refuse_high=3.0)
+    limits = Limits(low=1.0, high=2.0, refuse=3.0)
     states = [read("tilt", value, limits).state for value in (0.5, 1.5, 2.5, 3.5)]
     assert states == ["marked", "usual", "marked", "refused"]
     assert "counter" in read("tilt", 0.5, limits).sentence and "counter" not in read("tilt", 2.5, limits).sentence
