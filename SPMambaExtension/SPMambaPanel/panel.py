@@ -36,7 +36,8 @@ def detectTexts(machine: Machine) -> Dict[State, str]:
         State.RUNNING: _("Stop the analysis; the scene stays as it is."),
         State.CANCELLING: _("The analysis is being stopped."),
         State.DONE: _("Analyse the volume again. The result shown is replaced after success."),
-        State.FAILED: _("Try again."),
+        State.FAILED: (_("Analyse this scan all the same; the result says that its marks cannot be trusted.")
+                       if machine.refused else _("Try again.")),
     }
 
 
@@ -92,7 +93,8 @@ class Panel:
         ui.detectButton.enabled = cancellable or state in (State.READY, State.DONE, State.FAILED)
         ui.detectButton.text = (_("Cancel") if cancellable else
                                 _("Cancelling...") if state is State.CANCELLING else
-                                _("Installing...") if state is State.INSTALLING else _("Detect anomalies"))
+                                _("Installing...") if state is State.INSTALLING else
+                              _("Detect anyway") if machine.refused else _("Detect anomalies"))
         ui.detectButton.toolTip = detectTexts(machine)[state]
         ui.statusLabel.text = machine.message or statusTexts(machine)[state]
         ui.progressBar.visible = state in ANALYSING

@@ -9,7 +9,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from SPMambaLib.errors import SPMambaError
+from SPMambaLib.errors import MisfitError, SPMambaError
 
 from . import dependencies, display, export, sliceplot
 from .facts import kindOf, problemOf
@@ -177,12 +177,13 @@ class Workplace:
     def onDetectButton(self, *args: Any) -> None:
         if not self.machine.busy:
             self.update()  # another module may have changed the volume without a word
+        anyway = self.machine.refused  # the button says so
         if self.machine.send(Event.CANCEL):
             self.run.cancel()
         elif self.machine.send(Event.DETECT) and self.installMissing():
             self.run = DetectionRun(
                 self.worker, self.parameters.inputVolume, self.card()["name"], self.device,
-                self.rates.rate() or None,
+                self.rates.rate() or None, anyway=anyway,
                 reveal=lambda result: display.reveal(result, self.parameters), onProgress=self.onProgress,
                 onDone=self.onDone, onCancelled=self.onCancelled, onFailed=self.onFailed)
             self.run.start()
@@ -232,7 +233,7 @@ class Workplace:
         self.run = None
         self._restoreViews()
         self.panel.log("[{}] {}\n{}".format(error.code, error.message, error.detail).rstrip())
-        self.machine.send(Event.FAILED, error.message)
+        self.machine.send(Event.FAILED, error.message, refused=error.code == MisfitError.code)
 
     def dropRun(self) -> None:
         if self.run is not None:

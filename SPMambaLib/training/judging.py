@@ -24,11 +24,10 @@ Progress = Callable[[float, str], None]
 
 @dataclass
 class Batch:
-    """Some held-out images: their rows, raw terms as `network_terms` gives them, appearance (n,), masks (n, S, S)."""
+    """Some held-out images: their rows, raw terms as `network_terms` gives them, masks (n, S, S)."""
 
     rows: Tensor
     terms: Dict[str, Tensor]
-    appearance: Tensor
     masks: Tensor
 
 
@@ -66,8 +65,8 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
           progress: Progress = lambda fraction, text: None) -> Judgement:
     """Statistics and thresholds from held-out normals.
 
-    The card is {"map": quantile table, "components": mean and spread of each, "appearance": ..., "normals": n,
-    "patients": n}, and "score_by_level" where the model knows levels.
+    The card is {"map": quantile table, "components": mean and spread of each, "normals": n, "patients": n}, and
+    "score_by_level" where the model knows levels.
 
     Raises:
         UsageError: fewer than two patients (each half judges the other) or 20 images.
@@ -75,7 +74,7 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
     if len(set(held.patients)) < 2:
         raise UsageError("At least two patients must be held out for a calibration.")
     half = torch.from_numpy(halves_by_patient(held.patients))
-    pooled, appearance = pooled_terms(config, held)
+    pooled = pooled_terms(config, held)
     progress(0.2, "thresholds")
     by_half = {side: scale_of(config, {name: term[half != side] for name, term in pooled.items()},
                               None if held.level is None else held.level[half != side], intensity)
@@ -95,7 +94,6 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
     card = {
         "map": Calibration.from_peaks(peaks.tolist(), unit=unit).to_dict(),
         "components": {name: [float(v.mean()), float(v.std())] for name, v in values.items()},
-        "appearance": {"mean": float(appearance.mean()), "spread": float(appearance.std())},
         "normals": len(half),
         "patients": len(set(held.patients)),
     }
@@ -105,16 +103,14 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
     return Judgement(scale, card, peaks.numpy())
 
 
-def pooled_terms(config: ScoringConfig, held: HeldOut) -> Tuple[Dict[str, Tensor], Tensor]:
-    """Raw terms on the statistics grid, (N, grid, grid) each, and appearance (N,)."""
-    parts: Dict[str, List[Tensor]] = {name: [] for name in (*config.terms, "appearance")}
+def pooled_terms(config: ScoringConfig, held: HeldOut) -> Dict[str, Tensor]:
+    """Raw terms on the statistics grid, (N, grid, grid) each."""
+    parts: Dict[str, List[Tensor]] = {name: [] for name in config.terms}
     for batch in held.batches():
         maps = at_input_size(batch.terms, level_of(held, batch.rows), batch.masks.shape[-1])
         for name in config.terms:
             parts[name].append(pool(maps[name], config))
-        parts["appearance"].append(batch.appearance)
-    whole = {name: torch.cat(part) for name, part in parts.items()}
-    return whole, whole.pop("appearance")
+    return {name: torch.cat(part) for name, part in parts.items()}
 
 
 def pool(maps: Tensor, config: ScoringConfig) -> Tensor:

@@ -70,6 +70,7 @@ RECIPES: Dict[str, Recipe] = {
             "purpose": "Marks what is unusual in axial FLAIR slices of adult heads.",
             "not_for": "Other MR contrasts, CT, children, diagnosis, or any use without a radiologist's reading.",
             "region": "head", "modality": ["MR"], "contrast": "FLAIR", "plane": "axial", "on_mismatch": "warn",
+            "extent_mm": [140.0, 260.0],
             "expects": "A FLAIR volume of the whole head, not skull-stripped, any orientation.",
             "data": "1,206 tumour-free FLAIR slices of 60 patients with lower-grade glioma (TCGA-LGG, The Cancer "
                     "Imaging Archive, CC BY 3.0); no mask was used.",

@@ -261,7 +261,7 @@ def simulated(monkeypatch, n=240, seed=0):
     random = torch.Generator().manual_seed(seed)
     own = torch.randn(n // 2, 8, 8, generator=random).repeat_interleave(2, dim=0)
     drawn = {name: (own + 0.3 * torch.randn(n, 8, 8, generator=random)) for name in ("residual", "prototype")}
-    monkeypatch.setattr(fit, "raw_terms", lambda *_: dict(drawn, appearance=torch.randn(n, generator=random)))
+    monkeypatch.setattr(fit, "raw_terms", lambda *_: drawn)
     held = Normals(torch.zeros(n, 1, 8, 8), torch.ones(n, 8, 8), None, [str(i // 2) for i in range(n)])
     return held, drawn
 
@@ -310,7 +310,7 @@ def test_intensity_statistics_hear_the_training_images_too():
     network, held, seen = tiny.network(), brain_normals(range(3)), brain_normals(range(10, 18))
     config = ScoringConfig(terms=("residual", "intensity"), weights=(1.0, 1.0), grid=16)
     raw = raw_terms(network, config, held, quiet)
-    assert raw["appearance"].shape == (6,) and raw["residual"].shape == (6, tiny.SIZE, tiny.SIZE)
+    assert raw["residual"].shape == (6, tiny.SIZE, tiny.SIZE)
     scale, alone = fit_scale(config, raw, held.level, seen), fit_scale(config, raw, held.level, held)
     assert torch.equal(scale.mean[0], alone.mean[0]) and not torch.allclose(scale.mean[1], alone.mean[1], atol=1e-3)
 
