@@ -1,0 +1,45 @@
+"""Other people's methods in our harness: same teacher, preparation, splits, standardisation and metrics.
+
+Each is fitted on features of normal images and maps a batch; see `Comparator`.
+"""
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Protocol, Sequence, Tuple
+
+from benchmarks.comparators.intensity import Intensity
+from benchmarks.comparators.padim import PaDiM
+from benchmarks.comparators.patchcore import PatchCore
+from benchmarks.comparators.prototypes import PlacePrototypes
+from benchmarks.comparators.reverse_distillation import ReverseDistillation
+from benchmarks.images import Images, Study
+from torch import Tensor
+
+
+class Comparator(Protocol):
+    """A way to say how unusual each place of an image is."""
+
+    def fit(self, normals: Images) -> None:
+        """Learn from normal images and their features."""
+
+    def map(self, batch: Images) -> Tensor:
+        """(n, h, w) of any resolution, or one map for each slice level (n, L, h, w); higher is less normal."""
+
+
+def place_prototypes(study: Study, seed: int, **options: Any) -> PlacePrototypes:
+    """With the number, levels and window of the recipe, unless said otherwise."""
+    config = study.recipe.network_config()
+    fixed = {"per_cell": config.prototypes_per_cell, "levels": config.prototype_levels,
+             "window": config.prototype_window, "match": config.prototype_match}
+    return PlacePrototypes(**{**fixed, **options, "seed": seed})
+
+
+COMPARATORS: Dict[str, Tuple[Callable[[Study, int], Comparator], Sequence[str]]] = {
+    "plain intensity": (lambda study, seed: Intensity(), ("place", "place and level")),
+    "place prototypes": (place_prototypes, ("whole", "place")),
+    "PaDiM": (lambda study, seed: PaDiM(seed), ("whole", "place", "place and level")),
+    "PatchCore": (lambda study, seed: PatchCore(seed), ("whole", "place", "place and level")),
+    "reverse distillation": (lambda study, seed: ReverseDistillation(seed), ("whole", "place", "place and level")),
+}
+"""Name -> (how it is made, the ways in which its map is standardised); levels are for slices only."""
+
+SEEDLESS = ("plain intensity",)

@@ -1,0 +1,179 @@
+"""The images of a study with the features of one teacher: fitted normals, held-out normals, public test.
+
+Preparation, split and augmentation are those of the shipped models' recipes.  Features are kept on disk in half
+precision, by the hash of the teacher and of the manifest, so that every method of a study reads the same numbers and
+an interrupted study does not compute them again.
+"""
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from SPMambaLib import bundle
+from SPMambaLib.data.samples import Sample
+from SPMambaLib.evaluation.truth import read_mask
+from SPMambaLib.image import finite_voxels, read_image
+from SPMambaLib.model.network import SPMamba
+from SPMambaLib.model.teacher import Teacher
+from SPMambaLib.preprocess import PreparedSlices, prepare
+from SPMambaLib.training.assemble import load_split, load_teacher
+from SPMambaLib.training.data import read_manifest
+from SPMambaLib.training.fit import cache_features
+from SPMambaLib.training.recipes import Recipe, find_recipe
+from SPMambaLib.training.workbench import Workbench, key_of
+
+TEST = {"chest-xray": "cxr_kermany224/test/*", "brain-flair": "brain_lgg_flair256/test/*"}
+"""Public test images of each recipe, as globs over the manifest's paths."""
+
+
+@dataclass
+class Images:
+    """Prepared images and their features.
+
+    Attributes:
+        features: f1, f2, f3 of the teacher, (N, C, h, w) each.
+        pixels: (N, 1, S, S) in [0, 1].
+        masks: (N, S, S), 1 in the anatomy.
+        level: (N,) relative height, or None for radiographs.
+        patients: of each image.
+    """
+
+    features: List[Tensor]
+    pixels: Tensor
+    masks: Tensor
+    level: Optional[Tensor]
+    patients: List[str]
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def rows(self, chosen: Tensor) -> Images:
+        """Some of the images, in single precision."""
+        return Images([feature[chosen].float() for feature in self.features], self.pixels[chosen].float(),
+                      self.masks[chosen].float(), None if self.level is None else self.level[chosen],
+                      [self.patients[n] for n in chosen.tolist()])
+
+    def batches(self, size: int = 16) -> Iterator[Images]:
+        return (self.rows(chosen) for chosen in torch.arange(len(self)).split(size))
+
+    def originals(self) -> Images:
+        """Without the varied copies, which are the second half of normal images."""
+        half = len(self) // 2
+        return Images([feature[:half] for feature in self.features], self.pixels[:half], self.masks[:half],
+                      None if self.level is None else self.level[:half], self.patients[:half])
+
+
+@dataclass
+class Truth:
+    """What is known of the test images: lesions (N, H, W) bool, or None; and the way back to their own pixels."""
+
+    samples: List[Sample]
+    back: PreparedSlices
+    lesions: Optional[np.ndarray]
+
+
+@dataclass
+class Study:
+    """One data set, one teacher.
+
+    Attributes:
+        seen, held: normals, each with a varied copy; patients are in one of them only.
+        teacher: SHA-256 of its weights.
+    """
+
+    name: str
+    recipe: Recipe
+    network: SPMamba
+    seen: Images
+    held: Images
+    test: Images
+    truth: Truth
+    teacher: str
+
+
+def open_study(name: str, manifest: Path, teacher: Optional[Path], cache: Path) -> Study:
+    """Read images and features of a recipe's data; `teacher` None takes that of the shipped model of this name."""
+    recipe = find_recipe(name)
+    network = SPMamba(recipe.network_config()).eval()
+    if teacher is None:
+        state = bundle.split_states(bundle.load(bundle.find_bundle(name))[1])[0]
+        network.teacher.load_state_dict({key[len("teacher."):]: value for key, value in state.items()
+                                         if key.startswith("teacher.")})
+    else:
+        load_teacher(network.teacher, teacher)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    digest = teacher_digest(network.teacher)
+    bench, facts = Workbench(cache), [name, digest, hashlib.sha256(manifest.read_bytes()).hexdigest(),
+                                      recipe.preprocessing.to_dict(), recipe.held_out, repr(recipe.augmentation)]
+    normals = {}
+
+    def fitted(part: str) -> Dict[str, Tensor]:
+        if not normals:
+            normals.update(zip(("seen", "held"), load_split(recipe, manifest, quiet)))
+        images = normals[part]
+        return featured(network, images.pixels, images.masks, images.level, images.patients)
+
+    seen, held = (images_of(bench.once(key_of(part, *facts), lambda part=part: fitted(part)))
+                  for part in ("seen", "held"))
+    samples = read_manifest(manifest, TEST[name])
+    kept = bench.once(key_of("test", *facts), lambda: tested(network, recipe, samples))
+    back = PreparedSlices(kept["pixels"], [tuple(box) for box in kept["boxes"].tolist()],  # type: ignore[misc]
+                          kept["anatomy"].bool().numpy(), kept["masks"], np.ones(len(samples), dtype=bool), None)
+    lesions = kept["lesions"].bool().numpy() if "lesions" in kept else None
+    return Study(name, recipe, network, seen, held, images_of(kept), Truth(samples, back, lesions), digest)
+
+
+def teacher_digest(teacher: Teacher) -> str:
+    digest = hashlib.sha256()
+    for key, value in sorted(teacher.state_dict().items()):
+        digest.update(key.encode() + value.detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def tested(network: SPMamba, recipe: Recipe, samples: Sequence[Sample]) -> Dict[str, Tensor]:
+    """Test pictures (single slices of one size) with their features, boxes, anatomy and lesions."""
+    parts: List[PreparedSlices] = []
+    lesions = []
+    for sample in samples:
+        image = read_image(sample.path)
+        plane = image.plane(recipe.card["plane"])
+        voxels = finite_voxels(image, plane.name)[0]
+        parts.append(prepare(plane.to_slices(voxels), plane.spacing[1:], recipe.preprocessing))
+        mask = read_mask(sample, voxels.shape)
+        lesions.append(None if mask is None else plane.to_slices(mask))
+    levels = [sample.level for sample in samples]
+    result = featured(network, torch.cat([part.pixels for part in parts]),
+                      torch.cat([part.input_masks for part in parts]),
+                      None if None in levels else torch.tensor(levels, dtype=torch.float32),
+                      [sample.patient for sample in samples])
+    result["boxes"] = torch.tensor([part.boxes[0] for part in parts])
+    result["anatomy"] = torch.from_numpy(np.concatenate([part.masks for part in parts]).astype(np.uint8))
+    if all(lesion is not None for lesion in lesions):
+        result["lesions"] = torch.from_numpy(np.concatenate(lesions).astype(np.uint8))  # type: ignore[arg-type]
+    return result
+
+
+def featured(network: SPMamba, pixels: Tensor, masks: Tensor, level: Optional[Tensor],
+             patients: Sequence[str]) -> Dict[str, Tensor]:
+    """Tensors of `Images` as they are kept."""
+    result = {"f{}".format(n): f for n, f in enumerate(cache_features(network, pixels, quiet), start=1)}
+    result.update(pixels=pixels.half(), masks=masks.to(torch.uint8),
+                  patients=torch.tensor(list("\n".join(patients).encode()), dtype=torch.uint8))
+    if level is not None:
+        result["level"] = level
+    return result
+
+
+def images_of(kept: Dict[str, Tensor]) -> Images:
+    patients = bytes(kept["patients"].tolist()).decode().split("\n")
+    return Images([kept["f1"], kept["f2"], kept["f3"]], kept["pixels"], kept["masks"], kept.get("level"), patients)
+
+
+def quiet(fraction: float, text: str) -> None:
+    """Progress that nobody watches."""

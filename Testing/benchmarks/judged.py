@@ -1,0 +1,135 @@
+"""From any method's maps to figures: standardised on held-out normals, judged on the public test.
+
+The protocol is `deployable`: statistics, thresholds and the normal state of scores come from held-out normals, by the
+library's own `judge`; nothing is chosen on test images.  Metrics are those of `SPMambaLib.evaluation`.
+"""
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+import numpy as np
+import torch
+from benchmarks.images import Images, Study
+from torch import Tensor
+
+from SPMambaLib.evaluation.bootstrap import patient_weights
+from SPMambaLib.evaluation.curves import auroc, grouped
+from SPMambaLib.evaluation.image_metrics import component_aurocs, operating_points, ranking_metrics
+from SPMambaLib.evaluation.pixel_metrics import PixelView
+from SPMambaLib.evaluation.result import rounded
+from SPMambaLib.evaluation.rows import Row
+from SPMambaLib.preprocess import restore
+from SPMambaLib.scoring.calibration import Calibration
+from SPMambaLib.scoring.maps import AnomalyScale, ScoringConfig
+from SPMambaLib.scoring.slices import score_maps, slice_components
+from SPMambaLib.training.assemble import unit_of
+from SPMambaLib.training.fit import rows_of
+from SPMambaLib.training.judging import Batch, Intensity, judge
+
+RATE = 0.05  # the operating point of sensitivity and specificity
+LEVEL_WIDTH = 0.08  # of the Gaussian over slice levels in the level-standardised score
+PIXEL_STEP = 2  # pixel metrics look at every second pixel of the original picture, in both directions
+RESAMPLES = 200
+STANDARDS = ("whole", "place", "place and level")
+"""How a map is standardised: one mean and spread, one for each place, or one for each place at each slice level."""
+
+NO_INTENSITY = Intensity([], None)
+Terms = Dict[str, Tensor]
+
+
+class HeldTerms:
+    """Held-out normals whose raw terms (as `network_terms` gives them) are in memory."""
+
+    def __init__(self, images: Images, terms: Terms) -> None:
+        self.patients, self.level = images.patients, images.level
+        self._masks, self._terms = images.masks, terms
+
+    def batches(self) -> Iterator[Batch]:
+        for rows in torch.arange(len(self._masks)).split(64):
+            yield Batch(rows, rows_of(self._terms, rows), torch.zeros(len(rows)), self._masks[rows].float())
+
+
+def carried(maps: Tensor, standard: str) -> Terms:
+    """Maps (N, h, w), or by level (N, L, h, w), under the name of the library's term that is standardised that way."""
+    by_level = maps if maps.dim() == 4 else maps[:, None]
+    if standard != "place and level":
+        return {"prototype": by_level}
+    if by_level.shape[1] > 1:
+        raise ValueError("distances to the prototypes of several levels know their level already")
+    return {"prototype": by_level, "intensity": by_level[:, 0]}
+
+
+def plain_config(study: Study, standard: str) -> ScoringConfig:
+    """A rule for one map alone, the same for every method."""
+    term = "intensity" if standard == "place and level" else "prototype"
+    base = ScoringConfig(terms=(term,), weights=(1.0,), summary=study.recipe.scoring.summary, spread="deviation",
+                         levels=12 if standard == "place and level" else 1)
+    return replace(base, pooled=(term,), reach=1) if standard == "whole" else base
+
+
+def judge_map(study: Study, held: Tensor, test: Tensor, standard: str) -> Dict[str, Any]:
+    """Figures of one method's maps of the held-out normals and of the test images."""
+    return judge_terms(study, plain_config(study, standard), carried(held, standard), carried(test, standard))
+
+
+def judge_terms(study: Study, config: ScoringConfig, held: Terms, test: Terms,
+                intensity: Intensity = NO_INTENSITY) -> Dict[str, Any]:
+    """Figures of a scoring rule over raw terms; `intensity` of the seen normals, where the rule looks at it."""
+    judgement = judge(config, HeldTerms(study.held, held), intensity, unit=unit_of(study.recipe))
+    rows, view = judged_rows(study, judgement.scale, judgement.card, test)
+    weights = patient_weights(study.test.patients, RESAMPLES)
+    values, intervals = ranking_metrics(rows, weights)
+    figures: Dict[str, Any] = {**values, "auroc_interval": intervals["auroc"], "components": component_aurocs(rows)}
+    threshold = Calibration.from_dict(judgement.card["map"]).threshold(RATE)
+    point = operating_points(rows, {RATE: threshold}, RATE, weights)[0]
+    figures.update(sensitivity=point["sensitivity"], specificity=point["specificity"])
+    if study.test.level is not None and study.held.level is not None:
+        normal = torch.cat([components["score"] for _, _, components in scored(
+            judgement.scale, judgement.card, study.held, held)]).numpy()
+        scores = level_standardised(np.array([row.score for row in rows]), study.test.level.numpy(), normal,
+                                    study.held.level.numpy())
+        abnormal = np.array([row.abnormal for row in rows])
+        figures["auroc_level_standardised"] = float(auroc(*grouped(scores, abnormal, np.ones(len(rows)))[1:]))
+    if view is not None:
+        figures.update({"pixel_" + name: value for name, value in view.metrics().items()})
+    return rounded(figures)
+
+
+def scored(scale: AnomalyScale, card: Dict[str, Any], images: Images,
+           terms: Terms) -> Iterator[Tuple[Tensor, Tensor, Dict[str, Tensor]]]:
+    """(rows, fused maps (n, S, S), score and components (n,)) of all images, some at a time."""
+    for rows in torch.arange(len(images)).split(32):
+        level = None if images.level is None else images.level[rows]
+        fused, standardised = score_maps(scale, rows_of(terms, rows), level, images.masks[rows].float())
+        yield rows, fused, slice_components(scale, fused, standardised, card["components"])
+
+
+def judged_rows(study: Study, scale: AnomalyScale, card: Dict[str, Any],
+                terms: Terms) -> Tuple[List[Row], Optional[PixelView]]:
+    """A row for each test image, and its pixels where lesions are known."""
+    truth, threshold = study.truth, Calibration.from_dict(card["map"]).threshold(RATE)
+    view = None if truth.lesions is None else PixelView(by_patient=False)
+    result: List[Row] = []
+    for rows, fused, components in scored(scale, card, study.test, terms):
+        own = restore(fused, truth.back, rows.numpy())
+        peaks = fused.amax(dim=(1, 2))
+        for place, n in enumerate(rows.tolist()):
+            sample = truth.samples[n]
+            values = {name: float(value[place]) for name, value in components.items()}
+            result.append(Row(sample.name, sample.patient, sample.abnormal, values.pop("score"), sample.level,
+                              dict(values, peak=float(peaks[place])), {RATE: bool(peaks[place] >= threshold)}))
+            if view is not None and truth.lesions is not None:
+                thinned = (own[place, ::PIXEL_STEP, ::PIXEL_STEP], truth.lesions[n, ::PIXEL_STEP, ::PIXEL_STEP])
+                view.add(*(np.ascontiguousarray(part)[None] for part in thinned), sample.patient)
+    return result, view
+
+
+def level_standardised(scores: np.ndarray, levels: np.ndarray, normal_scores: np.ndarray,
+                       normal_levels: np.ndarray) -> np.ndarray:
+    """Scores (N,) in spreads of normal scans at a similar level: weights fall as a Gaussian of `LEVEL_WIDTH`."""
+    weights = np.exp(-0.5 * ((levels[:, None] - normal_levels) / LEVEL_WIDTH) ** 2)
+    weights /= weights.sum(axis=1, keepdims=True)
+    mean = weights @ normal_scores
+    spread = np.sqrt((weights * (normal_scores - mean[:, None]) ** 2).sum(axis=1))
+    return (scores - mean) / np.maximum(spread, 1e-6)
