@@ -17,14 +17,16 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
-from SPMambaPanel import shortcuts
 from SPMambaPanel.parameters import SPMambaParameterNode
 from SPMambaPanel.result import Result
 from SPMambaPanel.selftest import SelfTests
+from SPMambaPanel.shortcuts import Shortcuts
 from SPMambaPanel.workplace import Workplace
 
 from SPMambaLib import bundle
 from SPMambaLib.errors import SPMambaError
+
+SLICES_PLACE = 7  # in the panel, below the findings
 
 
 class SPMamba(ScriptedLoadableModule):
@@ -53,17 +55,14 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setup(self) -> None:
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/SPMamba.ui"))
+        slices = slicer.util.loadUI(self.resourcePath("UI/SPMambaSlices.ui"))
+        uiWidget.layout().insertWidget(SLICES_PLACE, slices)
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         self.ui.inputSelector.setMRMLScene(slicer.mrmlScene)
         self.logic = SPMambaLogic()
         self.workplace = Workplace(self.ui, self.logic.cards)
-        self.shortcuts = shortcuts.Shortcuts({
-            shortcuts.NEXT_FINDING: self.ui.nextFindingButton.click,
-            shortcuts.PREVIOUS_FINDING: self.ui.previousFindingButton.click,
-            shortcuts.NEXT_SLICE: self.ui.nextSliceButton.click,
-            shortcuts.PREVIOUS_SLICE: self.ui.previousSliceButton.click,
-            shortcuts.TOGGLE_OVERLAY: self.ui.overlayVisibleCheckBox.click}, uiWidget)
+        self.shortcuts = Shortcuts(self.workplace.looking.actions, uiWidget)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneReplaced)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 import numpy as np
 
+from . import fitness
 from .errors import ModelDamagedError, ModelMissingError, OutputError, UsageError
 from .geometry import PLANES
 from .scoring.calibration import Calibration
@@ -33,7 +34,7 @@ CARD = "card.json"
 WEIGHTS = "model.safetensors"
 FORMAT = 1
 SCALE_SUFFIX = ".int8_scale"
-SCALE_PREFIX = "scale."  # names of the `AnomalyScale`'s tensors; all others are the network's
+SCALE_PREFIX, FITNESS_PREFIX = "scale.", "fitness."  # names of the `AnomalyScale`'s and the `FitnessCheck`'s tensors
 REQUIRED = ("format", "name", "title", "purpose", "not_for", "modality", "plane", "preprocessing", "network", "scoring",
             "calibration", "files")
 
@@ -122,7 +123,8 @@ def check_card(card: Dict[str, Any]) -> Dict[str, Any]:
         numbers = [table.rates, table.thresholds, [table.threshold(table.default_rate)]]
         names = ("score", "contrast", "concentration", *scoring["terms"])
         normals = [calibration["components"][name] for name in names]
-        normals.append([calibration["appearance"]["mean"], calibration["appearance"]["spread"]])
+        if calibration.get("fitness"):
+            numbers.append(fitness.soundness(calibration["fitness"]))
         sound = (all(np.isfinite(row).all() for row in numbers + normals) and len(table.bands) > 0
                  and all(spread > 0 for _, spread in normals) and card["plane"] in (*PLANES, "native")
                  and all(isinstance(modality, str) for modality in card["modality"]))
@@ -179,16 +181,19 @@ def save(folder: Path, card: Dict[str, Any], tensors: Dict[str, Tensor]) -> None
         raise OutputError("The model could not be written to {}.".format(folder), str(error)) from error
 
 
-def join_states(network: Dict[str, Tensor], scale: Dict[str, Tensor]) -> Dict[str, Tensor]:
-    """One set of tensors to save from the states of the network and of its `AnomalyScale`."""
-    return {**network, **{SCALE_PREFIX + name: tensor for name, tensor in scale.items()}}
+def join_states(network: Dict[str, Tensor], scale: Dict[str, Tensor], check: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """One set of tensors to save from the states of the network, its `AnomalyScale` and its `FitnessCheck`."""
+    return {**network, **{SCALE_PREFIX + name: tensor for name, tensor in scale.items()},
+            **{FITNESS_PREFIX + name: tensor for name, tensor in check.items()}}
 
 
-def split_states(tensors: Dict[str, Tensor]) -> Tuple[Dict[str, Tensor], Dict[str, Tensor]]:
-    """Inverse of `join_states`: (network, scale)."""
-    network = {name: tensor for name, tensor in tensors.items() if not name.startswith(SCALE_PREFIX)}
-    scale = {name[len(SCALE_PREFIX):]: tensor for name, tensor in tensors.items() if name.startswith(SCALE_PREFIX)}
-    return network, scale
+def split_states(tensors: Dict[str, Tensor]) -> Tuple[Dict[str, Tensor], Dict[str, Tensor], Dict[str, Tensor]]:
+    """Inverse of `join_states`: (network, scale, check), the last empty for a model without a fitness check."""
+    prefixes = (SCALE_PREFIX, FITNESS_PREFIX)
+    network = {name: tensor for name, tensor in tensors.items() if not name.startswith(prefixes)}
+    scale, check = ({name[len(prefix):]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+                    for prefix in prefixes)
+    return network, scale, check
 
 
 def round_to_int8(weight: Tensor) -> Tuple[Tensor, Tensor]:

@@ -10,6 +10,8 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
+from .fitness import MARK, MARKED, NO_CHECK, REFUSAL, REFUSED, Fitness
+
 RESULT_FORMAT = 1
 Vector = Tuple[float, float, float]
 
@@ -60,6 +62,15 @@ class Notice:
     message: str
 
 
+def fitness_notices(fit: Optional[Fitness]) -> List[Notice]:
+    """What the reader of a result must know of the fitness check."""
+    if fit is None:
+        return [Notice(NO_CHECK, "This model has no fitness check; nobody has looked whether this is the kind "
+                       "of scan that it knows.")]
+    codes = {REFUSED: REFUSAL, MARKED: MARK}
+    return [Notice(codes[fit.state], fit.message())] if fit.state in codes else []
+
+
 @dataclass
 class Detection:
     """Result of `Detector.detect`.
@@ -72,6 +83,7 @@ class Detection:
         terms: per-voxel float16 maps behind the fused map, by name ("residual", "prototype", ...).
         ijk_to_ras: 4x4, copied from the input.
         calibration: `Calibration.to_dict()` of the model, so that a viewer can move the threshold without the model.
+        fitness: whether the scan looks like what the model knows; None for a model that cannot tell.
     """
 
     map: np.ndarray
@@ -93,6 +105,7 @@ class Detection:
     device: str
     timings: Dict[str, float]
     notices: List[Notice] = field(default_factory=list)
+    fitness: Optional[Fitness] = None
 
     def to_dict(self) -> Dict[str, Any]:
         """JSON-ready summary (no voxels)."""
@@ -116,4 +129,5 @@ class Detection:
             "device": self.device,
             "timings": self.timings,
             "notices": [asdict(n) for n in self.notices],
+            "fitness": None if self.fitness is None else self.fitness.to_dict(),
         }

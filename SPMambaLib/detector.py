@@ -4,6 +4,7 @@ The only place where the rooms meet.  Nothing here knows a window, a process or 
 """
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar
@@ -12,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import applicability, bundle
-from .detection import Detection, Notice, SliceScore
+from . import applicability, bundle, fitness
+from .detection import Detection, Notice, SliceScore, fitness_notices
 from .errors import (
     Cancelled,
     DeviceError,
+    MisfitError,
     ModelDamagedError,
     OutOfMemoryError,
     UnsupportedImageError,
@@ -28,17 +30,18 @@ from .image import Image, finite_voxels
 from .levels import align_levels
 from .model.config import NetworkConfig
 from .model.network import SPMamba
+from .model.teacher import to_teacher_input
 from .preprocess import PreparedSlices, Preprocessing, prepare, restore
 from .scan import default_backend, using
 from .scoring import findings
 from .scoring.calibration import Calibration
-from .scoring.maps import AnomalyScale, ScoringConfig, appearance, network_terms
+from .scoring.fitness import FitnessCheck, extent_mm, scan_statistics
+from .scoring.maps import AnomalyScale, ScoringConfig, network_terms
 from .scoring.slices import score_maps, slice_components
 
 Progress = Callable[[float, str], None]
 T = TypeVar("T")
 BATCH = {"cpu": 4, "cuda": 32}
-UNFAMILIAR = 6.0  # normal spreads of `appearance` beyond which a scan is called unfamiliar
 
 
 def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] = None,
@@ -65,9 +68,11 @@ def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] =
         scale = AnomalyScale(ScoringConfig(**card["scoring"]))
         if scale.config.levels > 1 and network.config.prototype_levels == 1:
             raise ValueError("statistics by level need prototypes by level, which tell the level of a slice")
-        for module, state in zip((network, scale), bundle.split_states(tensors)):
+        *states, known = bundle.split_states(tensors)
+        for module, state in zip((network, scale), states):
             module.load_state_dict(state)
-        return Detector(card, network.to(chosen), scale, chosen, scan=scan, precision=precision)
+        check = FitnessCheck(known) if card["calibration"].get("fitness") else None
+        return Detector(card, network.to(chosen), scale, chosen, check=check, scan=scan, precision=precision)
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamagedError("Model {} does not fit its own card.".format(card["name"]), str(error)) from error
 
@@ -122,9 +127,9 @@ class Detector:
     """
 
     def __init__(self, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, device: torch.device, *,
-                 scan: Optional[str] = None, precision: str = "single") -> None:
+                 check: Optional[FitnessCheck] = None, scan: Optional[str] = None, precision: str = "single") -> None:
         self.card, self.name, self.device = card, card["name"], str(device)
-        self.network, self.scale = network.eval(), scale.eval()
+        self.network, self.scale, self.check = network.eval(), scale.eval(), check
         if device.type == "cpu":  # convolutions on a CPU read the channels of a pixel at once
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.preprocessing = Preprocessing.from_dict(card["preprocessing"])
@@ -133,7 +138,8 @@ class Detector:
             self.backend = default_backend(device)
         self._half = half_precision(precision, device)
 
-    def detect(self, image: Image, *, false_positive_rate: Optional[float] = None, progress: Optional[Progress] = None,
+    def detect(self, image: Image, *, false_positive_rate: Optional[float] = None, level: Optional[float] = None,
+               on_misfit: str = "refuse", progress: Optional[Progress] = None,
                cancelled: Optional[Callable[[], bool]] = None) -> Detection:
         """Find what is not normal in an image.
 
@@ -141,12 +147,17 @@ class Detector:
             image: a volume or a single image, any orientation; it is not modified.
             false_positive_rate: operating point, share of normal slices (or images) that may show a finding; None
                 takes the model's default.
+            level: relative height in [0, 1] of a single slice inside its volume, if known; else the model finds it.
+            on_misfit: ``"refuse"`` a scan that does not look like what the model knows, or analyse and ``"mark"`` it.
             progress: called with (fraction in [0, 1], text).
             cancelled: polled between batches.
 
         Raises:
+            MisfitError: the scan does not look like what the model knows; known before the network's slow part.
             UnsupportedImageError, OutOfMemoryError, UsageError, Cancelled.
         """
+        if on_misfit not in fitness.ON_MISFIT:
+            raise UsageError("on_misfit is one of {}; got {!r}.".format(", ".join(fitness.ON_MISFIT), on_misfit))
         rate = self.calibration.default_rate if false_positive_rate is None else false_positive_rate
         threshold = self.calibration.threshold(rate)
         report = progress or (lambda fraction, text: None)
@@ -157,20 +168,20 @@ class Detector:
 
         clock = _Clock()
         is_volume = image.kind == "volume"
-        plane = image.plane(self.card["plane"])
-        voxels, notices = finite_voxels(image, plane.name)
-        notices = image.notices + notices + applicability.check(self.card, image.facts, is_volume=is_volume)
         report(0.0, "preparing")
-        prepared = prepare(plane.to_slices(voxels), plane.spacing[1:], self.preprocessing, checkpoint)
-        if not prepared.analysed.any():
-            raise UnsupportedImageError("No anatomy was found in this image: nothing in it is larger than a few bright "
-                                        "voxels.", code="no-anatomy")
+        plane, prepared, notices = self._prepared(image, checkpoint)
         clock.lap("prepare")
+        fit = self._fitness(image, prepared, plane, checkpoint)
+        if fit is not None and fit.state == fitness.REFUSED and on_misfit == "refuse":
+            raise MisfitError(fit.message(), json.dumps(fit.to_dict()["statistics"]))
+        clock.lap("fitness")
         volume = self._run(prepared, report, checkpoint)
         clock.lap("network")
-        levels = self._levels(volume, prepared, is_volume)
+        levels = self._levels(volume, prepared, is_volume, level)
         maps, terms, slices = self._score(volume, prepared, plane, levels, checkpoint)
-        notices += self._familiar(volume)
+        if fit is not None and levels is not None and is_volume:
+            fit = fit.with_coverage(float(levels.max() - levels.min()), self.card)
+        notices += fitness_notices(fit)
         clock.lap("scoring")
         report(0.96, "finding regions")
         native = plane.from_slices(maps)
@@ -188,7 +199,27 @@ class Detector:
             ijk_to_ras=np.array(image.ijk_to_ras, dtype=np.float64), slice_axis=plane.axis, plane=plane.name,
             threshold=threshold, false_positive_rate=rate, score=top.score, components=top.components, slices=slices,
             findings=found, calibration=self.calibration.to_dict(), model=self.summary(), backend=self.backend,
-            device=self.device, timings=clock.laps, notices=notices)
+            device=self.device, timings=clock.laps, notices=notices,
+            fitness=fit)
+
+    def assess(self, image: Image) -> Optional[fitness.Fitness]:
+        """Whether an image looks like what the model knows (see `fitness`), without detecting anything in it; None if
+        the model cannot tell.  Raises UnsupportedImageError."""
+        plane, prepared, _ = self._prepared(image, lambda: None)
+        return self._fitness(image, prepared, plane, lambda: None)
+
+    def _prepared(self, image: Image,
+                  checkpoint: Callable[[], None]) -> Tuple[SlicePlane, PreparedSlices, List[Notice]]:
+        """The model's slices of an image, and what there is to say about it before anything is computed."""
+        plane = image.plane(self.card["plane"])
+        voxels, notices = finite_voxels(image, plane.name)
+        notices = image.notices + notices + applicability.check(
+            self.card, image.facts, is_volume=image.kind == "volume")
+        prepared = prepare(plane.to_slices(voxels), plane.spacing[1:], self.preprocessing, checkpoint)
+        if not prepared.analysed.any():
+            raise UnsupportedImageError("No anatomy was found in this image: nothing in it is larger than a few bright "
+                                        "voxels.", code="no-anatomy")
+        return plane, prepared, notices
 
     def summary(self) -> Dict[str, Any]:
         """What a result says about the model that made it."""
@@ -226,11 +257,14 @@ class Detector:
             terms = network_terms(self.network, pixels.to(self.device), self.scale.config)
         return {name: term.cpu() for name, term in terms.items()}
 
-    def _levels(self, volume: _Volume, prepared: PreparedSlices, is_volume: bool) -> Optional[Tensor]:
+    def _levels(self, volume: _Volume, prepared: PreparedSlices, is_volume: bool,
+                known: Optional[float]) -> Optional[Tensor]:
         """Level of each analysed slice; None when the model knows but one."""
         distances = volume.terms["prototype"].mean(dim=(2, 3)).numpy()
         if distances.shape[1] == 1:
             return None
+        if known is not None and len(distances) == 1:
+            return torch.tensor([known], dtype=torch.float32)
         positions = prepared.levels[volume.index] if prepared.levels is not None and is_volume else np.zeros(1)
         return torch.from_numpy(align_levels(distances, positions)).float()
 
@@ -253,22 +287,27 @@ class Detector:
             maps[index] = restore(fused, prepared, index)
             for name in terms:
                 terms[name][index] = restore(standardised[name], prepared, index)
-            scores = slice_components(self.scale, fused, standardised, self.card["calibration"]["components"])
+            scores = slice_components(self.scale, fused, standardised, self.card["calibration"], level)
             for row, n in enumerate(index.tolist()):
                 values = {name: float(v[row]) for name, v in scores.items()}
                 slices[n] = replace(slices[n], score=values.pop("score"), peak=float(maps[n].max()), analysed=True,
                                     level=None if level is None else float(level[row]), components=values)
         return maps, terms, slices
 
-    def _familiar(self, volume: _Volume) -> List[Notice]:
-        """A notice when the scan as a whole lies far from the normals the model was made from."""
-        distances = appearance(volume.terms["prototype"])
-        known = self.card["calibration"]["appearance"]
-        distance = (float(distances.median()) - known["mean"]) / known["spread"]
-        if distance <= UNFAMILIAR:
-            return []
-        return [Notice("unfamiliar-scan", "This scan does not look like the scans that the model was made from ({:.0f} "
-                       "normal spreads away); its marks cannot be trusted.".format(distance))]
+    @torch.inference_mode()
+    def _fitness(self, image: Image, prepared: PreparedSlices, plane: SlicePlane,
+                 checkpoint: Callable[[], None]) -> Optional[fitness.Fitness]:
+        """Whether the scan looks like what the model knows, from a few slices; None if the model cannot tell."""
+        if self.check is None:
+            return None
+
+        def encode(pixels: Tensor) -> List[Tensor]:
+            return self.network.encode(to_teacher_input(pixels.to(self.device)))
+
+        values = scan_statistics(self.check, prepared, encode, checkpoint)
+        if image.kind == "volume":
+            values["extent"] = extent_mm(prepared, plane.spacing[1:])
+        return fitness.judge(values, self.card, is_volume=image.kind == "volume")
 
 
 class _Clock:

@@ -59,6 +59,12 @@ class UnsupportedImageError(SPMambaError):
     exit_code = 4
 
 
+class MisfitError(UnsupportedImageError):
+    """The scan does not look like what the model knows; the user may have it analysed all the same."""
+
+    code = "not-what-the-model-knows"
+
+
 class ModelMissingError(SPMambaError):
     code = "model-missing"
     exit_code = 5

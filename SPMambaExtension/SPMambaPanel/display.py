@@ -11,9 +11,10 @@ from .result import Result
 from .steps import Work
 
 # Of the view, as fractions; small, at the right edge, clear of the corner texts.  The text scales with the size.
-LEGEND_HEIGHT = 0.3
+LEGEND_HEIGHT = 0.22
 LEGEND_WIDTH_OF_NAMES, LEGEND_WIDTH_OF_NUMBERS = 0.18, 0.07
-LEGEND_TOP, LEGEND_MARGIN = 0.92, 0.02
+LEGEND_TOP, LEGEND_MARGIN = 0.96, 0.02
+PLAIN_VIEW, MARKED_VIEW = "Red", "Yellow"  # of the two side by side, left and right
 
 
 def reveal(result: Result, parameters: Any) -> Work:
@@ -37,9 +38,28 @@ def applyChoices(result: Result, parameters: Any) -> None:
 
 def _choicesInSteps(result: Result, parameters: Any) -> Work:
     """The same in short steps."""
-    for part in (_applyToViews, _applyToSegments, _applyToLegends):
+    for part in (_applyToMap, _applyToViews, _applyToSegments, _applyToLegends):
         part(result, parameters)
         yield
+
+
+def _applyToMap(result: Result, parameters: Any) -> None:
+    """The map from the operating point up, or all of its fixed scale."""
+    calibration = result.calibration
+    rate = calibration.rates[0] if parameters.wholeMap else parameters.falsePositiveRate
+    result.map.GetDisplayNode().SetLowerThreshold(calibration.threshold(rate or calibration.default_rate))
+
+
+def flash(result: Result, parameters: Any, shown: bool) -> None:
+    """One beat of blinking: marks as chosen, or the image alone."""
+    for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+        if composite.GetLabelVolumeID() == result.severity.GetID():
+            if shown:
+                _setOpacities(composite, parameters)
+            else:
+                composite.SetForegroundOpacity(0.0)
+                composite.SetLabelOpacity(0.0)
+    result.segmentation.GetDisplayNode().SetVisibility(shown and bool(parameters.overlayVisible))
 
 
 def _applyToViews(result: Result, parameters: Any) -> None:
@@ -51,7 +71,22 @@ def _applyToViews(result: Result, parameters: Any) -> None:
 
 
 def _applyToSegments(result: Result, parameters: Any) -> None:
-    result.segmentation.GetDisplayNode().SetVisibility(bool(parameters.overlayVisible))
+    segments = result.segmentation.GetDisplayNode()
+    segments.SetVisibility(bool(parameters.overlayVisible))
+    _restrict(segments, parameters)
+
+
+def _restrict(displayNode: Any, parameters: Any) -> None:
+    """Draw in all views, or while comparing in all but the plain one."""
+    views = []
+    if parameters.beforeCompare:
+        nodes = slicer.util.getNodesByClass("vtkMRMLAbstractViewNode")
+        views = [node.GetID() for node in nodes if node.GetLayoutName() != PLAIN_VIEW]
+    if list(displayNode.GetViewNodeIDs()) != views:
+        with slicer.util.NodeModify(displayNode):
+            displayNode.RemoveAllViewNodeIDs()
+            for view in views:
+                displayNode.AddViewNodeID(view)
 
 
 def _applyToLegends(result: Result, parameters: Any) -> None:
@@ -63,6 +98,7 @@ def _applyToLegends(result: Result, parameters: Any) -> None:
         if legend is not None:
             legend.SetVisibility(shown)
             legend.SetTitleText(title)
+            _restrict(legend, parameters)
             legend.Modified()  # drawn only by a change that comes after the volume is in the views
 
 
@@ -74,13 +110,10 @@ def _shown(parameters: Any) -> Tuple[bool, bool]:
 
 def _setOpacities(composite: Any, parameters: Any) -> None:
     bands, continuous = _shown(parameters)
+    if parameters.beforeCompare and composite.GetLayoutName() == PLAIN_VIEW:
+        bands = continuous = False
     composite.SetForegroundOpacity(float(parameters.overlayOpacity) if continuous else 0.0)
     composite.SetLabelOpacity(float(parameters.overlayOpacity) if bands else 0.0)
-
-
-def showThreshold(result: Result, threshold: float) -> None:
-    """Hide map values below `threshold`; the cheap half of moving the operating point."""
-    result.map.GetDisplayNode().SetLowerThreshold(threshold)
 
 
 def hide(result: Result) -> None:

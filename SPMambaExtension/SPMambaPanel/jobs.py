@@ -31,18 +31,21 @@ class DetectionRun:
         model: name or path of a bundle.
         device: "auto", "cpu" or "cuda:N".
         rate: false-positive rate; None means the model's own.
+        anyway: analyse also a scan that does not look like what the model knows.
         reveal: shows a result in the views, in steps.
         onProgress: fraction in [0, 1] and what is being done.
         onDone, onCancelled, onFailed: exactly one of them is called at the end, unless `drop` comes first.
     """
 
     def __init__(self, worker: WorkerClient, volumeNode: Any, model: str, device: str, rate: Optional[float], *,
-                 reveal: Callable[[Result], Work], onProgress: OnProgress, onDone: Callable[[Result], None],
-                 onCancelled: Callable[[], None], onFailed: Callable[[SPMambaError], None]) -> None:
+                 anyway: bool, reveal: Callable[[Result], Work], onProgress: OnProgress,
+                 onDone: Callable[[Result], None], onCancelled: Callable[[], None],
+                 onFailed: Callable[[SPMambaError], None]) -> None:
         self.volumeNode = volumeNode
         self._worker = worker
         self._job = {"v": protocol.VERSION, "input": protocol.INPUT_FILE, "model": model, "device": device,
-                     "false_positive_rate": rate, "kind": kindOf(volumeNode), "facts": sourceFacts(volumeNode),
+                     "false_positive_rate": rate, "on_misfit": "mark" if anyway else "refuse",
+                     "kind": kindOf(volumeNode), "facts": sourceFacts(volumeNode),
                      "ijk_to_ras": ijkToRas(volumeNode).tolist()}
         self._reveal = reveal
         self._onProgress = onProgress

@@ -21,7 +21,7 @@ from SPMambaLib.detection import RESULT_FORMAT, Finding
 from SPMambaLib.errors import SPMambaError
 from SPMambaLib.worker import protocol
 
-from . import colors, tables
+from . import colors, sliceplot, tables
 from .result import Result
 from .steps import Work, copyArray
 
@@ -65,9 +65,7 @@ def build(folder: Path, volumeNode: Any) -> Work:
         tables.writeFindings(result.add("findings", "vtkMRMLTableNode", name + " findings"), findings)
         slicesNode = result.add("slices", "vtkMRMLTableNode", name + " slice scores")
         tables.writeTable(slicesNode, tables.SLICE_COLUMNS, [tables.sliceRow(entry) for entry in summary["slices"]])
-        tables.fillPlot(result.add("series", "vtkMRMLPlotSeriesNode", name + " slice score"),
-                        result.add("chart", "vtkMRMLPlotChartNode", name + " slice scores"), slicesNode,
-                        _("Slice scores of {name}").format(name=name))
+        sliceplot.fill(result, name)
         yield
         for node in (mapNode, severityNode, segmentationNode):
             node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())

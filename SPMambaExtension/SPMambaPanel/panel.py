@@ -18,7 +18,8 @@ PROGRESS_STEPS = 1000
 ROW_HEIGHT = 22  # pixels
 ESTIMATE_FROM = 0.05  # fraction from which the time left is told
 INPUT_WIDGETS = ("inputSelector", "modelSelector", "deviceSelector")
-REVIEW_WIDGETS = ("overlaySelector", "overlayVisibleCheckBox", "outlineCheckBox", "opacitySlider", "findingsTable",
+REVIEW_WIDGETS = ("overlaySelector", "overlayVisibleCheckBox", "outlineCheckBox", "wholeMapCheckBox", "blinkButton",
+                  "compareCheckBox", "nextUnseenButton", "previousUnseenButton", "opacitySlider", "findingsTable",
                   "previousFindingButton", "nextFindingButton", "previousSliceButton", "nextSliceButton", "plotButton",
                   "exportSegmentationCheckBox", "exportLabelMapCheckBox", "exportSurfacesCheckBox", "exportButton")
 
@@ -35,7 +36,8 @@ def detectTexts(machine: Machine) -> Dict[State, str]:
         State.RUNNING: _("Stop the analysis; the scene stays as it is."),
         State.CANCELLING: _("The analysis is being stopped."),
         State.DONE: _("Analyse the volume again. The result shown is replaced after success."),
-        State.FAILED: _("Try again."),
+        State.FAILED: (_("Analyse this scan all the same; the result says that its marks cannot be trusted.")
+                       if machine.refused else _("Try again.")),
     }
 
 
@@ -74,7 +76,11 @@ class Panel:
                             (ui.previousFindingButton, shortcuts.PREVIOUS_FINDING),
                             (ui.nextSliceButton, shortcuts.NEXT_SLICE),
                             (ui.previousSliceButton, shortcuts.PREVIOUS_SLICE),
-                            (ui.overlayVisibleCheckBox, shortcuts.TOGGLE_OVERLAY)):
+                            (ui.nextUnseenButton, shortcuts.NEXT_UNSEEN),
+                            (ui.previousUnseenButton, shortcuts.PREVIOUS_UNSEEN),
+                            (ui.overlayVisibleCheckBox, shortcuts.TOGGLE_OVERLAY),
+                            (ui.overlaySelector, shortcuts.TOGGLE_MAP), (ui.blinkButton, shortcuts.BLINK),
+                            (ui.compareCheckBox, shortcuts.COMPARE), (ui.keysButton, shortcuts.HELP)):
             button.toolTip = _("{action} ({key})").format(action=keys[key][:1].upper() + keys[key][1:], key=key)
         self._setUpTable()
 
@@ -87,7 +93,8 @@ class Panel:
         ui.detectButton.enabled = cancellable or state in (State.READY, State.DONE, State.FAILED)
         ui.detectButton.text = (_("Cancel") if cancellable else
                                 _("Cancelling...") if state is State.CANCELLING else
-                                _("Installing...") if state is State.INSTALLING else _("Detect anomalies"))
+                                _("Installing...") if state is State.INSTALLING else
+                              _("Detect anyway") if machine.refused else _("Detect anomalies"))
         ui.detectButton.toolTip = detectTexts(machine)[state]
         ui.statusLabel.text = machine.message or statusTexts(machine)[state]
         ui.progressBar.visible = state in ANALYSING

@@ -24,6 +24,9 @@ class SPMambaParameterNode:
         overlayOpacity: of the overlay over the image, 0 to 1.
         overlayVisible: False hides overlay, outlines and legend.
         outlineOnly: show bands as outlines instead of filled.
+        wholeMap: show the continuous map below the operating point too.
+        compare: two views side by side, the plain image beside the marked one.
+        beforeCompare: what the views were before that, see `compare.Compare`; empty while not comparing.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -33,10 +36,13 @@ class SPMambaParameterNode:
     overlayOpacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.5
     overlayVisible: bool = True
     outlineOnly: bool = False
+    wholeMap: bool = False
+    compare: bool = False
+    beforeCompare: str = ""
 
 
 class MachineSettings:
-    """Choices that belong to this computer: device, devices seen last, folder of the last export."""
+    """Choices that belong to this computer: device, devices seen last, folder of the last export, operating points."""
 
     def _get(self, key: str, default: str) -> str:
         return slicer.util.settingsValue("SPMamba/" + key, default, converter=str)
@@ -69,3 +75,11 @@ class MachineSettings:
     @exportFolder.setter
     def exportFolder(self, value: str) -> None:
         self._set("ExportFolder", value)
+
+    def rate(self, model: str) -> float:
+        """Operating point that was chosen last for a model, as a false-positive rate; 0 if none was."""
+        return slicer.util.settingsValue("SPMamba/OperatingPoint/" + model, 0.0, converter=float)
+
+    def setRate(self, model: str, rate: float) -> None:
+        """Remember an operating point; 0 forgets it."""
+        qt.QSettings().setValue("SPMamba/OperatingPoint/" + model, rate)

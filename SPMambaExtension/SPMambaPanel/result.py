@@ -16,7 +16,8 @@ FORMAT = "1"
 FORMAT_PARAMETER = "SPMamba.ResultFormat"
 SUMMARY_PARAMETER = "SPMamba.Summary"
 INPUT = "spmambaInput"
-OWNED = ("mapColors", "bandColors", "map", "severity", "segmentation", "findings", "slices", "series", "chart")
+OWNED = ("mapColors", "bandColors", "map", "severity", "segmentation", "findings", "slices", "series", "chart",
+         "normalTable", "normalSeries", "unseenTable", "unseenSeries", "marksTable", "currentSeries", "thresholdSeries")
 SUMMARY_FIELDS = ("threshold", "false_positive_rate", "slice_axis", "plane", "score", "components", "calibration",
                   "model", "backend", "device", "timings", "notices", "unit")
 

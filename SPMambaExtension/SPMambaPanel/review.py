@@ -1,22 +1,25 @@
 """Reading a result: walk from finding to finding and slice to slice, move the operating point."""
 from __future__ import annotations
 
+import time
 from typing import Any, Callable, List, Optional, Sequence, Tuple
 
-import numpy as np
 import qt
 import slicer
-import vtk
 
 from SPMambaLib.scoring import findings as regions
 
-from . import display, overlay, tables
+from . import overlay, tables
+from .bands import LiveBands
 from .facts import ijkToRas
+from .planes import AnalysedPlane
 from .result import Result
+from .seen import SeenSlices
 from .tables import Row
 
-DEBOUNCE_MS = 150
-PARALLEL = 0.9  # cosine above which a view counts as lying in the analysed plane
+DEBOUNCE_MS = 100
+LONGEST_WAIT_S = 0.3  # while the slider keeps moving, the findings are at most this old
+DECISIONS = ("accepted", "rejected", "unsure")
 
 
 class Review:
@@ -24,21 +27,30 @@ class Review:
 
     Args:
         onFindings: called after the findings have changed.
+        onSlices: called after the slices seen, the current slice or the operating point have changed.
 
     Attributes:
         result: None while there is nothing to read.
         findings: rows of the findings table by rank.
         finding: index of the current finding, -1 before the first step.
+        threshold: map value of the operating point shown.
+        seen: slices that the reader has looked at.
     """
 
-    def __init__(self, onFindings: Callable[[], None]) -> None:
+    def __init__(self, onFindings: Callable[[], None], onSlices: Callable[[], None]) -> None:
         self.result: Optional[Result] = None
         self.findings: List[Row] = []
         self.finding = -1
         self._slices: List[Row] = []
         self._slice = -1
+        self.threshold = 0.0
+        self.seen = SeenSlices(onSlices)
         self._onFindings = onFindings
+        self._onSlices = onSlices
         self._rate = 0.0
+        self._bands: Optional[LiveBands] = None
+        self._found: Optional[Tuple[Any, Any]] = None  # label array and findings that have no segments yet
+        self._computed = 0.0
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(DEBOUNCE_MS)
@@ -47,7 +59,12 @@ class Review:
     def open(self, result: Optional[Result]) -> None:
         self._timer.stop()
         self.result = result
+        self._bands = self._found = None
+        self._rate = float(result.summary["false_positive_rate"]) if result else 0.0
+        self.threshold = float(result.summary["threshold"]) if result else 0.0
         self._read()
+        self.seen.open(result)
+        self._onSlices()
 
     def _read(self) -> None:
         """Take findings and slices from the tables in the scene."""
@@ -60,30 +77,55 @@ class Review:
     # -- operating point ----------------------------------------------------------------------------------------------
 
     def setRate(self, rate: float) -> None:
-        """Move the operating point: the map follows at once, bands and findings a moment after the last move."""
-        if self.result is None or not self.result.complete:
+        """Move the operating point: bands follow at once, findings while the slider moves, segments when it rests."""
+        result = self.result
+        if result is None or not result.complete:
             return
-        display.showThreshold(self.result, self.result.calibration.threshold(rate))
         self._rate = rate
+        self.threshold = result.calibration.threshold(rate)
+        if self._bands is None or not self._bands.fits(result):
+            self._bands = LiveBands(result)
+        self._bands.show(self.threshold)
+        self._onSlices()
+        if not self._timer.isActive():
+            self._computed = time.monotonic()
         self._timer.start()
+        if time.monotonic() - self._computed >= LONGEST_WAIT_S:
+            self._find()
 
     def recompute(self) -> None:
-        """Bands, findings and segments at the operating point last set, from the map in the scene."""
+        """Findings and segments at the operating point last set, from the map in the scene."""
         self._timer.stop()
         result = self.result
-        if result is None or not result.complete or self._rate == result.summary["false_positive_rate"]:
+        if result is None or not result.complete:
             return
+        if self._rate != result.summary["false_positive_rate"]:
+            self._find()
+        if self._found is not None:
+            overlay.fillSegmentation(result, *self._found)
+            self._found = None
+
+    def _find(self) -> None:
+        """The cheap half: findings without segments."""
+        result = self.result
         calibration = result.calibration
         threshold = calibration.threshold(self._rate)
-        values = slicer.util.arrayFromVolume(result.map)
-        slicer.util.arrayFromVolume(result.severity)[:] = calibration.severity(values, threshold)
-        slicer.util.arrayFromVolumeModified(result.severity)
-        labels, found = regions.find(values, ijkToRas(result.map), threshold, calibration=calibration,
-                                     slice_axis=int(result.summary["slice_axis"]))
-        overlay.fillSegmentation(result, labels, found)
+        labels, found = regions.find(slicer.util.arrayFromVolume(result.map), ijkToRas(result.map), threshold,
+                                     calibration=calibration, slice_axis=int(result.summary["slice_axis"]))
         tables.writeFindings(result.get("findings"), found)
         result.setOperatingPoint(self._rate, threshold)
+        self._found = (labels, found)
+        self._computed = time.monotonic()
         self._read()
+
+    def decide(self, decision: str) -> None:
+        """Set the decision of the current finding, one of `DECISIONS`, in the table of findings."""
+        if decision not in DECISIONS:
+            raise ValueError("unknown decision {!r}".format(decision))
+        if 0 <= self.finding < len(self.findings):
+            self.findings[self.finding]["decision"] = decision
+            tables.writeDecisions(self.result.get("findings"), self.findings)
+            self._onFindings()
 
     # -- navigation ---------------------------------------------------------------------------------------------------
 
@@ -102,17 +144,37 @@ class Review:
             self.showFinding((start + step) % len(self.findings))
 
     def stepSlice(self, step: int) -> None:
-        """Next lower (+1) or next higher (-1) slice by score, beginning with the highest.  Only views in the analysed
-        plane move; without one, all do."""
+        """Next lower (+1) or next higher (-1) slice by score, beginning with the highest."""
         if not self._slices:
             return
         start = self._slice if self._slice >= 0 else (-1 if step > 0 else 0)
         self._slice = (start + step) % len(self._slices)
-        point = self._world(self._slices[self._slice])
+        self.showSlice(self._slices[self._slice])
+
+    def stepUnseen(self, step: int) -> None:
+        """Nearest slice above (+1) or below (-1) the current one that has a mark and was not seen yet; then from the
+        other end."""
+        rows = sorted(self.unseenHot, key=lambda row: step * row["slice"])
+        current = self.seen.current if self.seen.current is not None else -1
+        if rows:
+            self.showSlice(next((row for row in rows if step * (row["slice"] - current) > 0), rows[0]))
+
+    @property
+    def unseenHot(self) -> List[Row]:
+        """Slices with a mark at this operating point that no view has shown yet."""
+        return [row for row in self._slices if row["peak"] >= self.threshold and row["slice"] not in self.seen]
+
+    @property
+    def slices(self) -> List[Row]:
+        """Analysed slices by descending score."""
+        return self._slices
+
+    def showSlice(self, row: Row) -> None:
+        """Jump to a slice.  Only views in the analysed plane move; without one, all do."""
+        plane = AnalysedPlane(self.result)
+        point = self._world(row)
         views = slicer.util.getNodesByClass("vtkMRMLSliceNode")
-        normal = self._normal()
-        parallel = [view for view in views if abs(np.dot(_viewNormal(view), normal)) > PARALLEL]
-        for sliceNode in parallel or views:
+        for sliceNode in [view for view in views if plane.isShownBy(view)] or views:
             sliceNode.JumpSliceByOffsetting(*point)
 
     @property
@@ -122,25 +184,4 @@ class Review:
 
     def _world(self, row: Row) -> Sequence[float]:
         """RAS of a row in the world: its parent transform applied."""
-        point = [0.0, 0.0, 0.0]
-        self._toWorld().TransformPoint((row["right"], row["anterior"], row["superior"]), point)
-        return point
-
-    def _normal(self) -> np.ndarray:
-        """Unit vector in the world along which the analysed slices are stacked."""
-        axis = 2 - int(self.result.summary["slice_axis"])  # array axes are (K, J, I), matrix columns (I, J, K)
-        direction = [0.0, 0.0, 0.0]
-        matrix = ijkToRas(self.result.map)
-        others = [matrix[:3, column] for column in range(3) if column != axis]
-        self._toWorld().TransformVectorAtPoint((0.0, 0.0, 0.0), np.cross(*others).tolist(), direction)
-        return np.asarray(direction) / np.linalg.norm(direction)
-
-    def _toWorld(self) -> Any:
-        transform = vtk.vtkGeneralTransform()
-        slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(self.result.map.GetParentTransformNode(), None, transform)
-        return transform
-
-
-def _viewNormal(sliceNode: Any) -> np.ndarray:
-    matrix = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())
-    return np.asarray(matrix)[:3, 2]
+        return AnalysedPlane(self.result).world((row["right"], row["anterior"], row["superior"]))

@@ -1,6 +1,7 @@
 """Keys for reading: installed when the module is entered, removed when it is left.
 
-Alt with an arrow or letter: free in Slicer's main window, its slice views and its menus.
+Alt with an arrow or letter: free in Slicer's main window and views.  Letters that open its menus (F, E, V, H) are left
+out.
 """
 from __future__ import annotations
 
@@ -10,15 +11,22 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-NEXT_FINDING, PREVIOUS_FINDING, NEXT_SLICE, PREVIOUS_SLICE, TOGGLE_OVERLAY = KEYS = (
-    "Alt+Down", "Alt+Up", "Alt+Right", "Alt+Left", "Alt+O")
+NEXT_FINDING, PREVIOUS_FINDING, NEXT_SLICE, PREVIOUS_SLICE = "Alt+Down", "Alt+Up", "Alt+Right", "Alt+Left"
+NEXT_UNSEEN, PREVIOUS_UNSEEN = "Alt+PgDown", "Alt+PgUp"
+ACCEPT, REJECT, UNSURE = "Alt+A", "Alt+R", "Alt+U"
+TOGGLE_OVERLAY, TOGGLE_MAP, BLINK, COMPARE, HELP = "Alt+O", "Alt+M", "Alt+B", "Alt+C", "Alt+K"
+KEYS = (NEXT_FINDING, PREVIOUS_FINDING, NEXT_SLICE, PREVIOUS_SLICE, NEXT_UNSEEN, PREVIOUS_UNSEEN, ACCEPT, REJECT,
+        UNSURE, TOGGLE_OVERLAY, TOGGLE_MAP, BLINK, COMPARE, HELP)
 
 
 def descriptions() -> List[Tuple[str, str]]:
-    """Key and what it does."""
-    return [(NEXT_FINDING, _("next finding")), (PREVIOUS_FINDING, _("previous finding")),
-            (NEXT_SLICE, _("next slice by score")), (PREVIOUS_SLICE, _("previous slice by score")),
-            (TOGGLE_OVERLAY, _("show or hide the overlay"))]
+    """Key and what it does, in the order of `KEYS`."""
+    return list(zip(KEYS, (
+        _("next finding"), _("previous finding"), _("next slice by score"), _("previous slice by score"),
+        _("next slice with a mark not seen yet"), _("previous slice with a mark not seen yet"),
+        _("accept the finding"), _("reject the finding"), _("unsure about the finding"),
+        _("show or hide the overlay"), _("severity bands or continuous map"), _("blink"), _("compare side by side"),
+        _("show these keys"))))
 
 
 class Shortcuts:

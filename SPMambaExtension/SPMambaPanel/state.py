@@ -87,6 +87,8 @@ class Facts:
 class Machine:
     """Current state, facts and the message that belongs to them.
 
+    `refused`: the last detection refused the scan, and the user may have it analysed all the same.
+
     Example:
         >>> machine = Machine(panel.apply)
         >>> machine.know(Facts(volume="vtkMRMLScalarVolumeNode1", model="brain-flair"))
@@ -98,13 +100,14 @@ class Machine:
         self.facts = Facts()
         self.state = self.facts.rest
         self.message = ""
+        self.refused = False
         self._onChange = onChange
 
     @property
     def busy(self) -> bool:
         return self.state in BUSY
 
-    def send(self, event: Event, message: str = "") -> bool:
+    def send(self, event: Event, message: str = "", refused: bool = False) -> bool:
         """Follow `event`; False if it means nothing in this state (a late answer of work that has ended)."""
         if (self.state, event) not in TRANSITIONS:
             return False
@@ -112,7 +115,7 @@ class Machine:
         rest = self.facts.rest
         again = target is State.FAILED and rest in (State.READY, State.DONE)  # otherwise there is nothing to try again
         self.state = target if again or target not in (REST, State.FAILED) else rest
-        self.message = message
+        self.message, self.refused = message, refused and self.state is State.FAILED
         self._onChange(self)
         return True
 
@@ -127,6 +130,6 @@ class Machine:
         self.facts = facts
         if not self.busy and not (same and self.state is State.FAILED):
             if not same:
-                self.message = ""
+                self.message, self.refused = "", False
             self.state = facts.rest
         self._onChange(self)

@@ -4,7 +4,7 @@ Columns are found by name, so that later versions may add some.  Text that a rea
 """
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Sequence, Tuple
+from typing import AbstractSet, Any, Dict, Iterable, List, Sequence, Tuple
 
 import slicer
 import vtk
@@ -17,10 +17,11 @@ FINDING_COLUMNS: Tuple[Tuple[str, int], ...] = (
     ("rank", INTEGER), ("segment", TEXT), ("right", NUMBER), ("anterior", NUMBER), ("superior", NUMBER),
     ("size_i_mm", NUMBER), ("size_j_mm", NUMBER), ("size_k_mm", NUMBER), ("volume_ml", NUMBER), ("voxels", INTEGER),
     ("peak", NUMBER), ("mean", NUMBER), ("band", INTEGER), ("false_positive_rate", NUMBER), ("residual", NUMBER),
-    ("prototype", NUMBER), ("mirror", NUMBER), ("intensity", NUMBER), ("contrast", NUMBER), ("concentration", NUMBER))
+    ("prototype", NUMBER), ("mirror", NUMBER), ("intensity", NUMBER), ("contrast", NUMBER), ("concentration", NUMBER),
+    ("decision", TEXT))
 SLICE_COLUMNS: Tuple[Tuple[str, int], ...] = (
     ("slice", INTEGER), ("score", NUMBER), ("peak", NUMBER), ("analysed", INTEGER), ("right", NUMBER),
-    ("anterior", NUMBER), ("superior", NUMBER))
+    ("anterior", NUMBER), ("superior", NUMBER), ("seen", INTEGER))
 COMPONENTS = ("residual", "prototype", "mirror", "intensity", "contrast", "concentration")
 
 Row = Dict[str, Any]
@@ -45,7 +46,8 @@ def sliceRow(entry: Dict[str, Any]) -> Row:
     """Row of one entry of ``result.json``'s "slices"."""
     right, anterior, superior = entry["ras"]
     return {"slice": entry["index"], "score": entry["score"], "peak": entry["peak"],
-            "analysed": int(entry.get("analysed", True)), "right": right, "anterior": anterior, "superior": superior}
+            "analysed": int(entry.get("analysed", True)), "right": right, "anterior": anterior, "superior": superior,
+            "seen": 0}
 
 
 def writeTable(tableNode: Any, columns: Sequence[Tuple[str, int]], rows: Sequence[Row]) -> None:
@@ -75,9 +77,16 @@ def writeFindings(tableNode: Any, findings: Iterable[Finding]) -> None:
     """Components that are not known of all findings have no column: a model lacks some of them, and after a move of the
     operating point the terms behind the map are gone."""
     rows = [findingRow(finding) for finding in findings]
+    optional = (*COMPONENTS, "decision")
     columns = [column for column in FINDING_COLUMNS
-               if column[0] not in COMPONENTS or (rows and all(column[0] in row for row in rows))]
+               if column[0] not in optional or (rows and all(column[0] in row for row in rows))]
     writeTable(tableNode, columns, rows)
+
+
+def writeDecisions(tableNode: Any, rows: Sequence[Row]) -> None:
+    """Write the findings back with their decisions; undecided ones have none."""
+    rows = [{"decision": "", **row} for row in rows]
+    writeTable(tableNode, [column for column in FINDING_COLUMNS if rows and column[0] in rows[0]], rows)
 
 
 def readFindings(tableNode: Any) -> List[Row]:
@@ -88,16 +97,10 @@ def readSlices(tableNode: Any) -> List[Row]:
     return readTable(tableNode, SLICE_COLUMNS)
 
 
-def fillPlot(seriesNode: Any, chartNode: Any, tableNode: Any, title: str) -> None:
-    """Slice scores as a line; shown only when the reader asks for it."""
-    seriesNode.SetAndObserveTableNodeID(tableNode.GetID())
-    seriesNode.SetXColumnName("slice")
-    seriesNode.SetYColumnName("score")
-    seriesNode.SetPlotType(slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter)
-    seriesNode.SetMarkerStyle(slicer.vtkMRMLPlotSeriesNode.MarkerStyleNone)
-    seriesNode.SetColor(0.9, 0.36, 0.18)
-    chartNode.AddAndObservePlotSeriesNodeID(seriesNode.GetID())
-    chartNode.SetTitle(title)
-    chartNode.SetXAxisTitle(_("Slice"))
-    chartNode.SetYAxisTitle(_("Score (normal spread)"))
-    chartNode.SetLegendVisibility(False)
+def writeSeen(tableNode: Any, seen: AbstractSet[int]) -> None:
+    """Write which slices were seen into a table of slice scores; one of an older version gets the column."""
+    rows = readSlices(tableNode)
+    flags = [int(row["slice"] in seen) for row in rows]
+    if [row.get("seen") for row in rows] != flags:
+        present = [column for column in SLICE_COLUMNS if column[0] == "seen" or (rows and column[0] in rows[0])]
+        writeTable(tableNode, present, [dict(row, seen=flag) for row, flag in zip(rows, flags)])

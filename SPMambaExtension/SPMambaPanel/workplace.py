@@ -9,14 +9,15 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from SPMambaLib.errors import SPMambaError
-from SPMambaLib.scoring.calibration import Calibration
+from SPMambaLib.errors import MisfitError, SPMambaError
 
-from . import dependencies, display, export, operatingpoint
+from . import dependencies, display, export, sliceplot
 from .facts import kindOf, problemOf
 from .jobs import DetectionRun
+from .looking import Looking
 from .panel import Panel
 from .parameters import MachineSettings, SPMambaParameterNode
+from .ratechoice import RateChoice
 from .result import Result
 from .review import Review
 from .state import Event, Facts, Machine, State
@@ -41,7 +42,9 @@ class Workplace:
         self.settings = MachineSettings()
         self.panel = Panel(ui)
         self.machine = Machine(self.panel.apply)
-        self.review = Review(self._onFindings)
+        self.review = Review(self._onFindings, self._onSlices)
+        self.looking = Looking(ui, self.review, lambda: self.parameters)
+        self.rates = RateChoice(ui, self.settings, self.review, lambda: self.parameters, self.card)
         self.worker = WorkerClient(onStatus=self._onWorkerStatus, onLog=self.panel.log)
         self.parameters: Optional[SPMambaParameterNode] = None
         self.run: Optional[DetectionRun] = None
@@ -58,14 +61,12 @@ class Workplace:
         ui.modelSelector.currentIndexChanged.connect(self.onModelChosen)
         ui.deviceSelector.currentIndexChanged.connect(self.onDeviceChosen)
         ui.overlaySelector.currentIndexChanged.connect(self.onOverlayChosen)
-        ui.operatingPointSlider.valueChanged.connect(self.onOperatingPointMoved)
         ui.findingsTable.cellClicked.connect(self.onFindingChosen)
         ui.findingsTable.itemSelectionChanged.connect(self.onFindingChosen)
         ui.nextFindingButton.clicked.connect(lambda *args: self._step(self.review.stepFinding, 1))
         ui.previousFindingButton.clicked.connect(lambda *args: self._step(self.review.stepFinding, -1))
         ui.nextSliceButton.clicked.connect(lambda *args: self._step(self.review.stepSlice, 1))
         ui.previousSliceButton.clicked.connect(lambda *args: self._step(self.review.stepSlice, -1))
-        ui.plotButton.clicked.connect(self.onPlotButton)
         ui.exportButton.clicked.connect(self.onExportButton)
         ui.copyLogButton.clicked.connect(self.onCopyLogButton)
 
@@ -73,6 +74,7 @@ class Workplace:
         """Leave neither process nor observer behind."""
         self.dropRun()
         self.setParameters(None)
+        self.looking.close()
         self.worker.stop()
 
     # -- case ---------------------------------------------------------------------------------------------------------
@@ -80,6 +82,8 @@ class Workplace:
     def setParameters(self, parameters: Optional[SPMambaParameterNode]) -> None:
         """Take up the case of a parameter node, or lay it down (None)."""
         if self.parameters is not None:
+            if parameters is None:
+                self.looking.layDown(self.parameters)
             self.parameters.disconnectGui(self._guiTag)
             self.parameters.parameterNode.RemoveObserver(self._observation)
         self.parameters = parameters
@@ -87,7 +91,8 @@ class Workplace:
             # Not connectGui: in Slicer 5.6 it returns no tag and cannot be undone.
             self._guiTag = parameters.connectParametersToGui({
                 "inputVolume": self.ui.inputSelector, "overlayOpacity": self.ui.opacitySlider,
-                "overlayVisible": self.ui.overlayVisibleCheckBox, "outlineOnly": self.ui.outlineCheckBox})
+                "overlayVisible": self.ui.overlayVisibleCheckBox, "outlineOnly": self.ui.outlineCheckBox,
+                "wholeMap": self.ui.wholeMapCheckBox, "compare": self.ui.compareCheckBox})
             self._observation = parameters.parameterNode.AddObserver(
                 vtk.vtkCommand.ModifiedEvent, lambda caller, event: self.update())
             self.panel.fillModels(self._cards())
@@ -105,16 +110,19 @@ class Workplace:
         self.panel.showModel(card or {})
         if (result and result.node) is not (self.review.result and self.review.result.node):
             self._open(result)
-        elif result:
+        self.looking.follow()
+        if result:
             display.applyChoices(result, self.parameters)
-        calibration = self.calibration()
+        calibration = self.rates.calibration()
         if calibration is not None and self.parameters is not None:
-            self.panel.showOperatingPoint(calibration, self.parameters.falsePositiveRate or calibration.default_rate)
+            self.panel.showOperatingPoint(calibration, self.rates.rate() or calibration.default_rate)
 
     def _open(self, result: Optional[Result]) -> None:
         former = self.review.result
         if former is not None and former.complete:
             display.hide(former)
+        if result is not None:
+            sliceplot.fill(result, result.input.GetName())
         self.review.open(result)
         if result is not None:
             self.parameters.falsePositiveRate = result.summary["false_positive_rate"]
@@ -138,18 +146,13 @@ class Workplace:
         fitting = [card for card in cards if (card["plane"] == "native") == forImages]
         return (chosen + fitting + cards)[0]
 
-    def calibration(self) -> Optional[Calibration]:
-        """Of the result shown, otherwise of the model chosen."""
-        if self.review.result is not None:
-            return self.review.result.calibration
-        card = self.card()
-        return Calibration.from_dict(card["calibration"]["map"]) if card else None
-
     # -- choices ------------------------------------------------------------------------------------------------------
 
     def onModelChosen(self, *args: Any) -> None:
         if self.parameters is not None:
             self.parameters.model = self.ui.modelSelector.itemData(self.ui.modelSelector.currentIndex)
+            if self.review.result is None:
+                self.parameters.falsePositiveRate = 0.0  # each model has an operating point of its own
 
     @property
     def device(self) -> str:
@@ -169,24 +172,18 @@ class Workplace:
         if self.parameters is not None:
             self.parameters.overlay = self.ui.overlaySelector.itemData(self.ui.overlaySelector.currentIndex)
 
-    def onOperatingPointMoved(self, *args: Any) -> None:
-        calibration = self.calibration()
-        if calibration is not None and self.parameters is not None:
-            rate = operatingpoint.rateOfPosition(self.ui.operatingPointSlider.value, calibration)
-            self.parameters.falsePositiveRate = rate
-            self.review.setRate(rate)
-
     # -- detection ----------------------------------------------------------------------------------------------------
 
     def onDetectButton(self, *args: Any) -> None:
         if not self.machine.busy:
             self.update()  # another module may have changed the volume without a word
+        anyway = self.machine.refused  # the button says so
         if self.machine.send(Event.CANCEL):
             self.run.cancel()
         elif self.machine.send(Event.DETECT) and self.installMissing():
             self.run = DetectionRun(
                 self.worker, self.parameters.inputVolume, self.card()["name"], self.device,
-                self.parameters.falsePositiveRate or None,
+                self.rates.rate() or None, anyway=anyway,
                 reveal=lambda result: display.reveal(result, self.parameters), onProgress=self.onProgress,
                 onDone=self.onDone, onCancelled=self.onCancelled, onFailed=self.onFailed)
             self.run.start()
@@ -236,7 +233,7 @@ class Workplace:
         self.run = None
         self._restoreViews()
         self.panel.log("[{}] {}\n{}".format(error.code, error.message, error.detail).rstrip())
-        self.machine.send(Event.FAILED, error.message)
+        self.machine.send(Event.FAILED, error.message, refused=error.code == MisfitError.code)
 
     def dropRun(self) -> None:
         if self.run is not None:
@@ -249,15 +246,15 @@ class Workplace:
     def _onFindings(self) -> None:
         self.panel.showFindings(self.review)
 
+    def _onSlices(self) -> None:
+        self.looking.showSlices()
+
     def _step(self, move: Callable[[int], None], step: int) -> None:
         move(step)
         self.panel.showPosition(self.review)
 
     def onFindingChosen(self, *args: Any) -> None:
         self._step(self.review.showFinding, self.ui.findingsTable.currentRow())
-
-    def onPlotButton(self, *args: Any) -> None:
-        slicer.modules.plots.logic().ShowChartInLayout(self.review.result.get("chart"))
 
     def onExportButton(self, *args: Any) -> None:
         folder = qt.QFileDialog.getExistingDirectory(

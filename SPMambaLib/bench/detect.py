@@ -40,8 +40,7 @@ def untrained_detector(preset: str, device: torch.device, scan: str = "", precis
         "name": preset, "title": "untrained, for timing only", "plane": "axial", "modality": [], "contrast": "",
         "preprocessing": Preprocessing(size=network.config.input_size).to_dict(), "files": {bundle.WEIGHTS: ""},
         "calibration": {"map": Calibration.from_peaks(np.linspace(4.0, 8.0, 100).tolist(), unit="slice").to_dict(),
-                        "components": {name: [0.0, 1.0] for name in COMPONENTS},
-                        "appearance": {"mean": 0.0, "spread": 1e9}},
+                        "components": {name: [0.0, 1.0] for name in COMPONENTS}},
     }
     return Detector(card, network.to(device), AnomalyScale(ScoringConfig()), device, scan=scan or None,
                     precision=precision)

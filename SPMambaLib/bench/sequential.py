@@ -105,6 +105,7 @@ class SequentialPrototypes(nn.Module):
     def distances(self, features: Tensor) -> Tensor:
         """(B, C, grid, grid) -> (B, levels, grid, grid), as `Prototypes.distances`."""
         own = self.prototypes
+        features = own.space.maps(features)
         levels, _, per_cell, _ = own.vectors.shape
         grid, reach = own.grid, own.window // 2
         result = features.new_empty(len(features), levels, grid, grid)

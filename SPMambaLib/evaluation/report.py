@@ -160,7 +160,8 @@ def _controls(result: Dict[str, Any]) -> str:
         rows.append(["Mean brightness alone, no model: AUROC", value(controls["intensity"]["image_auroc"])])
         rows += [["Brightness as the map: pixel {}".format(name), value(controls["intensity"]["pixel_" + name])]
                  for name in ("auroc", "ap", "best_dice") if "pixel_" + name in controls["intensity"]]
-    rows.append(["Images the model called unfamiliar", percent(result["fitness"]["refused"])])
+    rows.append(["Images the fitness check refused; marked", "{}; {}".format(
+        percent(result["fitness"]["refused"]), percent(result["fitness"]["marked"]))])
     text = "" if "frame_only" in controls or "intensity" in controls else (
         '<p class="small">The controls with hidden parts were not run; add <code>--controls</code>.</p>')
     return _table(["control", "measured"], rows, (1,)) + text

@@ -8,10 +8,11 @@ from typing import Any, Dict
 import numpy as np
 
 from .. import __version__
+from ..fitness import MARKED, REFUSED
 from .bootstrap import LEVEL, RESAMPLES, SEED, patient_weights
 from .image_metrics import chosen_on_labels, component_aurocs, level_only, operating_points, ranking_metrics
 from .rows import patients_of
-from .tally import UNFAMILIAR, Tally
+from .tally import Tally
 
 PROTOCOLS = {
     "deployable": "Nothing was chosen on these images: findings are those at the operating point that the model was "
@@ -46,8 +47,9 @@ def result_of(tally: Tally, detector: Any, protocol: str, thresholds: Dict[float
         "image": {}, "pixel": None, "froc": None, "operating_points": points,
         "components": component_aurocs(rows),
         "controls": {"level_only": level_only(rows)},
-        "fitness": {"refused": tally.unfamiliar / tally.files, "refused_files": tally.unfamiliar,
-                    "code": UNFAMILIAR},
+        "fitness": {"checked": sum(tally.fitness.values()) == tally.files,
+                    "refused": tally.fitness[REFUSED] / tally.files, "refused_files": tally.fitness[REFUSED],
+                    "marked": tally.fitness[MARKED] / tally.files, "marked_files": tally.fitness[MARKED]},
         "errors": tally.errors,
         "bootstrap": {"unit": "patient", "resamples": RESAMPLES, "seed": SEED, "level": LEVEL},
         "intervals": {"image": intervals}}

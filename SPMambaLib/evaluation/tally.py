@@ -9,6 +9,7 @@ import numpy as np
 
 from ..data.samples import Sample
 from ..detection import Detection
+from ..fitness import STATES
 from ..image import Image
 from ..scoring import findings
 from ..scoring.calibration import Calibration
@@ -16,8 +17,6 @@ from .aupro import label_regions
 from .froc import FrocView
 from .pixel_metrics import PixelView
 from .rows import Row
-
-UNFAMILIAR = "unfamiliar-scan"  # the notice of the fitness check
 
 
 @dataclass
@@ -29,6 +28,7 @@ class Tally:
         by_slice: every abnormal volume says where, so that its slices can be judged.
         masks: some lesion was given pixel by pixel.
         found: lesions, those that a finding touches, findings that touch no lesion; at the default operating point.
+        fitness: number of files in each state of the fitness check; of a model without one, none in any.
         errors: {"name", "code", "message"} of what could not be judged.
     """
 
@@ -38,7 +38,7 @@ class Tally:
     wholes: List[Row] = field(default_factory=list)
     by_slice: bool = True
     masks: bool = False
-    unfamiliar: int = 0
+    fitness: Dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATES, 0))
     files: int = 0
     found: np.ndarray = field(default_factory=lambda: np.zeros(3))
     errors: List[Dict[str, str]] = field(default_factory=list)
@@ -56,7 +56,8 @@ class Tally:
         self.files += 1
         self.slices += slices
         self.wholes += whole
-        self.unfamiliar += any(notice.code == UNFAMILIAR for notice in detection.notices)
+        if detection.fitness is not None:
+            self.fitness[detection.fitness.state] += 1
 
     @property
     def rows(self) -> List[Row]:

@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 FEW = 50  # images of a class below which everything is vague
 SHORTCUT = 0.7  # AUROC of a control from which on it is named
-UNFAMILIAR_SHARE = 0.1
+REFUSED_SHARE = 0.1
 
 
 def value(number: Optional[float]) -> str:
@@ -82,9 +82,9 @@ def cautions(result: Dict[str, Any]) -> List[str]:
     if brightness is not None and result["pixel"] and brightness >= result["pixel"]["ap"]:
         found.append("Plain brightness marks the lesions as well as the model does (pixel average precision {:.2f} "
                      "against {:.2f}).".format(brightness, result["pixel"]["ap"]))
-    if result["fitness"]["refused"] > UNFAMILIAR_SHARE:
-        found.append("The model calls {} of the images unfamiliar; its marks on those cannot be trusted.".format(
-            percent(result["fitness"]["refused"])))
+    if result["fitness"]["refused"] > REFUSED_SHARE:
+        found.append("The model refuses {} of the images as foreign to it; its marks on those cannot be "
+                     "trusted.".format(percent(result["fitness"]["refused"])))
     for name in ("normal", "abnormal"):
         if n[name] < FEW:
             found.append("There {} only {} {} image{}: all numbers that rest on them are vague.".format(

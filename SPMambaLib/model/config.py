@@ -97,6 +97,7 @@ class NetworkConfig:
         prototype_features: ``"neck"`` binds the prototypes to H (as the paper), ``"teacher"`` to f3.
         prototype_match: what slides in the window, ``"features"`` (the paper) or ``"prototypes"``.
         prototype_levels: sets of prototypes along a volume's slice axis; 1 for radiographs.
+        prototype_space: where features and prototypes are compared, one of `feature_space.SPACES`.
     """
 
     input_size: int = 256
@@ -116,6 +117,7 @@ class NetworkConfig:
     prototype_features: str = "neck"
     prototype_match: str = "features"
     prototype_levels: int = 1
+    prototype_space: str = "plain"
 
     def __post_init__(self) -> None:
         if isinstance(self.teacher, Mapping):
@@ -138,6 +140,8 @@ class NetworkConfig:
                  "prototype_features must be 'neck' or 'teacher', not {!r}".format(self.prototype_features))
         _require(self.prototype_match in ("features", "prototypes"),
                  "prototype_match must be 'features' or 'prototypes', not {!r}".format(self.prototype_match))
+        _require(self.prototype_space in ("plain", "standardised", "whitened"),
+                 "prototype_space must be 'plain', 'standardised' or 'whitened', not {!r}".format(self.prototype_space))
         counts = (self.neck_blocks, self.state_size, self.expand, self.prototypes_per_cell,
                   self.prototype_levels)
         _require(min(counts + self.fusion_channels + self.decoder_channels) >= 1,

@@ -40,7 +40,7 @@ class SPMamba(nn.Module):
         self.neck = FusionNeck(config)
         self.prototypes = Prototypes(
             config.prototype_grid, config.prototype_channels, config.prototypes_per_cell,
-            config.prototype_window, config.prototype_levels, config.prototype_match)
+            config.prototype_window, config.prototype_levels, config.prototype_match, config.prototype_space)
         self.decoder = Decoder(config)
 
     def train(self, mode: bool = True) -> SPMamba:

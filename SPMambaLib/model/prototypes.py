@@ -21,6 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .feature_space import FeatureSpace
+
 ANY_LEVEL = -1
 """Level index of an image whose place in the volume is unknown: every level's prototypes may explain it."""
 
@@ -38,12 +40,14 @@ class Prototypes(nn.Module):
         window: side of the window in cells, odd; it is cut at the border of the grid.
         levels: sets of prototypes along the slice axis of a volume; 1 for radiographs.
         match: what slides in the window, ``"features"`` (the paper) or ``"prototypes"``.
+        space: kind of `FeatureSpace` in which features meet prototypes; the vectors live there.
     """
 
     def __init__(self, grid: int, channels: int, per_cell: int = 5, window: int = 3, levels: int = 1,
-                 match: str = "features") -> None:
+                 match: str = "features", space: str = "plain") -> None:
         super().__init__()
         self.grid, self.window, self.match = grid, window, match
+        self.space = FeatureSpace(space, channels)
         self.vectors = nn.Parameter(torch.randn(levels, grid * grid, per_cell, channels))
         self._kept: Optional[Tuple[object, Tensor]] = None
 
@@ -69,7 +73,7 @@ class Prototypes(nn.Module):
         # Every prototype with every feature of its cell's window: one product, (cells, levels * k, B * window^2); at
         # full precision also under autocast, since near 1 a cosine in half precision tells nothing.
         with torch.autocast(features.device.type, enabled=False):
-            windows = self._windows(F.normalize(features.to(self.vectors.dtype), dim=1))
+            windows = self._windows(F.normalize(self.space.maps(features.to(self.vectors.dtype)), dim=1))
             cosines = torch.bmm(self._directions(), windows.transpose(1, 2))
         best = cosines.view(cells, levels, per_cell, batch, -1).amax(dim=2)
         nearest = best.amax(dim=-1) if self.match == "features" else self._best_at_feature(best)

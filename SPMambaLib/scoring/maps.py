@@ -256,11 +256,3 @@ def at_input_size(terms: Dict[str, Tensor], level: Optional[Tensor], size: int) 
     nearest = at_level(terms["prototype"], index)
     maps = dict(terms, prototype=nearest)
     return {name: m if m.shape[-1] == size else resize(m, size) for name, m in maps.items()}
-
-
-def appearance(distances: Tensor) -> Tensor:
-    """How far slices as a whole are from the known normals: (B, levels, h, w) prototype distances -> (B,).
-
-    The lower quartile over cells: disease leaves most of an image normal, another scanner or contrast leaves nothing.
-    """
-    return distances.amin(dim=1).flatten(1).quantile(0.25, dim=1)

@@ -29,6 +29,7 @@ from ..errors import Cancelled, UnreadableFileError, UsageError
 from ..model.config import NetworkConfig
 from ..model.network import SPMamba
 from ..model.teacher import Teacher
+from ..scoring.fitness import FitnessCheck
 from ..scoring.maps import AnomalyScale
 from .adapt import adapt_teacher
 from .augment import augment
@@ -36,13 +37,13 @@ from .checkpoint import Checkpoints
 from .collapse import prototype_spread, require_spread
 from .data import load_slices, read_manifest
 from .distributed import Ranks, joined
-from .fit import Normals, Progress, cache_features, calibrate, fit_prototypes
+from .fit import Normals, Progress, cache_features, calibrate, fit_prototypes, fit_space, fitness_of
 from .plan import DEFAULT, Machine, device_name, plan_of, precision_name, run_facts
 from .recipes import Recipe, find_recipe
 from .train import TrainingConfig, train_decoder, validation_rows
 from .work_folder import CHECKPOINT, LOG, RunManifest, WorkFolder, digest_of
 
-ADAPTATION_STEPS = 500
+ADAPTATION_STEPS = 200
 
 
 def assemble(name: str, manifest: Path, output: Path, *, imagenet: Optional[Path] = None,
@@ -110,9 +111,11 @@ def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFold
     features = cache_features(network, seen.pixels, progress)
     kept_prototypes = work.kept("prototypes")
     if kept_prototypes is None:
+        fit_space(network, features[2])
         compactness = fit_prototypes(network, features[2], seen.level)
         round_weights(network)
-        spread = require_spread(prototype_spread(network.prototypes.vectors, features[2], seen.level))
+        spread = require_spread(prototype_spread(network.prototypes.vectors, features[2], seen.level,
+                                                 network.prototypes.space))
         work.keep("prototypes", network.prototypes.state_dict(), [compactness, spread])
     else:
         network.prototypes.load_state_dict(kept_prototypes[0])
@@ -132,6 +135,7 @@ def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFold
     network.cpu()
     round_weights(network)
     scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress)
+    check, calibration["fitness"] = fitness_of(network, seen, held, progress=progress)
 
     card: Dict[str, Any] = {
         "name": name, "version": __version__, **recipe.card,
@@ -147,7 +151,7 @@ def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFold
                      "device": device_name(ranks.device), "precision": precision_name(precision),
                      "processes": ranks.count, "minutes": round((time.time() - started) / 60, 1)},
     }
-    return write_bundle(output, card, network, scale)
+    return write_bundle(output, card, network, scale, check)
 
 
 def train_together(network: SPMamba, features: Optional[Sequence[Tensor]], training: TrainingConfig, *, ranks: Ranks,
@@ -184,14 +188,16 @@ def recalibrate(source: Path, manifest: Path, output: Path, *,
     network.load_state_dict(bundle.split_states(tensors)[0])
     seen, held = load_split(recipe, manifest, progress)
     scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress)
+    check, calibration["fitness"] = fitness_of(network, seen, held, progress=progress)
     card = {**card, **recipe.card, "scoring": recipe.scoring.to_dict(), "calibration": calibration}
     card.pop("metrics", None)
-    return write_bundle(output, card, network, scale)
+    return write_bundle(output, card, network, scale, check)
 
 
-def write_bundle(output: Path, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale) -> Dict[str, Any]:
-    """Save network and scale under the card; returns the card as a reader will find it."""
-    bundle.save(output, card, bundle.join_states(network.state_dict(), scale.state_dict()))
+def write_bundle(output: Path, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale,
+                 check: FitnessCheck) -> Dict[str, Any]:
+    """Save network, scale and fitness check under the card; returns the card as a reader will find it."""
+    bundle.save(output, card, bundle.join_states(network.state_dict(), scale.state_dict(), check.state_dict()))
     return bundle.verify(output)
 
 

@@ -6,7 +6,7 @@ far apart the prototypes are that explain two random normal images, relative to 
 """
 from __future__ import annotations
 
-from typing import Optional, Tuple
+from typing import Callable, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -20,7 +20,8 @@ COLLAPSED = 0.05
 
 
 @torch.no_grad()
-def prototype_spread(vectors: Tensor, features: Tensor, level: Optional[Tensor] = None) -> float:
+def prototype_spread(vectors: Tensor, features: Tensor, level: Optional[Tensor] = None,
+                     space: Callable[[Tensor], Tensor] = lambda vectors: vectors) -> float:
     """Mean cosine distance between the nearest prototypes of two random normals, over that between the normals.
 
     About 0 when one prototype wins every image of its cell, near 1 when every image has a prototype of its own.  Each
@@ -30,6 +31,7 @@ def prototype_spread(vectors: Tensor, features: Tensor, level: Optional[Tensor] 
         vectors: prototypes (levels, cells, k, C).
         features: of normal images, (N, C, grid, grid).
         level: (N,) in [0, 1]; None counts every image for every level.
+        space: where they are compared (`Prototypes.space`).
 
     Returns:
         The spread; 1.0 when it has no meaning: a single prototype per cell, or features that do not differ.
@@ -40,19 +42,20 @@ def prototype_spread(vectors: Tensor, features: Tensor, level: Optional[Tensor] 
         rows = features
         if levels > 1 and level is not None:
             rows = features[(level * levels - (bucket + 0.5)).abs() <= 0.75]
-        found, expected = _distances_of_pairs(vectors[bucket], rows)
+        found, expected = _distances_of_pairs(vectors[bucket], rows, space)
         apart, wanted = apart + found, wanted + expected
     if vectors.shape[2] == 1 or wanted < 1e-6:
         return 1.0
     return apart / wanted
 
 
-def _distances_of_pairs(vectors: Tensor, features: Tensor) -> Tuple[float, float]:
+def _distances_of_pairs(vectors: Tensor, features: Tensor,
+                        space: Callable[[Tensor], Tensor]) -> Tuple[float, float]:
     """Mean distance of a pair of images, summed over the cells: between their nearest prototypes, and between them."""
     found, expected = 0.0, 0.0
     for cells in torch.arange(len(vectors)).split(CELLS):
         x = features.flatten(2)[:, :, cells].to(vectors.device).float()
-        x = F.normalize(x.permute(2, 0, 1), dim=-1)  # (cells, n, C)
+        x = F.normalize(space(x.permute(2, 0, 1)), dim=-1)  # (cells, n, C)
         directions = F.normalize(vectors[cells].float(), dim=-1)
         nearest = torch.bmm(x, directions.transpose(1, 2)).argmax(dim=2)
         found += _mean_distance(directions.gather(1, nearest[:, :, None].expand_as(x)))

@@ -14,10 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .. import bundle
 from ..errors import UsageError
 from ..model.network import SPMamba
 from ..model.teacher import to_teacher_input
-from ..scoring.maps import AnomalyScale, ScoringConfig, appearance, at_input_size, gaussian_blur, network_terms
+from ..scoring.fitness import FitnessCheck
+from ..scoring.maps import AnomalyScale, ScoringConfig, at_input_size, gaussian_blur, network_terms
+from .fitness_fit import fit_fitness, look, looks_of
 from .judging import Batch, Intensity, judge, pool, scale_of
 
 Progress = Callable[[float, str], None]
@@ -51,6 +54,14 @@ def cache_features(network: SPMamba, pixels: Tensor, progress: Progress) -> List
 
 
 @torch.no_grad()
+def fit_space(network: SPMamba, features: Tensor) -> None:
+    """Before `fit_prototypes`: its space, from features (N, C, grid, grid), rounded as it is stored."""
+    space = network.prototypes.space
+    space.fit(features)
+    space.load_state_dict(bundle.unpack(bundle.pack(space.state_dict())))
+
+
+@torch.no_grad()
 def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], *, iterations: int = 20,
                    seed: int = 0) -> float:
     """Spherical k-means at each cell of `features` (N, C, grid, grid); returns the mean distance to the nearest centre.
@@ -60,7 +71,7 @@ def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], 
     Raises:
         UsageError: no image for one of the levels.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator, space = torch.Generator().manual_seed(seed), network.prototypes.space
     levels, cells, k, _ = network.prototypes.vectors.shape
     vectors, distances = [], []
     for bucket in range(levels):
@@ -70,8 +81,10 @@ def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], 
         if not keep.any():
             raise UsageError("No normal image shows level {} of {}; more images are needed.".format(bucket + 1, levels))
         first = torch.randint(int(keep.sum()), (k,), generator=generator)  # the same images at every cell
-        parts = [spherical_k_means(features.flatten(2)[:, :, start:start + CELLS][keep].float().permute(2, 0, 1), first,
-                                   iterations) for start in range(0, cells, CELLS)]
+        parts = []
+        for start in range(0, cells, CELLS):
+            some = features.flatten(2)[:, :, start:start + CELLS][keep].float().permute(2, 0, 1)
+            parts.append(spherical_k_means(space(some), first, iterations))
         vectors.append(torch.cat([centres for centres, _ in parts]))
         distances.append(float(1.0 - torch.cat([similarity for _, similarity in parts]).mean()))
     network.prototypes.initialise(torch.stack(vectors))
@@ -100,14 +113,14 @@ def spherical_k_means(x: Tensor, first: Tensor, iterations: int) -> Tuple[Tensor
 
 @torch.no_grad()
 def raw_terms(network: SPMamba, config: ScoringConfig, normals: Normals, progress: Progress) -> Dict[str, Tensor]:
-    """Raw terms of all images at input size, (N, S, S) each, and ``appearance`` (N,)."""
+    """Raw terms of all images at input size, (N, S, S) each."""
     parts: Dict[str, List[Tensor]] = {}
     for start in range(0, len(normals), BATCH):
         rows = slice(start, start + BATCH)
         level = None if normals.level is None else normals.level[rows]
         raw = network_terms(network, normals.pixels[rows], config)
         maps = at_input_size(raw, level, normals.pixels.shape[-1])
-        for name, term in dict(maps, appearance=appearance(raw["prototype"])).items():
+        for name, term in maps.items():
             parts.setdefault(name, []).append(term)
         progress(min(1.0, (start + BATCH) / len(normals)), "scoring held-out normals")
     return {name: torch.cat(part) for name, part in parts.items()}
@@ -145,8 +158,24 @@ class HeldInMemory:
 
     def batches(self) -> Iterator[Batch]:
         for rows in torch.arange(len(self._masks)).split(64):
-            yield Batch(rows, with_level_chosen(rows_of(self._raw, rows)), self._raw["appearance"][rows],
-                        self._masks[rows])
+            yield Batch(rows, with_level_chosen(rows_of(self._raw, rows)), self._masks[rows])
+
+
+@torch.no_grad()
+def fitness_of(network: SPMamba, *groups: Normals, progress: Progress) -> Tuple[FitnessCheck, Dict[str, Any]]:
+    """The fitness check and its card from all normals; the second half of each group are varied copies."""
+    parts, device = [], next(network.teacher.parameters()).device
+    for number, normals in enumerate(groups):
+        for rows in torch.arange(len(normals)).split(BATCH):
+            pixels = normals.pixels[rows]
+            parts.append(look(pixels, normals.masks[rows], network.encode(to_teacher_input(pixels.to(device)))))
+        progress((number + 1) / len(groups), "fitness check")
+    kept = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    levels = [normals.level for normals in groups if normals.level is not None]
+    return fit_fitness(looks_of(
+        kept, torch.cat(levels) if len(levels) == len(groups) else None,
+        [patient for normals in groups for patient in normals.patients],
+        torch.cat([torch.arange(len(normals)) >= len(normals) // 2 for normals in groups])))
 
 
 def intensity_of(config: ScoringConfig, seen: Normals) -> Intensity:
@@ -159,7 +188,7 @@ def intensity_of(config: ScoringConfig, seen: Normals) -> Intensity:
 
 def with_level_chosen(raw: Dict[str, Tensor]) -> Dict[str, Tensor]:
     """Terms whose level was chosen already, in the shape that `at_input_size` expects."""
-    return {name: term[:, None] if name == "prototype" else term for name, term in raw.items() if name != "appearance"}
+    return {name: term[:, None] if name == "prototype" else term for name, term in raw.items()}
 
 
 def rows_of(raw: Dict[str, Tensor], rows: Tensor) -> Dict[str, Tensor]:

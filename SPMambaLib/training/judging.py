@@ -17,18 +17,17 @@ from torch.nn import functional as F
 from ..errors import UsageError
 from ..scoring.calibration import Calibration
 from ..scoring.maps import AnomalyScale, ScoringConfig, at_input_size
-from ..scoring.slices import score_maps, slice_components
+from ..scoring.slices import score_by_level, score_maps, slice_components
 
 Progress = Callable[[float, str], None]
 
 
 @dataclass
 class Batch:
-    """Some held-out images: their rows, raw terms as `network_terms` gives them, appearance (n,), masks (n, S, S)."""
+    """Some held-out images: their rows, raw terms as `network_terms` gives them, masks (n, S, S)."""
 
     rows: Tensor
     terms: Dict[str, Tensor]
-    appearance: Tensor
     masks: Tensor
 
 
@@ -66,8 +65,8 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
           progress: Progress = lambda fraction, text: None) -> Judgement:
     """Statistics and thresholds from held-out normals.
 
-    The card is {"map": quantile table, "components": mean and spread of each, "appearance": ..., "normals": n,
-    "patients": n}.
+    The card is {"map": quantile table, "components": mean and spread of each, "normals": n, "patients": n}, and
+    "score_by_level" where the model knows levels.
 
     Raises:
         UsageError: fewer than two patients (each half judges the other) or 20 images.
@@ -75,7 +74,7 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
     if len(set(held.patients)) < 2:
         raise UsageError("At least two patients must be held out for a calibration.")
     half = torch.from_numpy(halves_by_patient(held.patients))
-    pooled, appearance = pooled_terms(config, held)
+    pooled = pooled_terms(config, held)
     progress(0.2, "thresholds")
     by_half = {side: scale_of(config, {name: term[half != side] for name, term in pooled.items()},
                               None if held.level is None else held.level[half != side], intensity)
@@ -95,24 +94,23 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
     card = {
         "map": Calibration.from_peaks(peaks.tolist(), unit=unit).to_dict(),
         "components": {name: [float(v.mean()), float(v.std())] for name, v in values.items()},
-        "appearance": {"mean": float(appearance.mean()), "spread": float(appearance.std())},
         "normals": len(half),
         "patients": len(set(held.patients)),
     }
+    if held.level is not None and config.levels > 1:
+        card["score_by_level"] = score_by_level(values["score"].double().numpy(), held.level.double().numpy())
     progress(1.0, "thresholds")
     return Judgement(scale, card, peaks.numpy())
 
 
-def pooled_terms(config: ScoringConfig, held: HeldOut) -> Tuple[Dict[str, Tensor], Tensor]:
-    """Raw terms on the statistics grid, (N, grid, grid) each, and appearance (N,)."""
-    parts: Dict[str, List[Tensor]] = {name: [] for name in (*config.terms, "appearance")}
+def pooled_terms(config: ScoringConfig, held: HeldOut) -> Dict[str, Tensor]:
+    """Raw terms on the statistics grid, (N, grid, grid) each."""
+    parts: Dict[str, List[Tensor]] = {name: [] for name in config.terms}
     for batch in held.batches():
         maps = at_input_size(batch.terms, level_of(held, batch.rows), batch.masks.shape[-1])
         for name in config.terms:
             parts[name].append(pool(maps[name], config))
-        parts["appearance"].append(batch.appearance)
-    whole = {name: torch.cat(part) for name, part in parts.items()}
-    return whole, whole.pop("appearance")
+    return {name: torch.cat(part) for name, part in parts.items()}
 
 
 def pool(maps: Tensor, config: ScoringConfig) -> Tensor:

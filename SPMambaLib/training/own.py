@@ -36,6 +36,7 @@ from ..scoring.maps import ScoringConfig
 from ..scoring.reliability import reliability
 from .augment import Augmentation
 from .fit import fit_prototypes
+from .fitness_fit import fit_fitness
 from .judging import Intensity, Judgement, Progress, judge
 from .own_data import OwnNormals, Plan, own_normals, plan_of, require_images
 from .own_features import Features, HeldOnBench, Passes
@@ -95,10 +96,13 @@ def fit_own(base: Path, data: DataSet, output: Path, *, name: Optional[str] = No
         intensity = Intensity([features.intensity], features.level)
     judgement = judge(config, held, intensity, unit=words(card)[0], progress=stretch(progress, 0.92, 1.0))
 
+    check, judgement.card["fitness"] = fit_fitness(features.looks)
+
     fresh = fitted_card(card, judgement, held, features, normals, plan, distance, augmentation)
     fresh["name"] = name or output.name
     fresh["title"] = title or card["title"].replace(SUFFIX, "") + SUFFIX
-    written = write_whole(output, fresh, bundle.join_states(network.state_dict(), judgement.scale.state_dict()))
+    written = write_whole(output, fresh, bundle.join_states(
+        network.state_dict(), judgement.scale.state_dict(), check.state_dict()))
     bench.remove()
     return written
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ..model.network import SPMamba
 from ..model.teacher import to_teacher_input
-from ..scoring.maps import ScoringConfig, appearance, gaussian_blur, network_terms
+from ..scoring.maps import ScoringConfig, gaussian_blur, network_terms
+from .fitness_fit import PREFIX, Looks, look, looks_of
 from .judging import Batch, Progress, pool
 from .stream import Preparation, Source, Views, groups
 from .workbench import Workbench, key_of
@@ -26,6 +27,7 @@ class Features:
 
     Attributes:
         intensity: smoothed intensity on the statistics grid (N, grid, grid), or None.
+        looks: what the fitness check is fitted on.
         available: images that the files hold, copies and quotas aside.
         images: images used, copies aside.
     """
@@ -34,6 +36,7 @@ class Features:
     level: Optional[Tensor]
     patients: List[str]
     intensity: Optional[Tensor]
+    looks: Looks
     available: int
 
     @property
@@ -65,6 +68,7 @@ class Passes:
         grid, channels = self.network.config.prototype_grid, self.network.config.prototype_channels
         whole = torch.empty(2 * images, channels, grid, grid, dtype=torch.float16)  # memory is taken as it is filled
         levels, patients, smooth = [], [], []
+        looks: Dict[str, List[Tensor]] = {}
         filled = available = done = 0
         for group in groups(sources, self.preparation.plane):
             result = self.bench.once(self._key("features", group), partial(self._features, group))
@@ -74,12 +78,15 @@ class Passes:
             levels.append(result["level"])
             patients += [group[n].sample.patient for n in result["file"].tolist()]
             available += int(result["available"])
+            for name in (name for name in result if name.startswith(PREFIX) or name == "copy"):
+                looks.setdefault(name, []).append(result[name])
             if "intensity" in result:
                 smooth.append(result["intensity"])
             done += len(group)
             progress(done / len(sources), "features of {}".format(group[-1].sample.path.name))
-        return Features(whole[:filled], known(torch.cat(levels)), patients, torch.cat(smooth) if smooth else None,
-                        available)
+        level, seen = known(torch.cat(levels)), {name: torch.cat(part) for name, part in looks.items()}
+        return Features(whole[:filled], level, patients, torch.cat(smooth) if smooth else None,
+                        looks_of(seen, level, patients, seen["copy"]), available)
 
     def terms(self, sources: Sequence[Source], prototypes: str, progress: Progress) -> List[Tuple[str, List[str]]]:
         """Second pass, with the network's present prototypes, whose hash is given.
@@ -106,7 +113,8 @@ class Passes:
         for views in self.preparation.batches(group):
             encoded = self.network.encode(to_teacher_input(views.pixels))
             placed = self.network.neck(encoded) if self.network.config.prototype_features == "neck" else encoded[2]
-            part = dict(labels_of(views), features=placed.half().contiguous())
+            part = dict(labels_of(views), features=placed.half().contiguous(),
+                        **look(views.pixels, views.masks, encoded))
             if "intensity" in self.config.terms:
                 part["intensity"] = pool(gaussian_blur(views.pixels[:, 0], self.config.intensity_sigma), self.config)
             parts.append(part)
@@ -117,7 +125,7 @@ class Passes:
         parts = []
         for views in self.preparation.batches(group):
             raw = network_terms(self.network, views.pixels, self.config)
-            part = dict(labels_of(views), appearance=appearance(raw["prototype"]), masks=packed(views.masks))
+            part = dict(labels_of(views), masks=packed(views.masks))
             large = views.pixels.shape[-1]  # only these maps are worth halving
             part.update(("term." + name, term.half() if term.shape[-1] == large else term)
                         for name, term in raw.items())
@@ -151,7 +159,7 @@ class HeldOnBench:
                 terms = {name[len("term."):]: term[rows].float() for name, term in result.items()
                          if name.startswith("term.")}
                 masks = unpacked(result["masks"][rows], self._size)
-                yield Batch(start + rows, terms, result["appearance"][rows], masks)
+                yield Batch(start + rows, terms, masks)
             start += len(result["file"])
 
 

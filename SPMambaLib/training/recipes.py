@@ -41,8 +41,8 @@ RECIPES: Dict[str, Recipe] = {
         select="cxr_kermany224/train/NORMAL/*",
         preprocessing=Preprocessing(crop="none", normalise="percentile"),
         scoring=ScoringConfig(terms=("residual", "prototype"), weights=(0.5, 1.0), summary="mean"),
-        augmentation=Augmentation(),
-        network={"prototypes_per_cell": 20, "prototype_match": "prototypes"},
+        augmentation=Augmentation(rotation_degrees=12.0),
+        network={"prototypes_per_cell": 32, "prototype_match": "prototypes", "prototype_space": "whitened"},
         card={
             "title": "Chest X-ray (frontal, paediatric)",
             "purpose": "Marks what is unusual in frontal chest radiographs of children.",
@@ -70,6 +70,7 @@ RECIPES: Dict[str, Recipe] = {
             "purpose": "Marks what is unusual in axial FLAIR slices of adult heads.",
             "not_for": "Other MR contrasts, CT, children, diagnosis, or any use without a radiologist's reading.",
             "region": "head", "modality": ["MR"], "contrast": "FLAIR", "plane": "axial", "on_mismatch": "warn",
+            "extent_mm": [140.0, 260.0],
             "expects": "A FLAIR volume of the whole head, not skull-stripped, any orientation.",
             "data": "1,206 tumour-free FLAIR slices of 60 patients with lower-grade glioma (TCGA-LGG, The Cancer "
                     "Imaging Archive, CC BY 3.0); no mask was used.",

@@ -66,7 +66,8 @@ class Server:
     Args:
         requests: lines of the viewer.
         channel: where events go.
-        load: ``(model, device) -> detector`` with ``detect(image, false_positive_rate=, progress=, cancelled=)``.
+        load: ``(model, device) -> detector`` with ``detect(image, false_positive_rate=, on_misfit=,
+            progress=, cancelled=)``.
         make_image: the detector's input from a `Job`.
         models: card summaries of the installed models.
         warm_up: run in the main thread before the first run, so that its cost is paid while the user still chooses;
@@ -213,7 +214,7 @@ class Server:
         check()
         image = self._make_image(job)
         detection = detector.detect(
-            image, false_positive_rate=job.false_positive_rate, cancelled=run.cancelled,
+            image, false_positive_rate=job.false_positive_rate, on_misfit=job.on_misfit, cancelled=run.cancelled,
             progress=lambda part, text: run.progress(LOADED + (WRITING - LOADED) * part, text))
         check()
         run.progress(WRITING, "Writing the result")

@@ -1,4 +1,4 @@
-"""Stand-ins of the layout manager and the main window: panel on the left, three slice views and one 3D view."""
+"""Stand-ins of the layout manager and the main window: panel on the left, slice views, 3D view and plot view."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import slicer
 from PySide6 import QtCore, QtWidgets
 
 from host import rendered_view
+from host.plot_view import qMRMLPlotWidget
 from host.slice_view import qMRMLSliceWidget
 from host.threed_view import qMRMLThreeDWidget
 
@@ -13,7 +14,7 @@ ORIENTATIONS = {"Red": "Axial", "Yellow": "Sagittal", "Green": "Coronal"}
 
 
 class qMRMLLayoutManager(QtCore.QObject):
-    """The views of the scene. The layout number is kept in the scene, the arrangement shown is always the same."""
+    """The views of the scene, and the layout that says which of them are shown."""
 
     layoutChanged = QtCore.Signal(int)
 
@@ -21,6 +22,7 @@ class qMRMLLayoutManager(QtCore.QObject):
         super().__init__(*parent)
         self._sliceWidgets = {}
         self._threeDWidget = None
+        self._plotWidget = None
 
     def _open(self, scene, applicationLogic):
         self._scene, self._applicationLogic = scene, applicationLogic
@@ -34,6 +36,9 @@ class qMRMLLayoutManager(QtCore.QObject):
         self._layoutLogic = slicer.vtkMRMLLayoutLogic()
         self._layoutLogic.SetMRMLScene(scene)
         self._layoutNode = self._layoutLogic.GetLayoutNode()
+        self._layoutNode.SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpPlotView)  # makes the plot node
+        self._plotWidget = qMRMLPlotWidget()
+        self._plotWidget.setMRMLPlotViewNode(scene.GetFirstNodeByClass("vtkMRMLPlotViewNode"))
         self._layoutNode.SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
         self._shownLayout = self._layoutNode.GetViewArrangement()
         self._layoutNode.AddObserver("ModifiedEvent", lambda caller, event: self._onLayoutModified())
@@ -44,7 +49,8 @@ class qMRMLLayoutManager(QtCore.QObject):
             self.layoutChanged.emit(self._shownLayout)
 
     def _views(self):
-        return [w.sliceView() for w in self._sliceWidgets.values()] + [self._threeDWidget.threeDView()]
+        return [w.sliceView() for w in self._sliceWidgets.values()] + [
+            self._threeDWidget.threeDView(), self._plotWidget.plotView()]
 
     def sliceViewNames(self):
         return tuple(self._sliceWidgets)
@@ -59,7 +65,7 @@ class qMRMLLayoutManager(QtCore.QObject):
         return None
 
     def plotWidget(self, index):
-        return None
+        return self._plotWidget if index == 0 else None
 
     def mrmlScene(self):
         return self._scene
@@ -96,7 +102,7 @@ class qMRMLLayoutManager(QtCore.QObject):
     layout = QtCore.Property(int, lambda self: self._layoutNode.GetViewArrangement(), setLayout)
     threeDViewCount = QtCore.Property(int, lambda self: 1)
     tableViewCount = QtCore.Property(int, lambda self: 0)
-    plotViewCount = QtCore.Property(int, lambda self: 0)
+    plotViewCount = QtCore.Property(int, lambda self: 1)
 
 
 class qSlicerLayoutManager(qMRMLLayoutManager):
@@ -129,14 +135,29 @@ class qSlicerMainWindow(QtWidgets.QMainWindow):
         self.setStatusBar(QtWidgets.QStatusBar())
 
     def _showViews(self, layoutManager):
-        """Arrange the views as Slicer's four-up layout: axial and 3D above, coronal and sagittal below."""
-        self._grid.addWidget(layoutManager.sliceWidget("Red"), 0, 0)
-        self._grid.addWidget(layoutManager.threeDWidget(0), 0, 1)
-        self._grid.addWidget(layoutManager.sliceWidget("Green"), 1, 0)
-        self._grid.addWidget(layoutManager.sliceWidget("Yellow"), 1, 1)
+        self._layoutManager = layoutManager
+        layoutManager.layoutChanged.connect(lambda layout: self._arrange())
+        self._arrange()
+
+    def _arrange(self):
+        """The views of Slicer's four-up, four-up plot and side-by-side layouts; others are shown as four-up."""
+        manager, node = self._layoutManager, slicer.vtkMRMLLayoutNode
+        red, green, yellow = (manager.sliceWidget(name) for name in ("Red", "Green", "Yellow"))
+        threeD, plot = manager.threeDWidget(0), manager.plotWidget(0)
+        rows = {
+            node.SlicerLayoutFourUpPlotView: ((red, plot), (green, yellow)),
+            node.SlicerLayoutSideBySideView: ((red, yellow),),
+        }.get(manager.layout, ((red, threeD), (green, yellow)))
+        for widget in (red, green, yellow, threeD, plot):
+            self._grid.removeWidget(widget)
+            widget.setParent(self._grid.parentWidget())
+            widget.setVisible(any(widget in row for row in rows))
         for i in (0, 1):
-            self._grid.setRowStretch(i, 1)
+            self._grid.setRowStretch(i, 1 if i < len(rows) else 0)
             self._grid.setColumnStretch(i, 1)
+        for i, row in enumerate(rows):
+            for j, widget in enumerate(row):
+                self._grid.addWidget(widget, i, j)
 
     def _showPanel(self, panel):
         if self._panelArea.widget() is not panel:

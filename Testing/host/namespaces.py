@@ -25,9 +25,11 @@ def install():
 
     slicer.__path__.append(os.path.join(os.path.dirname(__file__), "slicer_modules"))
 
-    from host import application, io_manager, layout, module_widgets, mrml_widgets, slice_view, threed_view
+    from host import application, io_manager, layout, module_widgets, mrml_widgets, plot_view, slice_view, threed_view
 
-    for source in (application, io_manager, layout, module_widgets, mrml_widgets, slice_view, threed_view):
+    for source in (
+        application, io_manager, layout, module_widgets, mrml_widgets, plot_view, slice_view, threed_view
+    ):
         for name, cls in _publicClasses(source, ("qMRML", "qSlicer")).items():
             setattr(slicer, name, cls)
 

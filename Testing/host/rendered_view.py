@@ -1,4 +1,4 @@
-"""A VTK render window drawn offscreen and shown as a picture: common part of the slice and 3D views.
+"""A VTK render window drawn offscreen and shown as a picture: common part of the slice, 3D and plot views.
 
 Renders are coalesced: however many changes arrive, one render follows in the next turn of the event loop; one view per
 turn, so that drawing all of them on a slow machine does not hold up everything else.
@@ -46,23 +46,19 @@ class RenderedView(QtWidgets.QWidget):
         self.setMinimumSize(80, 80)
         self.setFocusPolicy(QtCore.Qt.WheelFocus)
 
-    # what the real views offer
     def renderWindow(self):
         return self._window
 
-    def interactor(self):
-        return self._interactor
-
-    def scheduleRender(self):
+    # inside
+    def _scheduleRender(self):
         self._dirty = True
         if not RenderedView._pauses:
             self._renderTimer.start()
 
-    def forceRender(self):
+    def _forceRender(self):
         self._dirty = True
         self._renderIfNeeded()
 
-    # inside
     def _onRenderTimer(self):
         if RenderedView._turnIsTaken:
             self._renderTimer.start()
@@ -100,7 +96,7 @@ class RenderedView(QtWidgets.QWidget):
         self._window.SetSize(width, height)
         self._interactor.SetSize(width, height)
         self._onResized(width, height)
-        self.scheduleRender()
+        self._scheduleRender()
 
     def paintEvent(self, event):
         height, width, _ = self._image.shape
@@ -142,6 +138,19 @@ class RenderedView(QtWidgets.QWidget):
         self._interactor.InvokeEvent("LeaveEvent")
 
 
+class AbstractView(RenderedView):
+    """What the slice and 3D views offer besides."""
+
+    def interactor(self):
+        return self._interactor
+
+    def scheduleRender(self):
+        self._scheduleRender()
+
+    def forceRender(self):
+        self._forceRender()
+
+
 def pauseRender():
     RenderedView._pauses += 1
 
@@ -152,7 +161,7 @@ def resumeRender(views):
     if not RenderedView._pauses:
         for view in views:
             if view._dirty:
-                view.scheduleRender()
+                view._scheduleRender()
 
 
 def displayableManagers(factory, applicationLogic, names, renderer):

@@ -148,9 +148,9 @@ class Host:
 
     # pictures
     def viewImage(self, viewName):
-        """Picture of view "Red", "Yellow", "Green" or "1" (3D), as it is now: (H, W, 3) uint8 RGB, top row first."""
+        """Picture of "Red", "Yellow", "Green", "1" (3D) or "Plot", as it is now: (H, W, 3) uint8 RGB, top row first."""
         view = self._view(viewName)
-        view.forceRender()
+        view._forceRender()
         return view._image.copy()
 
     def pixelOf(self, viewName, ras):
@@ -162,13 +162,15 @@ class Host:
     def _view(self, viewName):
         if viewName == "1":
             return self.layoutManager.threeDWidget(0).threeDView()
+        if viewName == "Plot":
+            return self.layoutManager.plotWidget(0).plotView()
         return self.layoutManager.sliceWidget(viewName).sliceView()
 
     def screenshot(self, path):
         """Save one picture of panel and views."""
         self.processEvents()
         for view in self.layoutManager._views():
-            view.forceRender()
+            view._forceRender()
         if not self.mainWindow.grab().save(str(path)):
             raise OSError(f"cannot write {path}")
 

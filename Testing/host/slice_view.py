@@ -9,7 +9,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 
 from host.ctk_sliders import ctkSliderWidget
 from host.mrml_widgets import qMRMLWidget
-from host.rendered_view import RenderedView, displayableManagers
+from host.rendered_view import AbstractView, displayableManagers
 
 Property = QtCore.Property
 
@@ -27,7 +27,7 @@ MANAGERS = (
 _COLORS = {"Red": (243, 74, 51), "Yellow": (237, 213, 76), "Green": (110, 176, 75)}
 
 
-class qMRMLSliceView(RenderedView):
+class qMRMLSliceView(AbstractView):
     """The picture of one slice view."""
 
     resized = QtCore.Signal(QtCore.QSize)

@@ -7,7 +7,7 @@ import vtk
 from PySide6 import QtWidgets
 
 from host.mrml_widgets import qMRMLWidget
-from host.rendered_view import RenderedView, displayableManagers
+from host.rendered_view import AbstractView, displayableManagers
 
 MANAGERS = (
     "vtkMRMLCameraDisplayableManager",
@@ -23,7 +23,7 @@ MANAGERS = (
 )
 
 
-class qMRMLThreeDView(RenderedView):
+class qMRMLThreeDView(AbstractView):
     """The picture of one 3D view."""
 
     def _connectToNode(self, viewNode, applicationLogic):

@@ -158,7 +158,8 @@ def test_command_line(case, tmp_path, capsys):
     expected = read_image(source).ijk_to_ras if case.error is None else None
     before = [digests(tmp_path)]
     with under(case, inputs, results) as left:
-        status = cli.main(["detect", str(source), "--model", model, "--output", str(output), "--device", "cpu"])
+        status = cli.main(["detect", str(source), "--model", model, "--output", str(output), "--device", "cpu",
+                           "--anyway"])
     captured = capsys.readouterr()
     before = (before + left)[-1]
     after = digests(tmp_path)
@@ -235,7 +236,8 @@ def test_worker(case, tmp_path, desk):
     for each in (inputs, folder, models):
         each.mkdir()
     image = read_image(case.make(inputs))
-    Job(image.voxels, image.ijk_to_ras, case.model(models), "cpu", image.facts, image.kind).write(folder)
+    Job(image.voxels, image.ijk_to_ras, case.model(models), "cpu", image.facts, image.kind,
+        on_misfit="mark").write(folder)
     case.job(folder)
     with under(case, folder, folder):
         event = desk.detect(folder)
@@ -255,9 +257,10 @@ def test_worker(case, tmp_path, desk):
                                       LPS[:, [0, 0, 2, 3]]], ids=["zero spacing", "NaN", "projective", "parallel axes"])
 def test_worker_refuses_a_geometry_that_makes_no_sense(geometry, tmp_path, desk):
     """No file reader stands before the worker."""
-    Job(voxels("float32"), LPS, whole(tmp_path), "cpu").write(tmp_path)
+    Job(voxels("float32"), LPS, whole(tmp_path), "cpu", on_misfit="mark").write(tmp_path)
     job = json.loads((tmp_path / "job.json").read_text())
     (tmp_path / "job.json").write_text(json.dumps({**job, "ijk_to_ras": geometry.tolist()}))
     refused(desk.detect(tmp_path), "bad-geometry")
-    Job(voxels("float32"), SHEARED, whole(tmp_path), "cpu").write(tmp_path)  # the same folder with a sound one
+    # The same folder with a sound one.
+    Job(voxels("float32"), SHEARED, whole(tmp_path), "cpu", on_misfit="mark").write(tmp_path)
     assert desk.detect(tmp_path)["event"] == "result"

@@ -15,6 +15,7 @@ from SPMambaLib.detector import BATCH, Detector, choose_device, load_model
 from SPMambaLib.errors import (
     Cancelled,
     DeviceError,
+    MisfitError,
     ModelDamagedError,
     ModelMissingError,
     OutOfMemoryError,
@@ -74,7 +75,7 @@ def test_normal_scans_stay_quiet_on_the_same_scale(detector, found):
     reached = sum(s.peak >= found.threshold for s in slices)
     assert reached <= 0.2 * len(slices)
     assert all(detection.map.max() < 0.8 * found.map.max() for detection in normals)
-    assert all("unfamiliar-scan" not in codes(detection) for detection in normals)
+    assert all(codes(detection) == [] for detection in normals)
     inside = np.concatenate([d.map[d.map != 0] for d in normals])
     assert abs(inside.mean()) < 1.0 and 0.4 < inside.std() < 2.0, "the map of normals is not in units of normal spread"
 
@@ -249,13 +250,15 @@ def test_another_contrast_and_a_strange_scan_are_noticed(detector, found):
     assert codes(detector.detect(tiny.brain_image(facts={"description": "AX FLAIR"}))) == []
     assert codes(detector.detect(tiny.brain_image(facts={"modality": "CT"}))) == ["wrong-modality"]
     noise = np.random.default_rng(0).random((6, 64, 64)).astype(np.float32)
-    strange = detector.detect(Image(noise, np.eye(4)))
-    assert "unfamiliar-scan" in codes(strange)
+    with pytest.raises(MisfitError):
+        detector.detect(Image(noise, np.eye(4)))
+    strange = detector.detect(Image(noise, np.eye(4)), on_misfit="mark")
+    assert "not-what-the-model-knows" in codes(strange)
     assert np.isfinite(strange.map).all()
 
 
 def test_a_volume_for_a_model_of_single_images():
-    detection = tiny.detector("tiny-chest").detect(tiny.brain_image())
+    detection = tiny.detector("tiny-chest").detect(tiny.brain_image(), on_misfit="mark")
     assert "wrong-dimension" in codes(detection) and len(detection.slices) == tiny.SLICES
 
 

@@ -125,7 +125,7 @@ def test_nothing_speaks_against_good_numbers():
     ({"protocol": "published"}, "no promise"), ({"controls": {"level_only": 0.8}}, "height of a slice alone"),
     ({"controls": {"level_only": None, "frame_only": {"auroc": 0.82}}}, "acquired differently"),
     ({"controls": {"level_only": None, "intensity": {"pixel_ap": 0.4}}, "pixel": {"ap": 0.3}}, "Plain brightness"),
-    ({"fitness": {"refused": 0.25}}, "25.0 % of the images unfamiliar"),
+    ({"fitness": {"refused": 0.25}}, "refuses 25.0 % of the images"),
     ({"n": {"normal": 400, "abnormal": 1, "failed": 0}}, "There is only 1 abnormal image:"),
     ({"n": {"normal": 400, "abnormal": 300, "failed": 2}}, "2 images could not be judged and are not counted")])
 def test_each_caution_has_its_rule(changes, word):

@@ -13,7 +13,6 @@ from SPMambaLib.model.teacher import to_teacher_input
 from SPMambaLib.scoring.maps import (
     AnomalyScale,
     ScoringConfig,
-    appearance,
     at_input_size,
     centred,
     gaussian_blur,
@@ -315,23 +314,6 @@ def test_centring_keeps_what_is_focal_and_loses_what_is_diffuse():
     focal[0, 20:28, 20:28] += 10.0
     assert centred(focal, masks)[0, 20:28, 20:28].mean() > 6
     assert torch.allclose(centred(diffuse, masks), centred(z, masks), atol=1e-4)
-
-
-def test_appearance_hears_the_scanner_and_not_the_lesion():
-    generator = torch.Generator().manual_seed(0)
-    distances = 0.2 + 0.02 * torch.rand(1, 3, 16, 16, generator=generator)
-    focal, everywhere = distances.clone(), distances + 0.3
-    focal[:, :, 3:9, 4:10] += 0.5  # 14 % of the cells
-    usual = float(appearance(distances))
-    assert float(appearance(focal)) == pytest.approx(usual, abs=0.005)
-    assert float(focal.mean()) > float(distances.mean()) + 0.05, "a mean would hear it"
-    assert float(appearance(everywhere)) == pytest.approx(usual + 0.3, abs=1e-5)
-    one_level = everywhere.clone()
-    one_level[:, 1] = distances[:, 1]
-    assert float(appearance(one_level)) < usual + 0.02, "a slice that one level knows is known"
-    batch = torch.cat([distances, everywhere])
-    expected = [np.quantile(b.amin(dim=0).numpy(), 0.25) for b in batch]
-    assert appearance(batch).numpy() == pytest.approx(expected, abs=1e-6)
 
 
 def test_only_intensity_knows_levels():

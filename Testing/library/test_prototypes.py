@@ -5,6 +5,7 @@ import oracles
 import pytest
 import torch
 
+from SPMambaLib.model.feature_space import FeatureSpace
 from SPMambaLib.model.prototypes import ANY_LEVEL, Prototypes, at_level
 
 GRID, CHANNELS = 6, 12
@@ -135,3 +136,36 @@ def test_bad_arguments_are_refused():
         prototypes.distances(features[..., :-1])
     with pytest.raises(ValueError, match="shape"):
         prototypes.initialise(torch.zeros(2, 5, 5, CHANNELS))
+
+
+@pytest.mark.parametrize("kind", ["standardised", "whitened"])
+def test_a_feature_space_makes_channels_equal(kind):
+    """Mean 0 and spread 1 after standardising, no correlation after whitening; the plain space leaves both."""
+    random = torch.Generator().manual_seed(0)
+    mixing = torch.tensor([[3.0, 0.5, 0.0], [0.0, 1.0, 0.4], [0.0, 0.0, 0.6]])
+    features = torch.einsum("nchw,cd->ndhw", torch.randn(200, 3, 4, 4, generator=random), mixing) + 2.0
+    before = features.movedim(1, -1).reshape(-1, 3)
+    space = FeatureSpace(kind, 3)
+    space.fit(features)
+    after = space.maps(features).movedim(1, -1).reshape(-1, 3)
+    covariance = torch.cov(after.T)
+    assert after.mean(dim=0).abs().max() < 1e-4
+    if kind == "standardised":
+        assert torch.allclose(covariance.diagonal(), torch.ones(3), atol=0.02)
+    else:
+        spectrum = torch.linalg.eigvalsh(torch.cov(before.T))
+        wanted = spectrum / (spectrum + 0.1 * spectrum.mean())
+        assert torch.allclose(torch.linalg.eigvalsh(covariance), wanted, atol=1e-3)
+    assert torch.cov(before.T)[0, 0] / torch.cov(before.T)[2, 2] > 5  # or there was nothing to do
+    assert torch.equal(FeatureSpace("plain", 3).maps(features), features)
+
+
+def test_prototypes_meet_features_in_their_space():
+    """Distances in a space are those of mapped features to the same vectors in the plain one."""
+    torch.manual_seed(0)
+    features = torch.randn(8, 5, 4, 4)
+    mapped, plain = Prototypes(4, 5, 3, space="whitened"), Prototypes(4, 5, 3)
+    mapped.space.fit(features)
+    mapped.initialise(plain.vectors.detach())
+    assert torch.allclose(mapped.distances(features), plain.distances(mapped.space.maps(features)), atol=1e-5)
+    assert not torch.allclose(mapped.distances(features), plain.distances(features), atol=1e-2)

@@ -9,6 +9,7 @@ Speaks the protocol by its own words.  FOLDER holds the result that it hands out
     once        crashes in its first process, good in the next (remembered in FOLDER)
     garbage     as good, between lines that are no protocol, in pieces
     error       a typed error
+    misfit      refuses the scan as foreign to the model, unless it is to be analysed anyway
     deaf        never says that it is ready
     other       a result that belongs to another volume
 """
@@ -46,6 +47,9 @@ def answer(run: str, job: Path) -> None:
 def detect(run: str, job: Path) -> None:
     progress(run, 0.1)
     if behaviour in ("stuck", "patient"):
+        return
+    if behaviour == "misfit" and json.loads((job / "job.json").read_text())["on_misfit"] != "mark":
+        send(event="error", id=run, code="not-what-the-model-knows", message="This scan is foreign.", detail="[]")
         return
     crashed = folder / "crashed"
     if behaviour == "crash" or (behaviour == "once" and not crashed.exists()):

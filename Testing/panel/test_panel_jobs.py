@@ -157,6 +157,24 @@ def test_typed_error_is_shown(host: Any, ui: Any, workplace: Any, fakeWorker: Ca
     assert "[out-of-memory]" in ui.logTextEdit.plainText and "tried 8, 4, 1" in ui.logTextEdit.plainText
 
 
+def test_a_refused_scan_can_be_analysed_anyway(host: Any, ui: Any, workplace: Any, fakeWorker: Callable) -> None:
+    fakeWorker("misfit")
+    before = nodeIds()
+    detect(host, ui, workplace)
+    assert workplace.machine.state is State.FAILED and ui.statusLabel.text == "This scan is foreign."
+    assert ui.detectButton.text == "Detect anyway" and ui.detectButton.enabled
+    assert nodeIds() == before and not jobFolders()
+    detect(host, ui, workplace)
+    assert workplace.machine.state is State.DONE and ui.detectButton.text == "Detect anomalies"
+
+
+def test_anyway_is_offered_after_a_refusal_only(host: Any, ui: Any, workplace: Any, fakeWorker: Callable) -> None:
+    """Negative control."""
+    fakeWorker("error")
+    detect(host, ui, workplace)
+    assert ui.detectButton.text == "Detect anomalies"
+
+
 def test_garbage_goes_to_the_log(host: Any, ui: Any, workplace: Any, fakeWorker: Callable) -> None:
     fakeWorker("garbage")
     detect(host, ui, workplace)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import slicer
 import vtk
-from SPMambaPanel import operatingpoint, overlay, selftest, tables
+from SPMambaPanel import operatingpoint, overlay, selftest, sliceplot, tables
 from SPMambaPanel.facts import ijkToRas, kindOf, problemOf
 from SPMambaPanel.result import OWNED, Result
 from SPMambaPanel.steps import copyArray, saveArray
@@ -195,7 +195,7 @@ def test_no_findings(host: Any, case: Any, ui: Any, tmp_path: Path) -> None:
 def test_plot_has_every_slice(result: Result) -> None:
     rows = tables.readSlices(result.get("slices"))
     assert [row["slice"] for row in rows] == list(range(selftest.SHAPE[0]))
-    assert result.get("chart").GetNumberOfPlotSeriesNodes() == 1
+    assert result.get("chart").GetNumberOfPlotSeriesNodes() == len(sliceplot.SERIES)
     assert result.get("series").GetTableNode() is result.get("slices")
 
 

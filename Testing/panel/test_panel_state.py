@@ -89,6 +89,15 @@ def test_failure_stays_until_the_case_changes() -> None:
     assert (machine.state, machine.message) == (State.READY, "")
 
 
+def test_a_refusal_is_forgotten_with_its_case() -> None:
+    machine = machineAt(READY, *RUNS)
+    machine.send(Event.FAILED, "Foreign.", refused=True)
+    machine.know(READY)
+    assert machine.refused
+    machine.know(Facts(volume="another", model="m"))
+    assert not machine.refused
+
+
 def test_needs_neither_qt_nor_slicer() -> None:
     code = ("import sys; sys.path.insert(0, {!r}); import SPMambaPanel.state; "
             "print([n for n in ('qt', 'slicer', 'vtk', 'numpy', 'torch') if n in sys.modules])").format(str(EXTENSION))

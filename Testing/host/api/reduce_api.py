@@ -20,7 +20,8 @@ def names(text):
 WIDGETS = names("""
 ctkCheckBox ctkCollapsibleButton ctkCollapsibleGroupBox ctkComboBox ctkDirectoryButton ctkDoubleSlider
 ctkDoubleSpinBox ctkMessageBox ctkPathLineEdit ctkPushButton ctkSliderWidget qMRMLAbstractViewWidget
-qMRMLLayoutManager qMRMLNodeComboBox qMRMLSliceControllerWidget qMRMLSliceView qMRMLSliceWidget
+qMRMLLayoutManager qMRMLNodeComboBox qMRMLPlotView qMRMLPlotViewControllerWidget qMRMLPlotWidget
+qMRMLSliceControllerWidget qMRMLSliceView qMRMLSliceWidget
 qMRMLThreeDView qMRMLThreeDViewControllerWidget qMRMLThreeDWidget qMRMLViewControllerBar qMRMLWidget
 qSlicerAbstractCoreModule qSlicerAbstractModule qSlicerAbstractModuleWidget qSlicerApplication
 qSlicerCoreApplication qSlicerCoreIOManager qSlicerIOManager qSlicerLayoutManager qSlicerLoadableModule
@@ -41,6 +42,9 @@ QStyledItemDelegate QSysInfo QTabWidget QTableView QTableWidget QTableWidgetItem
 QToolBar QToolButton QUiLoader QUrl QVBoxLayout QWidget QIODevice QAbstractTableModel QTextDocument QPrinter
 QPdfWriter
 """)
+
+# Classes whose base the facts lack: ctkVTKOpenGLNativeWidget derives from a QWidget by way of QVTKOpenGLNativeWidget.
+BRIDGES = {"ctkVTKOpenGLNativeWidget": {"inherits": ["QWidget"]}}
 
 PYTHON_MODULES = names("""
 slicer slicer.ScriptedLoadableModule slicer.i18n slicer.packaging slicer.util slicer.testing
@@ -89,7 +93,7 @@ def main(folder):
             return json.load(file)
 
     python = load("python.json")
-    widgets, qt = withAncestors(WIDGETS + QT, [load("widgets.json"), load("qt.json")["classes"]])
+    widgets, qt = withAncestors(WIDGETS + QT, [{**load("widgets.json"), **BRIDGES}, load("qt.json")["classes"]])
     write("widgets.json", widgets)
     write("qt.json", qt)
     modules = {}
