@@ -34,7 +34,6 @@ from SPMambaLib.model.config import NetworkConfig
 from SPMambaLib.model.network import SPMamba
 from SPMambaLib.model.ss2d import SS2D
 from SPMambaLib.processors import share_processors
-from SPMambaLib.scoring.components import published_score
 from SPMambaLib.scoring.maps import ScoringConfig, network_terms
 from SPMambaLib.training.fit import intensity_of
 from SPMambaLib.training.train import TrainingConfig, train_decoder

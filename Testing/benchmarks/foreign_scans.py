@@ -111,11 +111,10 @@ def sets(model: str, data: Path, every: int) -> Iterator[Tuple[str, str, Iterabl
         yield "foreign", "CT head volume", files(data, *CT)
         yield "other", "MS FLAIR volumes, skull-stripped", files(data, *MS)
         yield "other", "MS FLAIR volumes, raw", files(data, *RAW_MS)
-        volumes = sorted(SAMPLES.glob("FLAIR-sample*.nii.gz"))
-        heads = [path.name for path in volumes if not path.name.endswith("lesion.nii.gz")]
-        yield "other", "sample heads", files(SAMPLES, *heads)
+        head = "FLAIR-sample.nii.gz"  # with its implanted lesion
+        yield "other", "sample head", files(SAMPLES, head)
         for name, change in ALTERATIONS.items():
-            yield "altered", "sample heads, " + name, altered(files(SAMPLES, *heads), change)
+            yield "altered", "sample head, " + name, altered(files(SAMPLES, head), change)
     yield "foreign", "retinal OCT", chosen(data, "oct_kermany/*", 1)
     yield "foreign" if model == "chest" else "other", "CT head slices, one by one", slices(data, *CT)
     abdomen = ("dicom/dcmqi_ct_liver_seg/0{}.dcm".format(n) for n in (1, 2, 3))

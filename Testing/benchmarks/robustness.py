@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import inspect
 import json
 import sys
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
@@ -29,14 +27,15 @@ from benchmarks.robustness_page import figure
 
 from SPMambaLib import load_model
 from SPMambaLib.data.samples import Sample
+from SPMambaLib.detection import Detection
 from SPMambaLib.errors import SPMambaError
 from SPMambaLib.evaluation.controls import window
-from SPMambaLib.evaluation.tally import UNFAMILIAR
+from SPMambaLib.fitness import MARKED, REFUSED, USUAL
 from SPMambaLib.image import Image, finite_voxels, read_image
 from SPMambaLib.processors import share_processors
 from SPMambaLib.training.data import read_manifest
 
-VERDICTS = ("marked", "refused")
+VERDICTS = (MARKED, REFUSED)
 
 
 def main() -> None:
@@ -58,7 +57,8 @@ def main() -> None:
                   detector.name, arguments.manifest.name, arguments.images),
               "date": datetime.date.today().isoformat(), "device": "cpu, {} threads".format(torch.get_num_threads()),
               "torch": torch.__version__, "model": {k: detector.summary()[k] for k in ("name", "title", "sha256")},
-              "operating_point": detector.calibration.default_rate, "fitness_check": has_fitness(detector),
+              "operating_point": detector.calibration.default_rate,
+              "fitness_check": "fitness" in detector.card["calibration"],
               "rows": rows}
     stem = arguments.output / "robustness_{}".format(detector.name)
     stem.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -95,41 +95,17 @@ def perturbed(image: Image, change: Change, strength: float, seed: int) -> Image
 def judged(detector: Any, sample: Sample, change: Change, strength: float, seed: int) -> Dict[str, Any]:
     """Whether the picture shows a finding at the default operating point, and what the fitness check says."""
     image = perturbed(read_image(sample.path), change, strength, seed)
-    options = {"on_misfit": "mark"} if has_fitness(detector) else {}
     try:
-        detection = detector.detect(image, **options)
+        detection = detector.detect(image, on_misfit="mark")
     except SPMambaError as error:  # not an image to this model at all: nothing is marked, and the user is told
         return {"abnormal": sample.abnormal, "finding": False, "verdict": "refused", "code": error.code}
     return {"abnormal": sample.abnormal, "finding": bool(detection.findings), "verdict": verdict(detection)}
 
 
-def has_fitness(detector: Any) -> bool:
-    """Whether this detector can be asked to go on where its fitness check refuses."""
-    return "on_misfit" in inspect.signature(detector.detect).parameters
-
-
-def verdict(detection: Any) -> str:
-    """"" for a picture that the fitness check lets pass, else the strongest of `VERDICTS` that it utters."""
-    fitness = getattr(detection, "fitness", None)
-    said = set(words(asdict(fitness) if is_dataclass(fitness) and not isinstance(fitness, type) else fitness))
-    if any(notice.code == UNFAMILIAR for notice in detection.notices):
-        said.add("marked")
-    found = [name for name in VERDICTS if name in said]
-    return found[-1] if found else ""
-
-
-def words(value: Any) -> Iterator[str]:
-    """All strings in plain data (or in a list of data classes)."""
-    if isinstance(value, str):
-        yield value
-    elif is_dataclass(value) and not isinstance(value, type):
-        yield from words(asdict(value))
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from words(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from words(item)
+def verdict(detection: Detection) -> str:
+    """"" for a picture that the fitness check lets pass, else "marked" or "refused"."""
+    state = detection.fitness.state if detection.fitness is not None else USUAL
+    return "" if state == USUAL else state
 
 
 def shares(judgements: Sequence[Dict[str, Any]]) -> Dict[str, Any]:

@@ -75,7 +75,8 @@ def section(result: Dict[str, Any]) -> List[str]:
     checked = "" if result["fitness_check"] else (
         " This model has no fitness check that refuses; *caught* counts the notice of an unfamiliar scan.")
     lines = ["## {title} (`{name}`)".format(**result["model"]), "",
-             "`{}`; {}; torch {}; {}; weights `{}`. Operating point: {:g} of normal images would show a finding.{}".format(
+             "`{}`; {}; torch {}; {}; weights `{}`. Operating point: {:g} of normal images would show a finding.{}"
+             .format(
                  result["command"], result["device"], result["torch"], result["date"], result["model"]["sha256"][:12],
                  result["operating_point"], checked), "",
              "![shares over the strength of each perturbation](results/robustness_{}.svg)".format(

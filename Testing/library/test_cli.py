@@ -350,7 +350,10 @@ def test_shipped_models_are_whole_and_shown(capsys, name):
 def test_a_picture_end_to_end(tmp_path, monkeypatch, capsys):
     source = real_data("dicom/chest_cr")
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["detect", str(source), "--json", "--device", "cpu", "--output", "out"]) == 0
+    asked = ["detect", str(source), "--json", "--device", "cpu", "--output", "out"]
+    assert cli.main(asked) == 4, "an adult's film is not what the model for children knows"
+    assert "not-what-the-model-knows" in capsys.readouterr().err and not Path("out").exists()
+    assert cli.main([*asked, "--anyway"]) == 0
     captured = capsys.readouterr()
     result = json.loads(captured.out)
     assert "model chest-xray chosen" in captured.err and result["model"]["name"] == "chest-xray"
@@ -366,7 +369,7 @@ def test_a_volume_end_to_end(tmp_path, monkeypatch, capsys):
     geometry[:3, 3] = (image.ijk_to_ras @ [0, 0, first, 1])[:3]
     write_image(tmp_path / "part.nii.gz", image.voxels[first:first + 4], geometry)
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["detect", "part.nii.gz", "--model", "brain-flair", "--device", "cpu"]) == 0
+    assert cli.main(["detect", "part.nii.gz", "--model", "brain-flair", "--device", "cpu", "--anyway"]) == 0
     out = capsys.readouterr().out
     assert "Model      brain-flair" in out and "Threshold" in out
     written = read_image(tmp_path / "part_spmamba" / "anomaly_map.nrrd")

@@ -82,7 +82,7 @@ def test_slices_are_scored_inside_the_anatomy_in_units_of_normal_spread():
     plain = slice_components(scale, fused, standardised)
     assert set(plain) == {"score", "residual", "prototype", "contrast", "concentration"}
     normals = {name: [0.5, 2.0] for name in plain}
-    for name, values in slice_components(scale, fused, standardised, normals).items():
+    for name, values in slice_components(scale, fused, standardised, {"components": normals}).items():
         assert torch.allclose(values, (plain[name] - 0.5) / 2.0)
     changed = dict(raw, residual=torch.where(masks > 0, raw["residual"], torch.tensor(99.0)))
     assert torch.equal(score_maps(scale, changed, None, masks)[0], fused), "outside the anatomy does not count"
