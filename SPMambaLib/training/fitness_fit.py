@@ -2,7 +2,10 @@
 
 Feature distances are cross-fitted: no patient is measured by a Gaussian that he helped to make.  The ranges of all
 statistics are set together, so that a stated share of the normals is marked by *any* of them; the share that this is
-worth is measured crosswise (ranges of one half of the patients, marks of the other).  No foreign image is used.
+worth is measured crosswise (ranges of one half of the patients, marks of the other).
+
+The ranges come from normals alone.  What is refused is not as independent: the kind of features, `REFUSE` and `RARE`
+were settled with the foreign images of Testing/benchmarks/foreign_scans.py in view (`REFUSE` was 1.5 at first).
 """
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from ..scoring.reliability import exact_interval
 from .judging import halves_by_patient
 
 RATE = 0.02  # share of normals that may be marked
-REFUSE = 1.25  # an image is refused this many times as far from the median as it is marked; no normal lies there
+REFUSE = 1.25  # an image is refused this many times as far from the median as it is marked
 RARE = 0.01  # a volume is refused when most of its slices are rarer than this share of the normal slices
 STRETCH = 0.5
 AXES, ROWS_PER_AXIS = 64, 8  # principal axes kept, and the normals that each must rest on

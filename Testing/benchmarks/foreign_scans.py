@@ -3,10 +3,11 @@
     python Testing/benchmarks/foreign_scans.py --data DATA --model brain-flair \
         --output Testing/benchmarks/results/foreign_brain-flair.json
 
-DATA is the folder of the test data with its MANIFEST.csv.  Nothing is chosen on any of these images.  Reported per
-set: the shares refused and marked, the reasons, and with --findings the share of the others that show a finding at the
-default operating point.  What a file says of itself (modality, description) is taken away, so that the
-check has the image alone.
+DATA is the folder of the test data with its MANIFEST.csv.  The ranges of the check come from normals alone, but two of
+its constants and its features were settled with these foreign images in view (see `training.fitness_fit`): the shares
+refused are not those of images never seen.  Reported per set: the shares refused and marked, the reasons, and with
+--findings the share of the others that show a finding at the default operating point.  What a file says of itself
+(modality, description) is taken away, so that the check has the image alone.
 """
 from __future__ import annotations
 
