@@ -26,6 +26,8 @@ from SPMambaPanel.workplace import Workplace
 from SPMambaLib import bundle
 from SPMambaLib.errors import SPMambaError
 
+WORKLIST_PLACE = 2  # in the panel, below the input
+
 
 class SPMamba(ScriptedLoadableModule):
     """Name, place and help of the module."""
@@ -53,6 +55,7 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setup(self) -> None:
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/SPMamba.ui"))
+        uiWidget.layout().insertWidget(WORKLIST_PLACE, slicer.util.loadUI(self.resourcePath("UI/SPMambaWorklist.ui")))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         self.ui.inputSelector.setMRMLScene(slicer.mrmlScene)
@@ -69,6 +72,7 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneReplaced)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneReplaced)
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
+        self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAdded)
         self.initializeParameterNode()
 
     def cleanup(self) -> None:
@@ -97,10 +101,14 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """A closed or loaded scene has another parameter node, or the same with other values."""
         if self.parent.isEntered or self.workplace.parameters is not None:
             self.initializeParameterNode()  # otherwise entering the module does it
+            self.workplace.tellForeignResults()
 
     def onNodeRemoved(self, caller: Any, event: Any) -> None:
         if not slicer.mrmlScene.IsClosing():
             self.workplace.checkInput()
+
+    def onNodeAdded(self, caller: Any, event: Any) -> None:
+        self.workplace.worklist.later()
 
     def initializeParameterNode(self) -> None:
         self.workplace.setParameters(self.logic.getParameterNode())

@@ -10,11 +10,16 @@ from typing import Any, Dict, List, Optional
 
 import slicer
 
+from SPMambaLib import __version__
 from SPMambaLib.scoring.calibration import Calibration
+
+from .decisions import Decisions
 
 FORMAT = "1"
 FORMAT_PARAMETER = "SPMamba.ResultFormat"
+VERSION_PARAMETER = "SPMamba.Version"
 SUMMARY_PARAMETER = "SPMamba.Summary"
+DECISIONS_PARAMETER = "SPMamba.Decisions"
 INPUT = "spmambaInput"
 OWNED = ("mapColors", "bandColors", "map", "severity", "segmentation", "findings", "slices", "series", "chart")
 SUMMARY_FIELDS = ("threshold", "false_positive_rate", "slice_axis", "plane", "score", "components", "calibration",
@@ -47,6 +52,7 @@ class Result:
 
     def finish(self) -> None:
         """All nodes are there; from now on `all` and `of` find this result."""
+        self.node.SetParameter(VERSION_PARAMETER, __version__)
         self.node.SetParameter(FORMAT_PARAMETER, FORMAT)
 
     @property
@@ -57,6 +63,13 @@ class Result:
     def all(cls) -> List["Result"]:
         nodes = slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode")
         return [result for result in map(cls, nodes) if result.finished]
+
+    @classmethod
+    def foreignVersions(cls) -> List[str]:
+        """Versions of the module that made results in this scene which this one cannot read."""
+        nodes = slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode")
+        return sorted({node.GetParameter(VERSION_PARAMETER) or "?" for node in nodes
+                       if node.GetParameter(FORMAT_PARAMETER) not in (None, "", FORMAT)})
 
     @classmethod
     def of(cls, volumeNode: Any) -> Optional["Result"]:
@@ -134,6 +147,15 @@ class Result:
     @summary.setter
     def summary(self, value: Dict[str, Any]) -> None:
         self.node.SetParameter(SUMMARY_PARAMETER, json.dumps(value, separators=(",", ":")))
+
+    @property
+    def decisions(self) -> Decisions:
+        """A copy: changes count once it is set again."""
+        return Decisions(json.loads(self.node.GetParameter(DECISIONS_PARAMETER) or "[]"))
+
+    @decisions.setter
+    def decisions(self, value: Decisions) -> None:
+        self.node.SetParameter(DECISIONS_PARAMETER, json.dumps(value.entries, separators=(",", ":")))
 
     @property
     def calibration(self) -> Calibration:

@@ -11,8 +11,10 @@ import vtk
 from SPMambaLib.scoring import findings as regions
 
 from . import display, overlay, tables
+from .decisions import Verdict
 from .facts import ijkToRas
 from .result import Result
+from .settling import settle
 from .tables import Row
 
 DEBOUNCE_MS = 150
@@ -29,16 +31,21 @@ class Review:
         result: None while there is nothing to read.
         findings: rows of the findings table by rank.
         finding: index of the current finding, -1 before the first step.
+        order: indices of the findings to walk, as the reader has sorted and filtered them; None means all by rank.
+        onDecided: called with "decision" or "merge" and the rows that it is about.
     """
 
     def __init__(self, onFindings: Callable[[], None]) -> None:
         self.result: Optional[Result] = None
         self.findings: List[Row] = []
         self.finding = -1
+        self.order: Optional[List[int]] = None
+        self.onDecided: Callable[[str, List[Row]], None] = lambda event, rows: None
         self._slices: List[Row] = []
         self._slice = -1
         self._onFindings = onFindings
         self._rate = 0.0
+        self._ijkToRas, self._axis = np.eye(4), 0
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(DEBOUNCE_MS)
@@ -52,6 +59,8 @@ class Review:
     def _read(self) -> None:
         """Take findings and slices from the tables in the scene."""
         self.finding = self._slice = -1
+        if self.result:
+            self._ijkToRas, self._axis = ijkToRas(self.result.map), int(self.result.summary["slice_axis"])
         self.findings = tables.readFindings(self.result.get("findings")) if self.result else []
         rows = tables.readSlices(self.result.get("slices")) if self.result else []
         self._slices = sorted((row for row in rows if row["analysed"]), key=lambda row: -row["score"])
@@ -73,17 +82,80 @@ class Review:
         result = self.result
         if result is None or not result.complete or self._rate == result.summary["false_positive_rate"]:
             return
+        self._find(self._rate)
+
+    def _find(self, rate: float) -> None:
+        """Bands, findings with what was decided, and segments at an operating point."""
+        result = self.result
         calibration = result.calibration
-        threshold = calibration.threshold(self._rate)
+        threshold = calibration.threshold(rate)
         values = slicer.util.arrayFromVolume(result.map)
         slicer.util.arrayFromVolume(result.severity)[:] = calibration.severity(values, threshold)
         slicer.util.arrayFromVolumeModified(result.severity)
         labels, found = regions.find(values, ijkToRas(result.map), threshold, calibration=calibration,
                                      slice_axis=int(result.summary["slice_axis"]))
-        overlay.fillSegmentation(result, labels, found)
-        tables.writeFindings(result.get("findings"), found)
-        result.setOperatingPoint(self._rate, threshold)
+        settled = settle(result.decisions, values, labels, found, ijkToRas=ijkToRas(result.map), threshold=threshold,
+                         calibration=calibration)
+        overlay.fillSegmentation(result, settled)
+        tables.writeFindings(result.get("findings"), settled)
+        result.setOperatingPoint(rate, threshold)
         self._read()
+
+    # -- decisions ----------------------------------------------------------------------------------------------------
+
+    def decide(self, decision: str, reason: str = "", note: Optional[str] = None) -> None:
+        """Decide about the current finding: one of `decisions.DECISIONS`, or empty to take the decision back.
+
+        Args:
+            reason: of a rejection, one of `decisions.REASONS`.
+            note: None keeps the one that is there.
+
+        Raises:
+            ValueError: unknown decision or reason.
+        """
+        row = self.current
+        verdict = Verdict(decision, reason, " ".join((row["note"] if row and note is None else note or "").split()))
+        if row is None or not self.result.complete:
+            return
+        places = tables.placesOf(row)
+        if not places:  # of an older version, which did not say where its findings are
+            self.refresh()
+            row = self.current
+            places = tables.placesOf(row) if row else []
+        if not row or verdict == Verdict(row["decision"], row["reason"], row["note"]):
+            return
+        book = self.result.decisions
+        book.add(places, verdict)
+        self.result.decisions = book
+        tables.writeVerdict(self.result.get("findings"), row, verdict)
+        overlay.showDecision(self.result, row["rank"], row["band"], verdict.decision)
+        self.onDecided("decision", [row])
+        self._onFindings()
+
+    def merge(self, indices: Sequence[int]) -> None:
+        """Make one finding of several; the highest of them is the current one then."""
+        rows = [self.findings[index] for index in sorted(indices)]
+        if len(rows) < 2 or not self.result.complete:
+            return
+        book = self.result.decisions
+        book.merge([place for row in rows for place in tables.placesOf(row)])
+        self.result.decisions = book
+        self.onDecided("merge", rows)
+        self.refresh()
+        peak = max(row["peak"] for row in rows)
+        self.finding = next((n for n, row in enumerate(self.findings) if row["peak"] == peak), -1)
+        self._onFindings()
+
+    def refresh(self) -> None:
+        """Findings anew at the operating point shown, from the map in the scene."""
+        current = self.finding
+        self._find(self.result.summary["false_positive_rate"])
+        self.finding = current if current < len(self.findings) else -1
+
+    @property
+    def current(self) -> Optional[Row]:
+        """Row of the current finding, or None."""
+        return self.findings[self.finding] if 0 <= self.finding < len(self.findings) else None
 
     # -- navigation ---------------------------------------------------------------------------------------------------
 
@@ -97,9 +169,10 @@ class Review:
 
     def stepFinding(self, step: int) -> None:
         """Next (+1) or previous (-1) finding, from the last around to the first."""
-        if self.findings:
-            start = self.finding if self.finding >= 0 else (-1 if step > 0 else 0)
-            self.showFinding((start + step) % len(self.findings))
+        order = list(range(len(self.findings))) if self.order is None else self.order
+        if order:
+            start = order.index(self.finding) if self.finding in order else (-1 if step > 0 else 0)
+            self.showFinding(order[(start + step) % len(order)])
 
     def stepSlice(self, step: int) -> None:
         """Next lower (+1) or next higher (-1) slice by score, beginning with the highest.  Only views in the analysed
@@ -114,6 +187,15 @@ class Review:
         parallel = [view for view in views if abs(np.dot(_viewNormal(view), normal)) > PARALLEL]
         for sliceNode in parallel or views:
             sliceNode.JumpSliceByOffsetting(*point)
+
+    def sliceOf(self, row: Row) -> int:
+        """Number of the slice that the peak of a finding lies in."""
+        return _sliceNumber(row, self._ijkToRas, self._axis)
+
+    def sideOf(self, row: Row) -> int:
+        """1 if a finding lies in the right half of the volume (of the patient, as the file has it), -1 in the left."""
+        middle = self._ijkToRas @ [*((n - 1) / 2 for n in self.result.map.GetImageData().GetDimensions()), 1.0]
+        return 1 if row["right"] >= middle[0] else -1
 
     @property
     def slicePosition(self) -> Optional[Tuple[int, int, Row]]:
@@ -144,3 +226,13 @@ class Review:
 def _viewNormal(sliceNode: Any) -> np.ndarray:
     matrix = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())
     return np.asarray(matrix)[:3, 2]
+
+
+def sliceOf(result: Result, row: Row) -> int:
+    """Number of the slice that the peak of a finding lies in."""
+    return _sliceNumber(row, ijkToRas(result.map), int(result.summary["slice_axis"]))
+
+
+def _sliceNumber(row: Row, matrix: np.ndarray, axis: int) -> int:
+    place = np.linalg.solve(matrix, [row["right"], row["anterior"], row["superior"], 1.0])
+    return int(round(float(place[2 - axis])))
