@@ -114,7 +114,7 @@ class Review:
             ValueError: unknown decision or reason.
         """
         row = self.current
-        verdict = Verdict(decision, reason, " ".join((row["note"] if row and note is None else note or "").split()))
+        verdict = Verdict(decision, reason, _oneLine((row["note"] if row and note is None else note) or ""))
         if row is None or not self.result.complete:
             return
         places = tables.placesOf(row)
@@ -226,6 +226,11 @@ class Review:
 def _viewNormal(sliceNode: Any) -> np.ndarray:
     matrix = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())
     return np.asarray(matrix)[:3, 2]
+
+
+def _oneLine(note: str) -> str:
+    """Table files keep neither line breaks nor straight double quotes."""
+    return " ".join(note.split()).replace('"', "\u201d")
 
 
 def sliceOf(result: Result, row: Row) -> int:

@@ -71,6 +71,7 @@ def chosenSegments(result: Result, choice: str) -> Iterator[Chosen]:
     """The findings of a choice (of `CHOICES`) in a node that leaves the scene again."""
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "SP-Mamba export")
     node.SetHideFromEditors(True)
+    node.CreateDefaultDisplayNodes()  # otherwise a writer does, and removes it again
     try:
         yield Chosen(result, node, copySegments(result, choice, node))
     finally:

@@ -24,11 +24,12 @@ from ..tables import Row
 from .chosen import NOT_REJECTED, fileStem, fits
 from .keyimages import keyImage
 
-MOST_IMAGES, MOST_ROWS = 4, 12  # what one page holds
-TEXT_LENGTH = 260  # of a fact of the model card
-NOTE_LENGTH = 90
-STYLE = ("body { font-family: sans-serif; font-size: 8pt; } h1 { font-size: 13pt; margin: 0; } "
-         "h2 { font-size: 9pt; margin: 6px 0 2px 0; } th { text-align: left; } "
+MOST_IMAGES, MOST_ROWS = 4, 8  # what one page holds
+TEXT_LENGTH = 220  # of a fact of the model card
+NOTE_LENGTH = 70
+IMAGE_WIDTH = 250  # of a pair of tiles in pixels
+STYLE = ("body { font-family: sans-serif; font-size: 7.5pt; } .title { font-size: 12pt; font-weight: bold; } "
+         ".head { font-size: 9pt; font-weight: bold; margin: 5px 0 1px 0; } th { text-align: left; } "
          ".warning { font-weight: bold; color: #a02000; }")
 
 
@@ -67,13 +68,13 @@ def exportReport(result: Result, folder: Path, card: Dict[str, Any], choice: str
 def reportHtml(result: Result, card: Dict[str, Any], choice: str) -> str:
     everything = tables.readFindings(result.get("findings"))
     rows = [row for row in everything if fits(row["decision"], choice)]
-    parts = ["<h1>{}</h1><p class='warning'>{}</p>".format(
+    parts = ["<p class='title'>{}</p><p class='warning'>{}</p>".format(
         html.escape(_("SP-Mamba: unusual places in {name}").format(name=_volumeName(result))),
         html.escape(_("Research use only, not for diagnosis. A scan without marks is not a normal scan.")))]
     parts.append(_factsTable(_facts(result, everything)))
     parts.append(_images(result, rows[:MOST_IMAGES]))
     parts.append(_findings(result, rows, len(everything) - len(rows)))
-    parts.append("<h2>{}</h2>{}".format(html.escape(_("Model")), _factsTable(_modelFacts(result, card))))
+    parts.append("<p class='head'>{}</p>{}".format(html.escape(_("Model")), _factsTable(_modelFacts(result, card))))
     return ("<!DOCTYPE html><html><head><meta charset='utf-8'><title>{}</title><style>{}</style></head>"
             "<body>{}</body></html>").format(html.escape(_("SP-Mamba report")), STYLE, "".join(parts))
 
@@ -128,8 +129,8 @@ def _images(result: Result, rows: Sequence[Row]) -> str:
         data = base64.b64encode(keyImage(result, row, number, row["decision"] == REJECTED)).decode("ascii")
         caption = _("Finding {rank}, slice {slice}: {decision}").format(
             rank=row["rank"], slice=number, decision=decisionText(row["decision"]))
-        cells.append("<td><img width='300' src='data:image/png;base64,{}'><br>{}</td>".format(
-            data, html.escape(caption)))
+        cells.append("<td><img width='{}' src='data:image/png;base64,{}'><br>{}</td>".format(
+            IMAGE_WIDTH, data, html.escape(caption)))
     lines = ["<tr>{}</tr>".format("".join(cells[n:n + 2])) for n in range(0, len(cells), 2)]
     return "<table cellpadding='2'>{}</table>".format("".join(lines))
 
@@ -145,11 +146,13 @@ def _findings(result: Result, rows: Sequence[Row], leftOut: int) -> str:
         cells = [str(row["rank"]), decision, placeText(row), str(sliceOf(result, row)), size,
                  "{:.2f}".format(row["volume_ml"]), "{:.2f}".format(row["peak"]), "{:.2f}".format(row["mean"]),
                  _short(row["note"], NOTE_LENGTH)]
-        lines.append("<tr>{}</tr>".format("".join("<td>{}</td>".format(html.escape(cell)) for cell in cells)))
-    text = "<h2>{}</h2>".format(html.escape(_("Findings")))
+        lines.append("<tr>{}<td>{}</td></tr>".format(
+            "".join("<td style='white-space: nowrap'>{}</td>".format(html.escape(cell)) for cell in cells[:-1]),
+            html.escape(cells[-1])))
+    text = "<p class='head'>{}</p>".format(html.escape(_("Findings")))
     if lines:
-        text += "<table border='1' cellspacing='0' cellpadding='2'><tr>{}</tr>{}</table>".format(
-            "".join("<th>{}</th>".format(html.escape(head)) for head in heads), "".join(lines))
+        text += "<table border='1' style='border-collapse: collapse' cellspacing='0' cellpadding='2'><tr>{}</tr>{}</table>".format(
+            "".join("<th style='white-space: nowrap'>{}</th>".format(html.escape(head)) for head in heads), "".join(lines))
     rest = []
     if len(rows) > MOST_ROWS:
         rest.append(_("{count} more are in the table of findings (CSV).").format(count=len(rows) - MOST_ROWS))
