@@ -137,7 +137,7 @@ def test_report_is_one_page_with_pictures(decided: Result, workplace: Any, tmp_p
     pixels = np.asarray(picture.open(page).convert("RGB")).astype(int)
     cyan = (pixels[..., 0] < 120) & (pixels[..., 1] > 150) & (pixels[..., 2] > 180)
     assert cyan.sum() > 30, "the outlines of the key images"
-    assert (pixels.min(axis=2) < 100).mean() > 0.05
+    assert (pixels.min(axis=2) < 100).mean() > 0.02, "text and pictures"
 
 
 def test_report_of_a_result_whose_volume_is_gone(decided: Result, tmp_path: Path) -> None:

@@ -151,8 +151,10 @@ def _findings(result: Result, rows: Sequence[Row], leftOut: int) -> str:
             html.escape(cells[-1])))
     text = "<p class='head'>{}</p>".format(html.escape(_("Findings")))
     if lines:
-        text += "<table border='1' style='border-collapse: collapse' cellspacing='0' cellpadding='2'><tr>{}</tr>{}</table>".format(
-            "".join("<th style='white-space: nowrap'>{}</th>".format(html.escape(head)) for head in heads), "".join(lines))
+        table = "<table border='1' style='border-collapse: collapse' cellpadding='2'><tr>{}</tr>{}</table>"
+        text += table.format(
+            "".join("<th style='white-space: nowrap'>{}</th>".format(html.escape(head)) for head in heads),
+            "".join(lines))
     rest = []
     if len(rows) > MOST_ROWS:
         rest.append(_("{count} more are in the table of findings (CSV).").format(count=len(rows) - MOST_ROWS))
