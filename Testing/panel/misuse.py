@@ -84,7 +84,8 @@ class User:
                 self.chooseFinding: 8, self.decide: 8, self.reason: 3, self.note: 4, self.merge: 3, self.slide: 8,
                 self.filter: 4, self.walk: 6, self.overlay: 3, self.deleteInput: 2, self.deleteNode: 4,
                 self.deleteRecord: 1, self.closeScene: 1, self.save: 1, self.load: 2, self.export: 2,
-                self.killWorker: 1, self.changeWorker: 3, self.leaveAndEnter: 2, self.reload: 1, self.quit: 1, self.landscape: 14}
+                self.killWorker: 1, self.changeWorker: 3, self.leaveAndEnter: 2, self.reload: 1, self.quit: 1,
+                self.landscape: 14}
 
     def addVolume(self) -> None:
         from SPMambaPanel import selftest, worklist
