@@ -58,7 +58,7 @@ def fit_space(network: SPMamba, features: Tensor) -> None:
     """Before `fit_prototypes`: its space, from features (N, C, grid, grid), rounded as it is stored."""
     space = network.prototypes.space
     space.fit(features)
-    space.load_state_dict(bundle.unpack(bundle.pack(space.state_dict())))
+    space.load_state_dict(bundle.as_stored(space.state_dict()))
 
 
 @torch.no_grad()
@@ -145,12 +145,12 @@ def calibrate(network: SPMamba, config: ScoringConfig, held: Normals, seen: Norm
     if len(set(held.patients)) < 2:
         raise UsageError("At least two patients must be held out for a calibration.")
     raw = raw_terms(network, config, held, progress)
-    judgement = judge(config, HeldInMemory(held, raw), intensity_of(config, seen), unit=unit)
+    judgement = judge(config, HeldInMemory(held, with_level_chosen(raw)), intensity_of(config, seen), unit=unit)
     return judgement.scale, judgement.card
 
 
 class HeldInMemory:
-    """Held-out normals whose raw terms at input size are all in memory."""
+    """Held-out normals whose raw terms, as `network_terms` gives them, are all in memory."""
 
     def __init__(self, held: Normals, raw: Dict[str, Tensor]) -> None:
         self.patients, self.level = held.patients, held.level
@@ -158,7 +158,7 @@ class HeldInMemory:
 
     def batches(self) -> Iterator[Batch]:
         for rows in torch.arange(len(self._masks)).split(64):
-            yield Batch(rows, with_level_chosen(rows_of(self._raw, rows)), self._masks[rows])
+            yield Batch(rows, rows_of(self._raw, rows), self._masks[rows])
 
 
 @torch.no_grad()

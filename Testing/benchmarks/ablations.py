@@ -53,7 +53,9 @@ PROTOTYPES: Dict[str, Dict[str, Any]] = {
     "features slide (the paper)": {"match": "features"},
     "32 x 32 grid, layer 2": {"features": "layer 2"},
     "32 x 32 grid, layers 2 and 3": {"features": "layers 2 and 3"},
-    "whitened": {"whiten": True},
+    "plain space": {"space": "plain"},
+    "standardised space": {"space": "standardised"},
+    "whitened space": {"space": "whitened"},
     "without varied copies": {"copies": False},
     "one level": {"levels": 1},
 }
@@ -121,7 +123,7 @@ def ablate_terms(records: Records, study: Study, key: Dict[str, Any], model: str
     key = {**key, "part": "terms", "model": detector.summary()["sha256"], "seed": None, "teacher": None}
     raw: Dict[str, Terms] = {}
     config = detector.scale.config
-    seen = intensity_of(config, replace(study.seen, pixels=study.seen.pixels.float()))  # type: ignore[arg-type]
+    seen = intensity_of(config, replace(study.seen, pixels=study.seen.pixels.float()))
 
     def measure(rule: ScoringConfig) -> Dict[str, Any]:
         if not raw:

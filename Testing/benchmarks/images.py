@@ -24,7 +24,7 @@ from SPMambaLib.model.teacher import Teacher
 from SPMambaLib.preprocess import PreparedSlices, prepare
 from SPMambaLib.training.assemble import load_split, load_teacher
 from SPMambaLib.training.data import read_manifest
-from SPMambaLib.training.fit import cache_features
+from SPMambaLib.training.fit import Normals, cache_features
 from SPMambaLib.training.recipes import Recipe, find_recipe
 from SPMambaLib.training.workbench import Workbench, key_of
 
@@ -33,31 +33,16 @@ TEST = {"chest-xray": "cxr_kermany224/test/*", "brain-flair": "brain_lgg_flair25
 
 
 @dataclass
-class Images:
-    """Prepared images and their features.
-
-    Attributes:
-        features: f1, f2, f3 of the teacher, (N, C, h, w) each.
-        pixels: (N, 1, S, S) in [0, 1].
-        masks: (N, S, S), 1 in the anatomy.
-        level: (N,) relative height, or None for radiographs.
-        patients: of each image.
-    """
+class Images(Normals):
+    """Prepared images, test images too, and their features: f1, f2, f3 of the teacher, (N, C, h, w) each."""
 
     features: List[Tensor]
-    pixels: Tensor
-    masks: Tensor
-    level: Optional[Tensor]
-    patients: List[str]
-
-    def __len__(self) -> int:
-        return len(self.pixels)
 
     def rows(self, chosen: Tensor) -> Images:
         """Some of the images, in single precision."""
-        return Images([feature[chosen].float() for feature in self.features], self.pixels[chosen].float(),
-                      self.masks[chosen].float(), None if self.level is None else self.level[chosen],
-                      [self.patients[n] for n in chosen.tolist()])
+        return Images(self.pixels[chosen].float(), self.masks[chosen].float(),
+                      None if self.level is None else self.level[chosen], [self.patients[n] for n in chosen.tolist()],
+                      [feature[chosen].float() for feature in self.features])
 
     def batches(self, size: int = 16) -> Iterator[Images]:
         return (self.rows(chosen) for chosen in torch.arange(len(self)).split(size))
@@ -65,8 +50,8 @@ class Images:
     def originals(self) -> Images:
         """Without the varied copies, which are the second half of normal images."""
         half = len(self) // 2
-        return Images([feature[:half] for feature in self.features], self.pixels[:half], self.masks[:half],
-                      None if self.level is None else self.level[:half], self.patients[:half])
+        return Images(self.pixels[:half], self.masks[:half], None if self.level is None else self.level[:half],
+                      self.patients[:half], [feature[:half] for feature in self.features])
 
 
 @dataclass
@@ -172,7 +157,7 @@ def featured(network: SPMamba, pixels: Tensor, masks: Tensor, level: Optional[Te
 
 def images_of(kept: Dict[str, Tensor]) -> Images:
     patients = bytes(kept["patients"].tolist()).decode().split("\n")
-    return Images([kept["f1"], kept["f2"], kept["f3"]], kept["pixels"], kept["masks"], kept.get("level"), patients)
+    return Images(kept["pixels"], kept["masks"], kept.get("level"), patients, [kept["f1"], kept["f2"], kept["f3"]])
 
 
 def quiet(fraction: float, text: str) -> None:

@@ -22,13 +22,12 @@ from SPMambaLib.evaluation.rows import Row
 from SPMambaLib.preprocess import restore
 from SPMambaLib.scoring.calibration import Calibration
 from SPMambaLib.scoring.maps import AnomalyScale, ScoringConfig
-from SPMambaLib.scoring.slices import score_maps, slice_components
+from SPMambaLib.scoring.slices import at_level, score_by_level, score_maps, slice_components
 from SPMambaLib.training.assemble import unit_of
-from SPMambaLib.training.fit import rows_of
-from SPMambaLib.training.judging import Batch, Intensity, judge
+from SPMambaLib.training.fit import HeldInMemory, rows_of
+from SPMambaLib.training.judging import Intensity, judge
 
 RATE = 0.05  # the operating point of sensitivity and specificity
-LEVEL_WIDTH = 0.08  # of the Gaussian over slice levels in the level-standardised score
 PIXEL_STEP = 2  # pixel metrics look at every second pixel of the original picture, in both directions
 RESAMPLES = 200
 STANDARDS = ("whole", "place", "place and level")
@@ -36,18 +35,6 @@ STANDARDS = ("whole", "place", "place and level")
 
 NO_INTENSITY = Intensity([], None)
 Terms = Dict[str, Tensor]
-
-
-class HeldTerms:
-    """Held-out normals whose raw terms (as `network_terms` gives them) are in memory."""
-
-    def __init__(self, images: Images, terms: Terms) -> None:
-        self.patients, self.level = images.patients, images.level
-        self._masks, self._terms = images.masks, terms
-
-    def batches(self) -> Iterator[Batch]:
-        for rows in torch.arange(len(self._masks)).split(64):
-            yield Batch(rows, rows_of(self._terms, rows), torch.zeros(len(rows)), self._masks[rows].float())
 
 
 def carried(maps: Tensor, standard: str) -> Terms:
@@ -76,7 +63,7 @@ def judge_map(study: Study, held: Tensor, test: Tensor, standard: str) -> Dict[s
 def judge_terms(study: Study, config: ScoringConfig, held: Terms, test: Terms,
                 intensity: Intensity = NO_INTENSITY) -> Dict[str, Any]:
     """Figures of a scoring rule over raw terms; `intensity` of the seen normals, where the rule looks at it."""
-    judgement = judge(config, HeldTerms(study.held, held), intensity, unit=unit_of(study.recipe))
+    judgement = judge(config, HeldInMemory(study.held, held), intensity, unit=unit_of(study.recipe))
     rows, view = judged_rows(study, judgement.scale, judgement.card, test)
     weights = patient_weights(study.test.patients, RESAMPLES)
     values, intervals = ranking_metrics(rows, weights)
@@ -86,9 +73,9 @@ def judge_terms(study: Study, config: ScoringConfig, held: Terms, test: Terms,
     figures.update(sensitivity=point["sensitivity"], specificity=point["specificity"])
     if study.test.level is not None and study.held.level is not None:
         normal = torch.cat([components["score"] for _, _, components in scored(
-            judgement.scale, judgement.card, study.held, held)]).numpy()
-        scores = level_standardised(np.array([row.score for row in rows]), study.test.level.numpy(), normal,
-                                    study.held.level.numpy())
+            judgement.scale, judgement.card, study.held, held)]).double().numpy()
+        table = score_by_level(normal, study.held.level.double().numpy())
+        scores = at_level(torch.tensor([row.score for row in rows]), study.test.level, table).numpy()
         abnormal = np.array([row.abnormal for row in rows])
         figures["auroc_level_standardised"] = float(auroc(*grouped(scores, abnormal, np.ones(len(rows)))[1:]))
     if view is not None:
@@ -102,7 +89,7 @@ def scored(scale: AnomalyScale, card: Dict[str, Any], images: Images,
     for rows in torch.arange(len(images)).split(32):
         level = None if images.level is None else images.level[rows]
         fused, standardised = score_maps(scale, rows_of(terms, rows), level, images.masks[rows].float())
-        yield rows, fused, slice_components(scale, fused, standardised, card["components"])
+        yield rows, fused, slice_components(scale, fused, standardised, card)
 
 
 def judged_rows(study: Study, scale: AnomalyScale, card: Dict[str, Any],
@@ -123,13 +110,3 @@ def judged_rows(study: Study, scale: AnomalyScale, card: Dict[str, Any],
                 thinned = (own[place, ::PIXEL_STEP, ::PIXEL_STEP], truth.lesions[n, ::PIXEL_STEP, ::PIXEL_STEP])
                 view.add(*(np.ascontiguousarray(part)[None] for part in thinned), sample.patient)
     return result, view
-
-
-def level_standardised(scores: np.ndarray, levels: np.ndarray, normal_scores: np.ndarray,
-                       normal_levels: np.ndarray) -> np.ndarray:
-    """Scores (N,) in spreads of normal scans at a similar level: weights fall as a Gaussian of `LEVEL_WIDTH`."""
-    weights = np.exp(-0.5 * ((levels[:, None] - normal_levels) / LEVEL_WIDTH) ** 2)
-    weights /= weights.sum(axis=1, keepdims=True)
-    mean = weights @ normal_scores
-    spread = np.sqrt((weights * (normal_scores - mean[:, None]) ** 2).sum(axis=1))
-    return (scores - mean) / np.maximum(spread, 1e-6)

@@ -29,7 +29,7 @@ def place_prototypes(study: Study, seed: int, **options: Any) -> PlacePrototypes
     """With the number, levels and window of the recipe, unless said otherwise."""
     config = study.recipe.network_config()
     fixed = {"per_cell": config.prototypes_per_cell, "levels": config.prototype_levels,
-             "window": config.prototype_window, "match": config.prototype_match}
+             "window": config.prototype_window, "match": config.prototype_match, "space": config.prototype_space}
     return PlacePrototypes(**{**fixed, **options, "seed": seed})
 
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 from benchmarks.images import Images
@@ -10,11 +10,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from SPMambaLib.model.prototypes import Prototypes, at_level
-from SPMambaLib.training.fit import fit_prototypes
+from SPMambaLib.training.fit import fit_prototypes, fit_space
 
 ITERATIONS = 10  # of k-means
 PULL_STEPS, PULL_RATE, PULL_BATCH = 200, 0.005, 16  # the paper's AdamW, on the prototype loss alone
-WHITENING_FLOOR = 0.1  # of the mean eigenvalue, added to each
 FEATURES = ("layer 3", "layer 2", "layers 2 and 3")
 
 
@@ -25,32 +24,30 @@ class PlacePrototypes:
         per_cell, window, levels, match: as `Prototypes`.
         features: one of `FEATURES`; all but the first are on the grid of f2, twice as fine.
         start: ``"data"`` (k-means), ``"pulled"`` (random, then learned by pulling only) or ``"random"`` (not fitted).
-        whiten: features are whitened by their principal components, over all places.
+        space: as `Prototypes`.
         copies: the varied copies are used too.
     """
 
     def __init__(self, per_cell: int = 20, window: int = 3, levels: int = 1, match: str = "prototypes",
-                 features: str = "layer 3", start: str = "data", whiten: bool = False, copies: bool = True,
+                 features: str = "layer 3", start: str = "data", space: str = "plain", copies: bool = True,
                  seed: int = 0) -> None:
         if features not in FEATURES or start not in ("data", "pulled", "random"):
             raise ValueError("unknown features {!r} or start {!r}".format(features, start))
         self.per_cell, self.window, self.levels, self.match = per_cell, window, levels, match
-        self.features, self.start, self.whiten, self.copies, self.seed = features, start, whiten, copies, seed
-        self._centre: Optional[Tensor] = None
+        self.features, self.start, self.space, self.copies, self.seed = features, start, space, copies, seed
 
     def fit(self, normals: Images) -> None:
         normals = normals if self.copies else normals.originals()
-        level = None if normals.level is None else normals.level
-        if self.whiten:
-            self._find_axes(normals)
         x = torch.cat([self._place(batch).half() for batch in normals.batches(64)])
         torch.manual_seed(self.seed)
-        self.prototypes = Prototypes(x.shape[-1], x.shape[1], self.per_cell, self.window, self.levels, self.match)
+        self.prototypes = Prototypes(x.shape[-1], x.shape[1], self.per_cell, self.window, self.levels, self.match,
+                                     self.space)
+        holder: Any = SimpleNamespace(prototypes=self.prototypes)
+        fit_space(holder, x)
         if self.start == "data":
-            holder = SimpleNamespace(prototypes=self.prototypes)
-            fit_prototypes(holder, x, level, iterations=ITERATIONS, seed=self.seed)  # type: ignore[arg-type]
+            fit_prototypes(holder, x, normals.level, iterations=ITERATIONS, seed=self.seed)
         elif self.start == "pulled":
-            self._pull(x, level)
+            self._pull(x, normals.level)
         self.prototypes.requires_grad_(False)
 
     @torch.no_grad()
@@ -61,25 +58,11 @@ class PlacePrototypes:
         """The features that prototypes are placed among."""
         _, fine, coarse = (feature.float() for feature in batch.features)
         if self.features == "layer 3":
-            x = coarse
-        elif self.features == "layer 2":
-            x = fine
-        else:
-            x = torch.cat([F.normalize(fine, dim=1), F.normalize(
-                F.interpolate(coarse, fine.shape[-2:], mode="bilinear"), dim=1)], dim=1)
-        if self._centre is None:
-            return x
-        return torch.einsum("bchw,cd->bdhw", x - self._centre[:, None, None], self._axes)
-
-    def _find_axes(self, normals: Images) -> None:
-        count, total, squares = 0, torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
-        for batch in normals.batches(64):
-            x = self._place(batch).movedim(1, -1).flatten(0, 2)
-            count, total, squares = count + len(x), total + x.sum(0).double(), squares + (x.T @ x).double()
-        mean = total / count
-        values, vectors = torch.linalg.eigh(squares / count - torch.outer(mean, mean))
-        self._axes = (vectors / (values + WHITENING_FLOOR * values.mean()).sqrt()).float()
-        self._centre = mean.float()
+            return coarse
+        if self.features == "layer 2":
+            return fine
+        return torch.cat([F.normalize(fine, dim=1), F.normalize(
+            F.interpolate(coarse, fine.shape[-2:], mode="bilinear"), dim=1)], dim=1)
 
     def _pull(self, x: Tensor, level: Optional[Tensor]) -> None:
         """Learn by pulling each prototype towards what it explains: nothing keeps them apart."""

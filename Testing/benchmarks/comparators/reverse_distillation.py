@@ -18,7 +18,7 @@ from SPMambaLib.model.network import Output, SPMamba
 from SPMambaLib.scoring.maps import ScoringConfig, residual_map
 from SPMambaLib.training.train import TrainingConfig, train_decoder
 
-STEPS = 150
+STEPS = 500  # as the shipped models' own decoders
 
 
 class ConvolutionalDecoder(nn.Module):
