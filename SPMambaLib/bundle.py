@@ -225,6 +225,11 @@ def pack(tensors: Dict[str, Tensor]) -> Dict[str, Tensor]:
     return packed
 
 
+def as_stored(tensors: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """Tensors rounded to storage precision, in float32: what follows is fitted on what is shipped."""
+    return unpack(pack(tensors))
+
+
 def stored_as_int8(name: str, tensor: Tensor) -> bool:
     return name.split(".")[0] in ("teacher", "prototypes") and tensor.ndim == 4 and tensor.numel() >= 4096
 

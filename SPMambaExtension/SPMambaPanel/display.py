@@ -1,7 +1,7 @@
 """How a result is shown in the slice views.  Nothing here computes; opacity, visibility and threshold act at once."""
 from __future__ import annotations
 
-from typing import Any, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 import slicer
 from slicer.i18n import tr as _
@@ -52,22 +52,26 @@ def _applyToMap(result: Result, parameters: Any) -> None:
 
 def flash(result: Result, parameters: Any, shown: bool) -> None:
     """One beat of blinking: marks as chosen, or the image alone."""
-    for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
-        if composite.GetLabelVolumeID() == result.severity.GetID():
-            if shown:
-                _setOpacities(composite, parameters)
-            else:
-                composite.SetForegroundOpacity(0.0)
-                composite.SetLabelOpacity(0.0)
+    for composite in _composites(result):
+        if shown:
+            _setOpacities(composite, parameters)
+        else:
+            composite.SetForegroundOpacity(0.0)
+            composite.SetLabelOpacity(0.0)
     result.segmentation.GetDisplayNode().SetVisibility(shown and bool(parameters.overlayVisible))
 
 
 def _applyToViews(result: Result, parameters: Any) -> None:
-    for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
-        if composite.GetLabelVolumeID() == result.severity.GetID():
-            _setOpacities(composite, parameters)
+    for composite in _composites(result):
+        _setOpacities(composite, parameters)
     for sliceNode in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
         sliceNode.SetUseLabelOutline(bool(parameters.outlineOnly))
+
+
+def _composites(result: Result) -> List[Any]:
+    """Of the views that show `result`."""
+    return [node for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+            if node.GetLabelVolumeID() == result.severity.GetID()]
 
 
 def _applyToSegments(result: Result, parameters: Any) -> None:

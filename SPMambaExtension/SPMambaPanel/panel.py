@@ -94,7 +94,7 @@ class Panel:
         ui.detectButton.text = (_("Cancel") if cancellable else
                                 _("Cancelling...") if state is State.CANCELLING else
                                 _("Installing...") if state is State.INSTALLING else
-                              _("Detect anyway") if machine.refused else _("Detect anomalies"))
+                                _("Detect anyway") if machine.refused else _("Detect anomalies"))
         ui.detectButton.toolTip = detectTexts(machine)[state]
         ui.statusLabel.text = machine.message or statusTexts(machine)[state]
         ui.progressBar.visible = state in ANALYSING

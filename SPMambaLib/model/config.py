@@ -14,6 +14,9 @@ TEACHER_STRIDES = (4, 8, 16)
 NECK_STRIDE = 32
 """Input pixels per cell of the neck's output H, where the decoder starts."""
 
+SPACES = ("plain", "standardised", "whitened")
+"""Where features and prototypes can be compared; see `feature_space`."""
+
 _Config = TypeVar("_Config")
 
 
@@ -97,7 +100,7 @@ class NetworkConfig:
         prototype_features: ``"neck"`` binds the prototypes to H (as the paper), ``"teacher"`` to f3.
         prototype_match: what slides in the window, ``"features"`` (the paper) or ``"prototypes"``.
         prototype_levels: sets of prototypes along a volume's slice axis; 1 for radiographs.
-        prototype_space: where features and prototypes are compared, one of `feature_space.SPACES`.
+        prototype_space: where features and prototypes are compared, one of `SPACES`.
     """
 
     input_size: int = 256
@@ -140,8 +143,8 @@ class NetworkConfig:
                  "prototype_features must be 'neck' or 'teacher', not {!r}".format(self.prototype_features))
         _require(self.prototype_match in ("features", "prototypes"),
                  "prototype_match must be 'features' or 'prototypes', not {!r}".format(self.prototype_match))
-        _require(self.prototype_space in ("plain", "standardised", "whitened"),
-                 "prototype_space must be 'plain', 'standardised' or 'whitened', not {!r}".format(self.prototype_space))
+        _require(self.prototype_space in SPACES,
+                 "prototype_space must be one of {}, not {!r}".format(", ".join(SPACES), self.prototype_space))
         counts = (self.neck_blocks, self.state_size, self.expand, self.prototypes_per_cell,
                   self.prototype_levels)
         _require(min(counts + self.fusion_channels + self.decoder_channels) >= 1,

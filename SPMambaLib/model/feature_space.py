@@ -12,7 +12,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-SPACES = ("plain", "standardised", "whitened")
 LEAST_VARIANCE = 0.1  # share of the mean eigenvalue added to all: directions that hardly vary must not rule
 
 
@@ -22,7 +21,7 @@ class FeatureSpace(nn.Module):
     Buffers (unless plain): ``centre`` (C,), ``matrix`` (C, C).
 
     Args:
-        kind: one of `SPACES`.
+        kind: one of `config.SPACES`.
         channels: C.
     """
 

@@ -74,9 +74,9 @@ def adapt_teacher(teacher: Teacher, original: Teacher, pixels: Tensor, *, steps:
         clean = pixels[torch.randint(len(pixels), (batch,), generator=generator)]
         with torch.no_grad():
             wanted = original(to_teacher_input(clean.to(device)).contiguous(memory_format=torch.channels_last))
-        degraded = torch.cat([clean[::2], degrade(clean[1::2], generator)]).to(device)
-        wanted = [torch.cat([w[::2], w[1::2]]) for w in wanted]
-        got = teacher(to_teacher_input(degraded).contiguous(memory_format=torch.channels_last))
+        seen = clean.clone()
+        seen[1::2] = degrade(clean[1::2], generator)
+        got = teacher(to_teacher_input(seen.to(device)).contiguous(memory_format=torch.channels_last))
         loss = torch.stack([((g - w) / s).square().mean() for g, w, s in zip(got, wanted, spreads)]).sum()
         optimiser.zero_grad()
         loss.backward()

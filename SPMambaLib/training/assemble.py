@@ -298,7 +298,7 @@ def load_imagenet(teacher: Teacher, path: Path) -> None:
 
 def round_weights(network: SPMamba) -> None:
     """Round every weight to the bundle's storage precision, in place: what follows is fitted on what is shipped."""
-    network.load_state_dict(bundle.unpack(bundle.pack(network.state_dict())))
+    network.load_state_dict(bundle.as_stored(network.state_dict()))
 
 
 def unit_of(recipe: Recipe) -> str:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..fitness import REFUSING, STATISTICS, WORDS, Limits
-from ..scoring.fitness import FitnessCheck, plain_statistics, pooled, pose_statistics, reduced
+from ..scoring.fitness import SIDE, FitnessCheck, plain_statistics, pooled, pose_statistics, reduced
 from ..scoring.reliability import exact_interval
 from .judging import halves_by_patient
 
@@ -103,7 +103,7 @@ def gaussian(features: Tensor) -> Dict[str, Tensor]:
     rank = max(1, min(AXES, len(features) // ROWS_PER_AXIS, len(variances) - 1))
     rest = (variances[rank:].sum() / max(features.shape[1] - rank, 1)).clamp(min=1e-3)
     return {"mean": mean, "spread": spread, "axes": axes[:rank], "variances": variances[:rank].clamp(min=float(rest)),
-            "rest": rest, "typical": torch.ones(()), "average": torch.zeros(1, 32, 32)}
+            "rest": rest, "typical": torch.ones(()), "average": torch.zeros(1, SIDE, SIDE)}
 
 
 def averages(small: Tensor, level: Optional[Tensor]) -> Tensor:

@@ -1,13 +1,14 @@
 """A model for one's own scanner, from one's own normal scans: no labels, no training, no graphics card.
 
-What a shipped model has learned stays: preprocessing, teacher, neck, decoder and scoring rule.  What is normal is
+What a shipped model has learned stays: preprocessing, teacher, neck, decoder, the space of the
+prototypes and the scoring rule.  What is normal is
 fitted anew: prototypes of every cell, statistics per position, thresholds and component statistics.
 
 1. look at the files, leave out what is not normal and what is there twice;
 2. features of the normals, each with a varied copy, as the base model's recipe varies them;
 3. prototypes; with few patients also those of each fold, so that nobody is judged by prototypes of their own;
 4. raw terms of the patients who judge;
-5. statistics and thresholds, cross-fitted;
+5. statistics and thresholds, cross-fitted, and the fitness check;
 6. write the bundle, whole or not at all.
 
 Steps 2 and 4 go group by group, over a workbench next to the output: killed and started again, the fit goes on, and
@@ -147,8 +148,8 @@ def place(passes: Passes, features: Features, patients: "set[str]") -> Tuple[flo
 
     def make() -> Dict[str, Tensor]:
         distance = fit_prototypes(passes.network, chosen, level)
-        packed = bundle.pack({"prototypes.vectors": vectors})
-        return {"vectors": bundle.unpack(packed)["prototypes.vectors"], "distance": torch.tensor(distance).double()}
+        stored = bundle.as_stored({"prototypes.vectors": vectors})
+        return {"vectors": stored["prototypes.vectors"], "distance": torch.tensor(distance).double()}
 
     found = passes.bench.once(key, make)
     passes.network.prototypes.initialise(found["vectors"])
