@@ -275,6 +275,21 @@ def test_a_volume_of_one_slice(detector):
     assert 0 <= detection.slices[0].level <= 1
 
 
+def test_a_known_level_is_taken_and_the_score_is_judged_there(detector):
+    """The same slice scores differently among normals of another height; the table of the card says how."""
+    volume = tiny.brain_image(lesion=True)
+    picture = Image(volume.voxels[4:5], volume.ijk_to_ras, volume.facts)
+    found = {level: detector.detect(picture, level=level).slices[0] for level in (0.1, 0.9)}
+    assert [found[level].level for level in (0.1, 0.9)] == pytest.approx([0.1, 0.9])
+    table = detector.card["calibration"]["score_by_level"]
+    for level, row in found.items():
+        card = {**detector.card, "calibration": {**detector.card["calibration"], "score_by_level": {
+            "mean": [value + 1.0 for value in table["mean"]], "spread": table["spread"]}}}
+        other = Detector(card, detector.network, detector.scale, torch.device("cpu"), check=detector.check)
+        spread = np.interp(level, np.linspace(0, 1, len(table["spread"])), table["spread"])
+        assert other.detect(picture, level=level).slices[0].score == pytest.approx(row.score - 1.0 / spread, abs=1e-4)
+
+
 # -- progress, cancelling, memory, devices ---------------------------------------------------------------------------
 
 def test_progress_runs_from_nothing_to_all(detector):

@@ -4,9 +4,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -390,3 +391,24 @@ def test_images_of_one_patient_are_worth_less():
     assert worth.sentence() == ("1 in 20: measured on 8 held-out images of 8 patients, true rate between 0 and 53 % "
                                 "(95 %)")
     assert asdict(worth)["effective"] == 8
+
+
+def test_a_whitened_model_is_whitened_from_training_to_detection_and_stays_so(tmp_path):
+    """Its space is fitted before the prototypes, shipped, used in detection, and kept by a fit of one's own."""
+    recipe = tiny.TINY_RECIPES["tiny-chest"]
+    whitened = replace(recipe, network=dict(recipe.network, prototype_space="whitened"))
+    with mock.patch.dict(tiny.TINY_RECIPES, {"tiny-chest": whitened}):
+        base = tiny.make_bundle("tiny-chest", tmp_path / "base")
+    tensors = bundle.load(base)[1]
+    matrix, centre = tensors["prototypes.space.matrix"], tensors["prototypes.space.centre"]
+    assert (matrix - torch.eye(len(matrix))).abs().max() > 0.1 and centre.abs().max() > 0
+
+    detector, normal = load_model(str(base), "cpu"), tiny.chest_image(100)
+    score = detector.detect(normal).score
+    detector.network.prototypes.space.matrix.copy_(torch.eye(len(matrix)))
+    assert detector.detect(normal).score > score + 1.5, "prototypes of another space explain nothing"
+
+    fit_own(base, films(), tmp_path / "own")
+    own = bundle.load(tmp_path / "own")[1]
+    assert torch.equal(own["prototypes.space.matrix"], matrix) and torch.equal(own["prototypes.space.centre"], centre)
+    assert not torch.equal(own["prototypes.vectors"], tensors["prototypes.vectors"])
