@@ -23,6 +23,7 @@ HERE = Path(__file__).resolve().parent
 PAGE = HERE / "ROBUSTNESS.md"
 COLUMNS = 4
 TITLE_HEIGHT = 22
+KEY_HEIGHT = 26  # of the one line that says what the colors are: a legend in each panel would cover its curves
 CURVES = (("false_positive_rate", "false positives", ORANGE, False), ("sensitivity", "sensitivity", BLUE, False),
           ("caught_normal", "caught", GREY, True))
 
@@ -53,17 +54,20 @@ def figure(result: Dict[str, Any]) -> str:
     height = HEIGHT + TITLE_HEIGHT
     parts = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" height="{1}" '
              'font-family="sans-serif"><rect width="100%" height="100%" fill="white"/>'.format(
-                 COLUMNS * WIDTH, rows * height)]
+                 COLUMNS * WIDTH, KEY_HEIGHT + rows * height)]
+    for number, (_, label, color, _) in enumerate(CURVES):
+        parts.append('<text x="{}" y="18" font-size="14" fill="{}">\u2014 {}</text>'.format(
+            46 + 150 * number, color, label))
     for number, (name, (_, unit, _, neutral)) in enumerate(PERTURBATIONS.items()):
         own = [row for row in result["rows"] if row["perturbation"] == name]
         own = sorted([dict(clean, strength=neutral), *own], key=lambda row: row["strength"])
         strengths = [row["strength"] for row in own]
-        lines = [Line(strengths, [row[key] for row in own], color, dashed, label)
-                 for key, label, color, dashed in CURVES]
+        lines = [Line(strengths, [row[key] for row in own], color, dashed)
+                 for key, _, color, dashed in CURVES]
         ends = strengths[0], strengths[-1]
         panel = plot(Axes("{} ({})".format(name, unit), "share of pictures", ends, (0.0, 1.0), nice_ticks(*ends)),
                      lines, points=[(neutral, clean[key], color) for key, _, color, _ in CURVES], title=name)
-        x, y = number % COLUMNS * WIDTH, number // COLUMNS * height
+        x, y = number % COLUMNS * WIDTH, KEY_HEIGHT + number // COLUMNS * height
         parts.append('<text x="{}" y="{}" font-size="14">{}</text>'.format(x + 46, y + 18, name))
         parts.append(panel.replace("<svg ", '<svg x="{}" y="{}" width="{}" height="{}" '.format(
             x, y + TITLE_HEIGHT, WIDTH, HEIGHT), 1))
