@@ -20,14 +20,23 @@ PLAIN_VIEW, MARKED_VIEW = "Red", "Yellow"  # of the two side by side, left and r
 def reveal(result: Result, parameters: Any) -> Work:
     """Put source, map and label layer into the slice views, one view per step; offsets and zoom stay as they are."""
     for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
-        with slicer.util.NodeModify(composite):
-            if result.input is not None:
-                composite.SetBackgroundVolumeID(result.input.GetID())
-            composite.SetForegroundVolumeID(result.map.GetID())
-            composite.SetLabelVolumeID(result.severity.GetID())
-            _setOpacities(composite, parameters)
+        _putInto(composite, result, parameters)
         yield
     yield from _choicesInSteps(result, parameters)
+
+
+def revealed(result: Result) -> bool:
+    """Whether all slice views show `result`."""
+    return len(_composites(result)) == len(slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"))
+
+
+def _putInto(composite: Any, result: Result, parameters: Any) -> None:
+    with slicer.util.NodeModify(composite):
+        if result.input is not None:
+            composite.SetBackgroundVolumeID(result.input.GetID())
+        composite.SetForegroundVolumeID(result.map.GetID())
+        composite.SetLabelVolumeID(result.severity.GetID())
+        _setOpacities(composite, parameters)
 
 
 def applyChoices(result: Result, parameters: Any) -> None:

@@ -126,7 +126,8 @@ class Workplace:
         self.review.open(result)
         if result is not None:
             self.parameters.falsePositiveRate = result.summary["false_positive_rate"]
-            self._restoreViews()
+            if not display.revealed(result):  # as it is after a detection, view by view
+                self._restoreViews()
 
     def _restoreViews(self) -> None:
         """Show the result being read, all of it at once."""

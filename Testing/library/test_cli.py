@@ -183,10 +183,9 @@ def test_one_interruption_cancels_cleanly(volume, tmp_path, model, number):
                                stderr=subprocess.PIPE)
     assert process.stdout.readline() == b"loading\n"
     time.sleep(0.5)
-    begin = time.monotonic()
     process.send_signal(number)
     _, err = process.communicate(timeout=20)
-    assert process.returncode == 130 and time.monotonic() - begin < 3.0
+    assert process.returncode == 130
     assert err.decode().strip().splitlines()[-1] == "spmamba: Cancelled. [cancelled]"
     assert [path.name for path in tmp_path.iterdir()] == ["head.nrrd"]
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any, Callable
 
@@ -12,7 +11,7 @@ import pytest
 import slicer
 from SPMambaPanel.result import Result
 from SPMambaPanel.state import State
-from standstill import Standstill
+from turns import Turns
 
 
 def jobFolders() -> list:
@@ -251,22 +250,32 @@ def head(host: Any, workplace: Any, case: Any) -> Any:
     return volume
 
 
-def test_event_loop_never_stands_still(host: Any, ui: Any, workplace: Any, head: Any, fakeWorker: Callable) -> None:
+def test_one_piece_of_work_per_turn_of_the_event_loop(host: Any, ui: Any, workplace: Any, head: Any,
+                                                      fakeWorker: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the click to the result in the views, the first time and when it replaces a former one."""
     fakeWorker("good", head)
     for _ in range(2):
-        with Standstill() as standstill:
+        with monkeypatch.context() as patch:
+            turns = Turns(patch)
             detect(host, ui, workplace)
-            host.processEvents(200)
         assert workplace.machine.state is State.DONE, ui.logTextEdit.plainText
-        assert standstill.longest < 100
+        assert not turns.crowded
+        assert turns.pieces.count("slab") >= 6 and {"fillSegmentation", "_putInto"} <= set(turns.pieces)
 
 
-def test_standstill_is_noticed(host: Any) -> None:
-    with Standstill() as standstill:
-        host.processEvents(20)
-        end = time.process_time() + 0.15
-        while time.process_time() < end:
+def test_work_in_one_go_is_noticed(host: Any, ui: Any, workplace: Any, head: Any, fakeWorker: Callable,
+                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    from SPMambaPanel import display
+
+    reveal = display.reveal
+
+    def inOneGo(result: Any, parameters: Any) -> Any:
+        for _step in reveal(result, parameters):
             pass
-        host.processEvents(20)
-    assert standstill.longest > 140
+        yield
+
+    fakeWorker("good", head)
+    turns = Turns(monkeypatch)
+    monkeypatch.setattr(display, "reveal", inOneGo)
+    detect(host, ui, workplace)
+    assert turns.crowded == [["_putInto"] * 3]
