@@ -6,7 +6,7 @@ VENV   ?= .venv
 TORCH  ?= torch==2.13.0
 BIN    := $(VENV)/bin
 SYSTEM := libgl1 libegl1 libegl-mesa0 libgl1-mesa-dri libosmesa6 libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0 \
-          python3-venv
+          python3-venv poppler-utils
 
 .PHONY: help demo test lint slicer screenshots clean environment
 

@@ -27,6 +27,7 @@ from SPMambaLib import bundle
 from SPMambaLib.errors import SPMambaError
 
 SLICES_PLACE = 7  # in the panel, below the findings
+WORKLIST_PLACE = 2  # below the input, once all else is in its place
 
 
 class SPMamba(ScriptedLoadableModule):
@@ -57,6 +58,7 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/SPMamba.ui"))
         slices = slicer.util.loadUI(self.resourcePath("UI/SPMambaSlices.ui"))
         uiWidget.layout().insertWidget(SLICES_PLACE, slices)
+        uiWidget.layout().insertWidget(WORKLIST_PLACE, slicer.util.loadUI(self.resourcePath("UI/SPMambaWorklist.ui")))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         self.ui.inputSelector.setMRMLScene(slicer.mrmlScene)
@@ -68,6 +70,7 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneReplaced)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneReplaced)
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
+        self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAdded)
         self.initializeParameterNode()
 
     def cleanup(self) -> None:
@@ -96,10 +99,14 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """A closed or loaded scene has another parameter node, or the same with other values."""
         if self.parent.isEntered or self.workplace.parameters is not None:
             self.initializeParameterNode()  # otherwise entering the module does it
+            self.workplace.tellForeignResults()
 
     def onNodeRemoved(self, caller: Any, event: Any) -> None:
         if not slicer.mrmlScene.IsClosing():
             self.workplace.checkInput()
+
+    def onNodeAdded(self, caller: Any, event: Any) -> None:
+        self.workplace.worklist.later()
 
     def initializeParameterNode(self) -> None:
         self.workplace.setParameters(self.logic.getParameterNode())

@@ -22,10 +22,15 @@ from SPMambaLib.errors import SPMambaError
 from SPMambaLib.worker import protocol
 
 from . import colors, sliceplot, tables
+from .decisions import REJECTED
+from .facts import ijkToRas
 from .result import Result
+from .settling import Settled, settle
 from .steps import Work, copyArray
 
 LABEL_TYPE = np.int16
+DECISION_TAG = "SPMamba.Decision"
+REJECTED_COLOR = (0.55, 0.55, 0.55)
 _FINDING_FIELDS = frozenset(field.name for field in fields(Finding))
 
 
@@ -60,9 +65,14 @@ def build(folder: Path, volumeNode: Any) -> Work:
         segmentationNode.GetDisplayNode().SetVisibility2DFill(False)
         segmentationNode.GetDisplayNode().SetVisibility(False)  # until the result is revealed
         yield
-        fillSegmentation(result, np.load(folder / "labels.npy", mmap_mode="r"), findings)
+        _carryDecisions(result)
+        settled = settle(result.decisions, slicer.util.arrayFromVolume(mapNode),
+                         np.load(folder / "labels.npy", mmap_mode="r"), findings, ijkToRas=ijkToRas(mapNode),
+                         threshold=summary["threshold"], calibration=calibration)
         yield
-        tables.writeFindings(result.add("findings", "vtkMRMLTableNode", name + " findings"), findings)
+        fillSegmentation(result, settled)
+        yield
+        tables.writeFindings(result.add("findings", "vtkMRMLTableNode", name + " findings"), settled)
         slicesNode = result.add("slices", "vtkMRMLTableNode", name + " slice scores")
         tables.writeTable(slicesNode, tables.SLICE_COLUMNS, [tables.sliceRow(entry) for entry in summary["slices"]])
         sliceplot.fill(result, name)
@@ -91,29 +101,40 @@ def findingFromDict(entry: Dict[str, Any]) -> Finding:
     return Finding(**{name: value for name, value in entry.items() if name in _FINDING_FIELDS})
 
 
-def fillSegmentation(result: Result, labels: np.ndarray, findings: Sequence[Finding]) -> None:
-    """One segment per finding, all in one shared label image around the findings.
+def _carryDecisions(result: Result) -> None:
+    """The same model finds the same again: decisions about the former result of the volume stay."""
+    for former in Result.all():
+        if former.input is result.input and former.summary["model"] == result.summary["model"]:
+            result.decisions = former.decisions
 
-    Args:
-        labels: (K, J, I), value n belongs to finding n.
-    """
+
+def fillSegmentation(result: Result, settled: Settled) -> None:
+    """One segment per finding, all in one shared label image around the findings."""
     segmentationNode = result.segmentation
     segmentation = segmentationNode.GetSegmentation()
     with slicer.util.NodeModify(segmentationNode):
         segmentation.RemoveAllSegments()
-        if not findings:
+        if not settled.findings:
             return
         representation = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
-        image = _orientedImage(result.map, labels, _commonExtent(findings))
-        bands = result.calibration.bands
-        for finding in findings:
+        image = _orientedImage(result.map, settled.labels, _commonExtent(settled.findings))
+        for finding, verdict in zip(settled.findings, settled.verdicts):
             segment = slicer.vtkSegment()
             segment.SetName(tables.segmentName(finding.label))
-            segment.SetColor(*bands[max(0, min(finding.band, len(bands)) - 1)].color)
             segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), TERMINOLOGY)
             segment.SetLabelValue(finding.label)
             segment.AddRepresentation(representation, image)
-            segmentation.AddSegment(segment, "Anomaly_{}".format(finding.label))
+            segmentation.AddSegment(segment, tables.segmentId(finding.label))
+            showDecision(result, finding.label, finding.band, verdict.decision)
+
+
+def showDecision(result: Result, rank: int, band: int, decision: str) -> None:
+    """Color and tag of a finding's segment: of its band, or gray once it was rejected."""
+    segment = result.segmentation.GetSegmentation().GetSegment(tables.segmentId(rank))
+    if segment is not None:  # the user may have removed it
+        bands = result.calibration.bands
+        segment.SetColor(*(REJECTED_COLOR if decision == REJECTED else bands[max(0, min(band, len(bands)) - 1)].color))
+        segment.SetTag(DECISION_TAG, decision or "undecided")
 
 
 def placeBeside(volumeNode: Any, nodes: Iterable[Any]) -> None:

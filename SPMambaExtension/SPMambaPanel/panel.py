@@ -2,9 +2,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, Sequence
 
-import qt
 from slicer.i18n import tr as _
 
 from SPMambaLib.scoring.calibration import Calibration
@@ -12,16 +11,16 @@ from SPMambaLib.scoring.calibration import Calibration
 from . import operatingpoint, parameters, shortcuts
 from .review import Review
 from .state import ANALYSING, BUSY, Machine, State
-from .tables import Row
 
 PROGRESS_STEPS = 1000
-ROW_HEIGHT = 22  # pixels
 ESTIMATE_FROM = 0.05  # fraction from which the time left is told
 INPUT_WIDGETS = ("inputSelector", "modelSelector", "deviceSelector")
 REVIEW_WIDGETS = ("overlaySelector", "overlayVisibleCheckBox", "outlineCheckBox", "wholeMapCheckBox", "blinkButton",
                   "compareCheckBox", "nextUnseenButton", "previousUnseenButton", "opacitySlider", "findingsTable",
                   "previousFindingButton", "nextFindingButton", "previousSliceButton", "nextSliceButton", "plotButton",
-                  "exportSegmentationCheckBox", "exportLabelMapCheckBox", "exportSurfacesCheckBox", "exportButton")
+                  "exportSegmentationCheckBox", "exportLabelMapCheckBox", "exportSurfacesCheckBox", "exportButton",
+                  "decisionFilter", "sizeFilter", "exportChoiceSelector", "exportTableCheckBox",
+                  "exportObjectsCheckBox", "exportReportCheckBox", "editButton")
 
 
 def detectTexts(machine: Machine) -> Dict[State, str]:
@@ -82,7 +81,6 @@ class Panel:
                             (ui.overlaySelector, shortcuts.TOGGLE_MAP), (ui.blinkButton, shortcuts.BLINK),
                             (ui.compareCheckBox, shortcuts.COMPARE), (ui.keysButton, shortcuts.HELP)):
             button.toolTip = _("{action} ({key})").format(action=keys[key][:1].upper() + keys[key][1:], key=key)
-        self._setUpTable()
 
     # -- state --------------------------------------------------------------------------------------------------------
 
@@ -107,6 +105,9 @@ class Panel:
         reviewing = bool(machine.facts.result)
         for name in REVIEW_WIDGETS:
             getattr(ui, name).enabled = reviewing
+        ui.detectAllButton.enabled = state not in BUSY and state is not State.NO_MODEL
+        ui.detectAllButton.toolTip = _("Analyse every volume of the scene that has no result yet, one after the other; "
+                                       "Cancel above stops all of them.")
         ui.operatingPointSlider.enabled = bool(machine.facts.model) and state not in BUSY
 
     def showProgress(self, fraction: float, text: str) -> None:
@@ -176,46 +177,8 @@ class Panel:
                 code, name, meaning))
         ui.legendLabel.text = "<br>".join(lines)
 
-    # -- findings -----------------------------------------------------------------------------------------------------
-
-    def _setUpTable(self) -> None:
-        table = self.ui.findingsTable
-        headers = [_("#"), _("Place (RAS mm)"), _("Size (mm)"), _("ml"), _("Peak"), _("Band")]
-        table.setColumnCount(len(headers))
-        table.setHorizontalHeaderLabels(headers)
-        table.verticalHeader().hide()
-        table.verticalHeader().defaultSectionSize = ROW_HEIGHT
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        header.setSectionResizeMode(1, qt.QHeaderView.Stretch)
-
-    def showFindings(self, review: Review) -> None:
-        table = self.ui.findingsTable
-        wasBlocked = table.blockSignals(True)
-        bands = review.result.calibration.bands if review.result else ()
-        table.setRowCount(len(review.findings))
-        for index, row in enumerate(review.findings):
-            band = bands[max(0, min(row["band"], len(bands)) - 1)]
-            for column, text in enumerate(findingTexts(row, band.name)):
-                item = qt.QTableWidgetItem(text)
-                if column == len(findingTexts(row, band.name)) - 1:
-                    item.setBackground(qt.QBrush(qt.QColor.fromRgbF(*band.color)))
-                    item.setForeground(qt.QBrush(qt.QColor("black" if _luminance(band.color) > 0.35 else "white")))
-                table.setItem(index, column, item)
-        table.blockSignals(wasBlocked)
-        self.ui.findingsLabel.text = (countText(len(review.findings)) if review.result
-                                      else _("No result for this volume yet."))
-        self.showPosition(review)
-
     def showPosition(self, review: Review) -> None:
-        """Mark the current finding and name the current slice; moves no view."""
-        table = self.ui.findingsTable
-        wasBlocked = table.blockSignals(True)
-        if review.finding >= 0:
-            table.selectRow(review.finding)
-        else:
-            table.clearSelection()
-        table.blockSignals(wasBlocked)
+        """Name the current slice; moves no view."""
         position = review.slicePosition
         self.ui.slicePositionLabel.text = "" if position is None else _(
             "Slice {slice}: score {score}, {place} of {count}").format(
@@ -223,31 +186,7 @@ class Panel:
                 count=position[1])
 
 
-def findingTexts(row: Row, band: str) -> List[str]:
-    """Cells of one finding: rank, place, size, volume, peak, band."""
-    size = " x ".join("{:.0f}".format(row[name]) for name in ("size_i_mm", "size_j_mm", "size_k_mm"))
-    return [str(row["rank"]), placeText(row), size, "{:.2f}".format(row["volume_ml"]), "{:.2f}".format(row["peak"]),
-            band]
-
-
-def countText(count: int) -> str:
-    if not count:
-        return _("No finding at this operating point.")
-    return _("1 finding.") if count == 1 else _("{count} findings.").format(count=count)
-
-
-def placeText(row: Row) -> str:
-    """"L 23, A 41, S 12": distances from the origin in mm towards left or right, front or back, top or bottom."""
-    sides = (("right", "R", "L"), ("anterior", "A", "P"), ("superior", "S", "I"))
-    return ", ".join("{} {:.0f}".format(positive if row[name] >= 0 else negative, abs(row[name]))
-                     for name, positive, negative in sides)
-
-
 def duration(seconds: float) -> str:
     if seconds < 90:
         return _("{n} s").format(n=max(1, int(round(seconds))))
     return _("{n} min").format(n=int(round(seconds / 60)))
-
-
-def _luminance(color: Sequence[float]) -> float:
-    return 0.2126 * color[0] + 0.7152 * color[1] + 0.0722 * color[2]

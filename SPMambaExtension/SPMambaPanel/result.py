@@ -10,11 +10,17 @@ from typing import Any, Dict, List, Optional
 
 import slicer
 
+from SPMambaLib import __version__
 from SPMambaLib.scoring.calibration import Calibration
+
+from .decisions import Decisions
 
 FORMAT = "1"
 FORMAT_PARAMETER = "SPMamba.ResultFormat"
+VERSION_PARAMETER = "SPMamba.Version"
 SUMMARY_PARAMETER = "SPMamba.Summary"
+DECISIONS_PARAMETER = "SPMamba.Decisions"
+REVIEWED_PARAMETER = "SPMamba.Reviewed"
 INPUT = "spmambaInput"
 OWNED = ("mapColors", "bandColors", "map", "severity", "segmentation", "findings", "slices", "series", "chart",
          "normalTable", "normalSeries", "unseenTable", "unseenSeries", "marksTable", "currentSeries", "thresholdSeries")
@@ -48,6 +54,7 @@ class Result:
 
     def finish(self) -> None:
         """All nodes are there; from now on `all` and `of` find this result."""
+        self.node.SetParameter(VERSION_PARAMETER, __version__)
         self.node.SetParameter(FORMAT_PARAMETER, FORMAT)
 
     @property
@@ -58,6 +65,13 @@ class Result:
     def all(cls) -> List["Result"]:
         nodes = slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode")
         return [result for result in map(cls, nodes) if result.finished]
+
+    @classmethod
+    def foreignVersions(cls) -> List[str]:
+        """Versions of the module that made results in this scene which this one cannot read."""
+        nodes = slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode")
+        return sorted({node.GetParameter(VERSION_PARAMETER) or "?" for node in nodes
+                       if node.GetParameter(FORMAT_PARAMETER) not in (None, "", FORMAT)})
 
     @classmethod
     def of(cls, volumeNode: Any) -> Optional["Result"]:
@@ -135,6 +149,24 @@ class Result:
     @summary.setter
     def summary(self, value: Dict[str, Any]) -> None:
         self.node.SetParameter(SUMMARY_PARAMETER, json.dumps(value, separators=(",", ":")))
+
+    @property
+    def decisions(self) -> Decisions:
+        """A copy: changes count once it is set again."""
+        return Decisions(json.loads(self.node.GetParameter(DECISIONS_PARAMETER) or "[]"))
+
+    @decisions.setter
+    def decisions(self, value: Decisions) -> None:
+        self.node.SetParameter(DECISIONS_PARAMETER, json.dumps(value.entries, separators=(",", ":")))
+
+    @property
+    def reviewed(self) -> bool:
+        """The reader has said so, of a volume without findings."""
+        return self.node.GetParameter(REVIEWED_PARAMETER) == "1"
+
+    @reviewed.setter
+    def reviewed(self, value: bool) -> None:
+        self.node.SetParameter(REVIEWED_PARAMETER, "1" if value else "")
 
     @property
     def calibration(self) -> Calibration:

@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
+import numpy as np
 import qt
 import slicer
 
@@ -11,15 +12,16 @@ from SPMambaLib.scoring import findings as regions
 
 from . import overlay, tables
 from .bands import LiveBands
+from .decisions import Verdict
 from .facts import ijkToRas
 from .planes import AnalysedPlane
 from .result import Result
 from .seen import SeenSlices
+from .settling import Settled, settle
 from .tables import Row
 
 DEBOUNCE_MS = 100
 LONGEST_WAIT_S = 0.3  # while the slider keeps moving, the findings are at most this old
-DECISIONS = ("accepted", "rejected", "unsure")
 
 
 class Review:
@@ -35,12 +37,16 @@ class Review:
         finding: index of the current finding, -1 before the first step.
         threshold: map value of the operating point shown.
         seen: slices that the reader has looked at.
+        order: indices of the findings to walk, as the reader has sorted and filtered them; None means all by rank.
+        onDecided: called with "decision" or "merge" and the rows that it is about.
     """
 
     def __init__(self, onFindings: Callable[[], None], onSlices: Callable[[], None]) -> None:
         self.result: Optional[Result] = None
         self.findings: List[Row] = []
         self.finding = -1
+        self.order: Optional[List[int]] = None
+        self.onDecided: Callable[[str, List[Row]], None] = lambda event, rows: None
         self._slices: List[Row] = []
         self._slice = -1
         self.threshold = 0.0
@@ -49,8 +55,9 @@ class Review:
         self._onSlices = onSlices
         self._rate = 0.0
         self._bands: Optional[LiveBands] = None
-        self._found: Optional[Tuple[Any, Any]] = None  # label array and findings that have no segments yet
+        self._found: Optional[Settled] = None  # findings that have no segments yet
         self._computed = 0.0
+        self._ijkToRas, self._axis = np.eye(4), 0
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(DEBOUNCE_MS)
@@ -66,9 +73,11 @@ class Review:
         self.seen.open(result)
         self._onSlices()
 
-    def _read(self) -> None:
-        """Take findings and slices from the tables in the scene."""
-        self.finding = self._slice = -1
+    def _read(self, finding: int = -1) -> None:
+        """Take findings and slices from the tables in the scene; `finding` is the current one then."""
+        self.finding, self._slice = finding, -1
+        if self.result:
+            self._ijkToRas, self._axis = ijkToRas(self.result.map), int(self.result.summary["slice_axis"])
         self.findings = tables.readFindings(self.result.get("findings")) if self.result else []
         rows = tables.readSlices(self.result.get("slices")) if self.result else []
         self._slices = sorted((row for row in rows if row["analysed"]), key=lambda row: -row["score"])
@@ -102,30 +111,83 @@ class Review:
         if self._rate != result.summary["false_positive_rate"]:
             self._find()
         if self._found is not None:
-            overlay.fillSegmentation(result, *self._found)
+            overlay.fillSegmentation(result, self._found)
             self._found = None
 
     def _find(self) -> None:
-        """The cheap half: findings without segments."""
-        result = self.result
+        """The cheap half: findings with what was decided, without segments.  The current finding stays the current one
+        as long as its highest voxel is in a finding."""
+        result, current = self.result, self.current
         calibration = result.calibration
         threshold = calibration.threshold(self._rate)
-        labels, found = regions.find(slicer.util.arrayFromVolume(result.map), ijkToRas(result.map), threshold,
-                                     calibration=calibration, slice_axis=int(result.summary["slice_axis"]))
-        tables.writeFindings(result.get("findings"), found)
+        values, matrix = slicer.util.arrayFromVolume(result.map), ijkToRas(result.map)
+        labels, found = regions.find(values, matrix, threshold, calibration=calibration,
+                                     slice_axis=int(result.summary["slice_axis"]))
+        settled = settle(result.decisions, values, labels, found, ijkToRas=matrix, threshold=threshold,
+                         calibration=calibration)
+        tables.writeFindings(result.get("findings"), settled)
         result.setOperatingPoint(self._rate, threshold)
-        self._found = (labels, found)
+        self._found = settled
         self._computed = time.monotonic()
-        self._read()
+        self._read(_labelAt(settled.labels, current, matrix) - 1 if current else -1)
 
-    def decide(self, decision: str) -> None:
-        """Set the decision of the current finding, one of `DECISIONS`, in the table of findings."""
-        if decision not in DECISIONS:
-            raise ValueError("unknown decision {!r}".format(decision))
-        if 0 <= self.finding < len(self.findings):
-            self.findings[self.finding]["decision"] = decision
-            tables.writeDecisions(self.result.get("findings"), self.findings)
-            self._onFindings()
+    # -- decisions ----------------------------------------------------------------------------------------------------
+
+    def decide(self, decision: str, reason: str = "", note: Optional[str] = None) -> None:
+        """Decide about the current finding: one of `decisions.DECISIONS`, or empty to take the decision back.
+
+        Args:
+            reason: of a rejection, one of `decisions.REASONS`.
+            note: None keeps the one that is there.
+
+        Raises:
+            ValueError: unknown decision or reason.
+        """
+        if self._timer.isActive():
+            self.recompute()  # the slider has just been moved; what is decided about must be there
+        row = self.current
+        verdict = Verdict(decision, reason, _oneLine((row["note"] if row and note is None else note) or ""))
+        if row is None or not self.result.complete:
+            return
+        places = tables.placesOf(row)
+        if not places:  # of an older version, which did not say where its findings are
+            self.refresh()
+            row = self.current
+            places = tables.placesOf(row) if row else []
+        if not row or verdict == Verdict(row["decision"], row["reason"], row["note"]):
+            return
+        book = self.result.decisions
+        book.add(places, verdict)
+        self.result.decisions = book
+        tables.writeVerdict(self.result.get("findings"), row, verdict)
+        overlay.showDecision(self.result, row["rank"], row["band"], verdict.decision)
+        self.onDecided("decision", [row])
+        self._onFindings()
+
+    def merge(self, indices: Sequence[int]) -> None:
+        """Make one finding of several; the highest of them is the current one then."""
+        rows = [self.findings[index] for index in sorted(indices) if index < len(self.findings)]
+        if len(rows) < 2 or not self.result.complete:
+            return
+        book = self.result.decisions
+        book.merge([place for row in rows for place in tables.placesOf(row)])
+        self.result.decisions = book
+        self.onDecided("merge", rows)
+        self.refresh()
+        peak = max(row["peak"] for row in rows)
+        self.finding = next((n for n, row in enumerate(self.findings) if row["peak"] == peak), -1)
+        self._onFindings()
+
+    def refresh(self) -> None:
+        """Findings anew at the operating point shown, from the map in the scene."""
+        self._rate = self.result.summary["false_positive_rate"]
+        self._find()
+        self.recompute()
+
+    @property
+    def current(self) -> Optional[Row]:
+        """Row of the current finding, or None."""
+        return self.findings[self.finding] if 0 <= self.finding < len(self.findings) else None
 
     # -- navigation ---------------------------------------------------------------------------------------------------
 
@@ -139,9 +201,10 @@ class Review:
 
     def stepFinding(self, step: int) -> None:
         """Next (+1) or previous (-1) finding, from the last around to the first."""
-        if self.findings:
-            start = self.finding if self.finding >= 0 else (-1 if step > 0 else 0)
-            self.showFinding((start + step) % len(self.findings))
+        order = list(range(len(self.findings))) if self.order is None else self.order
+        if order:
+            start = order.index(self.finding) if self.finding in order else (-1 if step > 0 else 0)
+            self.showFinding(order[(start + step) % len(order)])
 
     def stepSlice(self, step: int) -> None:
         """Next lower (+1) or next higher (-1) slice by score, beginning with the highest."""
@@ -177,6 +240,15 @@ class Review:
         for sliceNode in [view for view in views if plane.isShownBy(view)] or views:
             sliceNode.JumpSliceByOffsetting(*point)
 
+    def sliceOf(self, row: Row) -> int:
+        """Number of the slice that the peak of a finding lies in."""
+        return _sliceNumber(row, self._ijkToRas, self._axis)
+
+    def sideOf(self, row: Row) -> int:
+        """1 if a finding lies in the right half of the volume (of the patient, as the file has it), -1 in the left."""
+        middle = self._ijkToRas @ [*((n - 1) / 2 for n in self.result.map.GetImageData().GetDimensions()), 1.0]
+        return 1 if row["right"] >= middle[0] else -1
+
     @property
     def slicePosition(self) -> Optional[Tuple[int, int, Row]]:
         """Place in the order of scores (from 1), number of slices, and the slice; None before the first step."""
@@ -185,3 +257,28 @@ class Review:
     def _world(self, row: Row) -> Sequence[float]:
         """RAS of a row in the world: its parent transform applied."""
         return AnalysedPlane(self.result).world((row["right"], row["anterior"], row["superior"]))
+
+
+def _labelAt(labels: np.ndarray, row: Row, matrix: np.ndarray) -> int:
+    """Label at the highest voxel of a finding; 0 if there is none any more."""
+    i, j, k = (int(round(n)) for n in _ijk(row, matrix))
+    return int(labels[k, j, i])
+
+
+def _oneLine(note: str) -> str:
+    """Table files keep neither line breaks nor straight double quotes."""
+    return " ".join(note.split()).replace('"', "\u201d")
+
+
+def sliceOf(result: Result, row: Row) -> int:
+    """Number of the slice that the peak of a finding lies in."""
+    return _sliceNumber(row, ijkToRas(result.map), int(result.summary["slice_axis"]))
+
+
+def _sliceNumber(row: Row, matrix: np.ndarray, axis: int) -> int:
+    return int(round(_ijk(row, matrix)[2 - axis]))
+
+
+def _ijk(row: Row, matrix: np.ndarray) -> List[float]:
+    """Voxel indices of the peak of a finding."""
+    return np.linalg.solve(matrix, [row["right"], row["anterior"], row["superior"], 1.0])[:3].tolist()

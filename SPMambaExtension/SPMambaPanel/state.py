@@ -52,6 +52,7 @@ TRANSITIONS: Dict[Tuple[State, Event], Optional[State]] = {
     (State.STARTING, Event.STOPPED): REST,
     (State.RUNNING, Event.STOPPED): REST,
     (State.CANCELLING, Event.STOPPED): REST,
+    (State.CANCELLING, Event.FINISHED): REST,  # the result was under way when the user asked to stop
     (State.STARTING, Event.FAILED): State.FAILED,
     (State.RUNNING, Event.FAILED): State.FAILED,
     (State.CANCELLING, Event.FAILED): State.FAILED,

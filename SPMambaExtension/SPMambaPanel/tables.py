@@ -4,7 +4,8 @@ Columns are found by name, so that later versions may add some.  Text that a rea
 """
 from __future__ import annotations
 
-from typing import AbstractSet, Any, Dict, Iterable, List, Sequence, Tuple
+from dataclasses import asdict
+from typing import AbstractSet, Any, Dict, List, Sequence, Tuple
 
 import slicer
 import vtk
@@ -12,23 +13,33 @@ from slicer.i18n import tr as _
 
 from SPMambaLib.detection import Finding
 
+from .decisions import Verdict
+from .places import Place
+from .settling import Settled
+
 TEXT, INTEGER, NUMBER = vtk.VTK_STRING, vtk.VTK_INT, vtk.VTK_DOUBLE
 FINDING_COLUMNS: Tuple[Tuple[str, int], ...] = (
     ("rank", INTEGER), ("segment", TEXT), ("right", NUMBER), ("anterior", NUMBER), ("superior", NUMBER),
     ("size_i_mm", NUMBER), ("size_j_mm", NUMBER), ("size_k_mm", NUMBER), ("volume_ml", NUMBER), ("voxels", INTEGER),
     ("peak", NUMBER), ("mean", NUMBER), ("band", INTEGER), ("false_positive_rate", NUMBER), ("residual", NUMBER),
     ("prototype", NUMBER), ("mirror", NUMBER), ("intensity", NUMBER), ("contrast", NUMBER), ("concentration", NUMBER),
-    ("decision", TEXT))
+    ("decision", TEXT), ("reason", TEXT), ("note", TEXT), ("region", TEXT))
 SLICE_COLUMNS: Tuple[Tuple[str, int], ...] = (
     ("slice", INTEGER), ("score", NUMBER), ("peak", NUMBER), ("analysed", INTEGER), ("right", NUMBER),
     ("anterior", NUMBER), ("superior", NUMBER), ("seen", INTEGER))
 COMPONENTS = ("residual", "prototype", "mirror", "intensity", "contrast", "concentration")
+
+REGION_SEPARATOR = "; "  # between the places of a merged finding
 
 Row = Dict[str, Any]
 
 
 def segmentName(rank: int) -> str:
     return _("Anomaly {rank}").format(rank=rank)
+
+
+def segmentId(rank: int) -> str:
+    return "Anomaly_{}".format(rank)
 
 
 def findingRow(finding: Finding) -> Row:
@@ -73,24 +84,40 @@ def readTable(tableNode: Any, columns: Sequence[Tuple[str, int]]) -> List[Row]:
             for index in range(table.GetNumberOfRows())]
 
 
-def writeFindings(tableNode: Any, findings: Iterable[Finding]) -> None:
-    """Components that are not known of all findings have no column: a model lacks some of them, and after a move of the
-    operating point the terms behind the map are gone."""
-    rows = [findingRow(finding) for finding in findings]
-    optional = (*COMPONENTS, "decision")
+def writeFindings(tableNode: Any, settled: Settled) -> None:
+    """Findings with their decisions.
+
+    Components that are not known of all findings have no column: a model lacks some of them, and after a move of the
+    operating point the terms behind the map are gone.
+    """
+    rows = []
+    for finding, places, verdict in zip(settled.findings, settled.places, settled.verdicts):
+        region = REGION_SEPARATOR.join(place.text for place in places)
+        rows.append({**findingRow(finding), **asdict(verdict), "region": region})
     columns = [column for column in FINDING_COLUMNS
-               if column[0] not in optional or (rows and all(column[0] in row for row in rows))]
+               if column[0] not in COMPONENTS or (rows and all(column[0] in row for row in rows))]
     writeTable(tableNode, columns, rows)
 
 
-def writeDecisions(tableNode: Any, rows: Sequence[Row]) -> None:
-    """Write the findings back with their decisions; undecided ones have none."""
-    rows = [{"decision": "", **row} for row in rows]
-    writeTable(tableNode, [column for column in FINDING_COLUMNS if rows and column[0] in rows[0]], rows)
-
-
 def readFindings(tableNode: Any) -> List[Row]:
-    return readTable(tableNode, FINDING_COLUMNS)
+    """Rows of the findings; those of an older version are undecided."""
+    undecided = {"decision": "", "reason": "", "note": "", "region": ""}
+    return [{**undecided, **row} for row in readTable(tableNode, FINDING_COLUMNS)]
+
+
+def writeVerdict(tableNode: Any, row: Row, verdict: Verdict) -> None:
+    """Write the decision of one finding into its row, as a reader of the table node sees it too."""
+    table = tableNode.GetTable()
+    row.update(asdict(verdict))
+    for name, value in asdict(verdict).items():
+        table.GetColumnByName(name).SetValue(row["rank"] - 1, value)
+    table.Modified()
+    tableNode.Modified()
+
+
+def placesOf(row: Row) -> List[Place]:
+    """The regions of a finding; none if it comes from an older version."""
+    return [Place.fromText(text) for text in row["region"].split(REGION_SEPARATOR) if text]
 
 
 def readSlices(tableNode: Any) -> List[Row]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-import qt
-import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from SPMambaLib.errors import MisfitError, SPMambaError
+from SPMambaLib import __version__
 
-from . import dependencies, display, export, sliceplot
+from . import audit, display, sliceplot
+from .deciding import Deciding
+from .detecting import Detecting
+from .exporting import Exporting
 from .facts import kindOf, problemOf
 from .jobs import DetectionRun
 from .looking import Looking
@@ -20,8 +21,10 @@ from .parameters import MachineSettings, SPMambaParameterNode
 from .ratechoice import RateChoice
 from .result import Result
 from .review import Review
-from .state import Event, Facts, Machine, State
+from .state import Facts, Machine
+from .tables import Row
 from .worker import WorkerClient
+from .worklist import Worklist
 
 
 class Workplace:
@@ -34,7 +37,7 @@ class Workplace:
     Attributes:
         parameters: wrapper of the parameter node; None while there is no case (scene closing).
         machine, review, worker, panel: the parts that it ties together.
-        run: detection under way, or None.
+        deciding, exporting, detecting, worklist: sections of the panel and what they do.
     """
 
     def __init__(self, ui: Any, cards: Callable[[], List[Dict[str, Any]]]) -> None:
@@ -45,19 +48,26 @@ class Workplace:
         self.review = Review(self._onFindings, self._onSlices)
         self.looking = Looking(ui, self.review, lambda: self.parameters)
         self.rates = RateChoice(ui, self.settings, self.review, lambda: self.parameters, self.card)
+        self.deciding = Deciding(ui, self.review)
+        self.exporting = Exporting(ui, self.settings, lambda: self.review.result, cards, self.machine.say)
+        self.detecting = Detecting(self)
+        self.worklist = Worklist(ui, self.detecting.queue, lambda: self.detecting.volume,
+                                 lambda: self.parameters.inputVolume if self.parameters is not None else None,
+                                 self.onVolumeChosen)
+        self.review.onDecided = self._onDecided
         self.worker = WorkerClient(onStatus=self._onWorkerStatus, onLog=self.panel.log)
         self.parameters: Optional[SPMambaParameterNode] = None
-        self.run: Optional[DetectionRun] = None
         self._cards = cards
         self._guiTag: Any = None
         self._observation: Any = None
         self._connect()
         self.panel.fillDevices(self.settings.devices, self.settings.device)
-        self.panel.showFindings(self.review)
+        self.deciding.showFindings()
 
     def _connect(self) -> None:
         ui = self.ui
-        ui.detectButton.clicked.connect(self.onDetectButton)
+        ui.detectButton.clicked.connect(self.detecting.onDetectButton)
+        ui.detectAllButton.clicked.connect(self.detecting.onDetectAllButton)
         ui.modelSelector.currentIndexChanged.connect(self.onModelChosen)
         ui.deviceSelector.currentIndexChanged.connect(self.onDeviceChosen)
         ui.overlaySelector.currentIndexChanged.connect(self.onOverlayChosen)
@@ -67,7 +77,6 @@ class Workplace:
         ui.previousFindingButton.clicked.connect(lambda *args: self._step(self.review.stepFinding, -1))
         ui.nextSliceButton.clicked.connect(lambda *args: self._step(self.review.stepSlice, 1))
         ui.previousSliceButton.clicked.connect(lambda *args: self._step(self.review.stepSlice, -1))
-        ui.exportButton.clicked.connect(self.onExportButton)
         ui.copyLogButton.clicked.connect(self.onCopyLogButton)
 
     def close(self) -> None:
@@ -75,6 +84,7 @@ class Workplace:
         self.dropRun()
         self.setParameters(None)
         self.looking.close()
+        self.worklist.close()
         self.worker.stop()
 
     # -- case ---------------------------------------------------------------------------------------------------------
@@ -116,6 +126,7 @@ class Workplace:
         calibration = self.rates.calibration()
         if calibration is not None and self.parameters is not None:
             self.panel.showOperatingPoint(calibration, self.rates.rate() or calibration.default_rate)
+        self.worklist.later()
 
     def _open(self, result: Optional[Result]) -> None:
         former = self.review.result
@@ -127,22 +138,25 @@ class Workplace:
         if result is not None:
             self.parameters.falsePositiveRate = result.summary["false_positive_rate"]
             if not display.revealed(result):  # as it is after a detection, view by view
-                self._restoreViews()
+                self.restoreViews()
 
-    def _restoreViews(self) -> None:
-        """Show the result being read, all of it at once."""
+    def restoreViews(self) -> None:
+        """Show the result being read, all of it at once, after a detection that came to nothing."""
         result = self.review.result
         if result is not None and result.complete and self.parameters is not None:
             for _step in display.reveal(result, self.parameters):
                 pass
 
     def card(self) -> Optional[Dict[str, Any]]:
+        """Card of the model for the volume chosen; None without a case or a model."""
+        return self.cardFor(self.parameters.inputVolume) if self.parameters is not None else None
+
+    def cardFor(self, volume: Any) -> Optional[Dict[str, Any]]:
         """Card of the chosen model; until the user chooses, of the first one for this kind of image."""
         cards = self._cards()
         if self.parameters is None or not cards:
             return None
         chosen = [card for card in cards if card["name"] == self.parameters.model]
-        volume = self.parameters.inputVolume
         forImages = volume is not None and not problemOf(volume) and kindOf(volume) == "image"
         fitting = [card for card in cards if (card["plane"] == "native") == forImages]
         return (chosen + fitting + cards)[0]
@@ -175,106 +189,60 @@ class Workplace:
 
     # -- detection ----------------------------------------------------------------------------------------------------
 
-    def onDetectButton(self, *args: Any) -> None:
-        if not self.machine.busy:
-            self.update()  # another module may have changed the volume without a word
-        anyway = self.machine.refused  # the button says so
-        if self.machine.send(Event.CANCEL):
-            self.run.cancel()
-        elif self.machine.send(Event.DETECT) and self.installMissing():
-            self.run = DetectionRun(
-                self.worker, self.parameters.inputVolume, self.card()["name"], self.device,
-                self.rates.rate() or None, anyway=anyway,
-                reveal=lambda result: display.reveal(result, self.parameters), onProgress=self.onProgress,
-                onDone=self.onDone, onCancelled=self.onCancelled, onFailed=self.onFailed)
-            self.run.start()
-
-    def installMissing(self) -> bool:
-        """True if all packages are there, after asking and installing where they were not."""
-        packages = dependencies.missing()
-        if packages:
-            self.machine.send(Event.INSTALL)
-            if not dependencies.consent(packages):
-                self.machine.send(Event.STOPPED)
-                return False
-            try:
-                dependencies.install(packages)
-            except SPMambaError as error:
-                self.onFailed(error)
-                return False
-            self.machine.send(Event.FINISHED)
-            if self.machine.facts.rest not in (State.READY, State.DONE):  # the scene was closed meanwhile
-                self.machine.send(Event.STOPPED)
-                return False
-        return True
+    @property
+    def run(self) -> Optional[DetectionRun]:
+        """Detection under way, or None."""
+        return self.detecting.run
 
     def checkInput(self) -> None:
         """A node has left the scene: was it one of ours?"""
-        if self.run is not None:
-            self.run.checkInput()
+        self.detecting.checkInput()
         if self.parameters is not None:
             self.update()
-
-    def onProgress(self, fraction: float, text: str) -> None:
-        self.machine.send(Event.PROGRESS)
-        self.panel.showProgress(fraction, text)
-
-    def onDone(self, result: Result) -> None:
-        self.run = None
-        self.update()
-        notices = [notice["message"] for notice in result.summary["notices"]]
-        self.machine.send(Event.FINISHED, "\n".join([_("Done."), *notices]))
-
-    def onCancelled(self) -> None:
-        self.run = None
-        self._restoreViews()
-        self.machine.send(Event.STOPPED, _("Cancelled. The scene is unchanged."))
-
-    def onFailed(self, error: SPMambaError) -> None:
-        self.run = None
-        self._restoreViews()
-        self.panel.log("[{}] {}\n{}".format(error.code, error.message, error.detail).rstrip())
-        self.machine.send(Event.FAILED, error.message, refused=error.code == MisfitError.code)
+        self.worklist.later()
 
     def dropRun(self) -> None:
-        if self.run is not None:
-            self.run.drop()
-            self.run = None
-            self.machine.send(Event.STOPPED)
+        self.detecting.drop()
+
+    def onVolumeChosen(self, volume: Any) -> None:
+        """Clicked in the list of volumes."""
+        if self.parameters is not None:
+            self.parameters.inputVolume = volume
+
+    def tellForeignResults(self) -> None:
+        """Say it if the scene holds results that this version cannot read."""
+        versions = Result.foreignVersions()
+        if versions:
+            self.machine.say(_("This scene holds a result of another version of SP-Mamba ({versions}; this is {own}). "
+                               "Its images are there, but it cannot be reviewed here. Detect again, or open the scene "
+                               "with that version.").format(versions=", ".join(versions), own=__version__))
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def _onFindings(self) -> None:
-        self.panel.showFindings(self.review)
+        self.deciding.showFindings()
+        self.panel.showPosition(self.review)
+
+    def _onDecided(self, event: str, rows: List[Row]) -> None:
+        audit.appendDecision(event, self.review.result, rows)
+        self.worklist.later()
 
     def _onSlices(self) -> None:
         self.looking.showSlices()
 
     def _step(self, move: Callable[[int], None], step: int) -> None:
+        self.deciding.onNoteEdited()  # a key leaves the field without a word
         move(step)
+        self.deciding.showCurrent()
         self.panel.showPosition(self.review)
 
     def onFindingChosen(self, *args: Any) -> None:
-        self._step(self.review.showFinding, self.ui.findingsTable.currentRow())
+        self._step(self.review.showFinding, self.deciding.table.current)
 
-    def onExportButton(self, *args: Any) -> None:
-        folder = qt.QFileDialog.getExistingDirectory(
-            slicer.util.mainWindow(), _("Export segments to"), self.settings.exportFolder)
-        if folder:
-            self.settings.exportFolder = folder
-            boxes = (self.ui.exportSegmentationCheckBox, self.ui.exportLabelMapCheckBox, self.ui.exportSurfacesCheckBox)
-            self.exportTo(Path(folder), [each for each, box in zip(export.FORMATS, boxes) if box.checked])
 
     def exportTo(self, folder: Path, formats: Sequence[str]) -> List[Path]:
-        """Write the segments and say where; an error is shown, not raised."""
-        try:
-            files = export.exportSegments(self.review.result, folder, formats)
-        except SPMambaError as error:
-            self.machine.say(error.message)
-            return []
-        text = _("1 file written to {folder}.") if len(files) == 1 else _("{count} files written to {folder}.")
-        self.machine.say(text.format(count=len(files), folder=folder))
-        return files
+        """Write files of the result being read and say where; an error is shown, not raised."""
+        return self.exporting.exportTo(folder, formats)
 
     def onCopyLogButton(self, *args: Any) -> None:
         self.ui.logTextEdit.selectAll()

@@ -50,7 +50,7 @@ def find(anomaly_map: np.ndarray, ijk_to_ras: np.ndarray, threshold: float, *, c
 
     # One row per voxel above the threshold, sorted by region, so that a region is a range of rows.
     where = np.flatnonzero(mask)
-    region = _connected(mask, where)
+    region = connected(mask, where)
     order = np.argsort(region, kind="stable")
     where, region = where[order], region[order]
     starts = np.flatnonzero(np.diff(region, prepend=0))
@@ -68,8 +68,8 @@ def find(anomaly_map: np.ndarray, ijk_to_ras: np.ndarray, threshold: float, *, c
         rows = where[starts[n]:ends[n]]
         term_peaks = {name: float(term[rows].max()) for name, term in inside.items()}
         kji = np.stack(np.unravel_index(rows, mask.shape), axis=1) + [side.start for side in box]
-        found.append((n + 1, _describe(kji[:, ::-1], values[starts[n]:ends[n]], affine, threshold, calibration,
-                                       term_peaks)))
+        found.append((n + 1, describe(kji[:, ::-1], values[starts[n]:ends[n]], affine, threshold, calibration,
+                                      term_peaks)))
     found.sort(key=lambda item: (-item[1].peak, -item[1].voxels, np.round(item[1].centroid_ras, 3).tolist()))
     found = found[:limit]
 
@@ -89,7 +89,7 @@ def _bounding_box(mask: np.ndarray) -> Tuple[slice, slice, slice]:
     return sides[0], sides[1], sides[2]
 
 
-def _connected(mask: np.ndarray, where: np.ndarray) -> np.ndarray:
+def connected(mask: np.ndarray, where: np.ndarray) -> np.ndarray:
     """Number, from 1, of the region of each voxel `where` (flat indices) of a (K, J, I) mask."""
     import SimpleITK as sitk
 
@@ -103,8 +103,8 @@ def _voxel_size(affine: np.ndarray, shape: Tuple[int, ...], slice_axis: int) -> 
     return volume / spacing_of(affine)[2 - slice_axis] if shape[slice_axis] == 1 else volume
 
 
-def _describe(ijk: np.ndarray, values: np.ndarray, affine: np.ndarray, threshold: float, calibration: Calibration,
-              components: Dict[str, float]) -> Finding:
+def describe(ijk: np.ndarray, values: np.ndarray, affine: np.ndarray, threshold: float, calibration: Calibration,
+             components: Dict[str, float]) -> Finding:
     """One region: voxel indices (n, 3) as (i, j, k), map values (n,); not yet ranked."""
     points = ijk @ affine[:3, :3].T + affine[:3, 3]
     highest = np.flatnonzero(values == values.max())

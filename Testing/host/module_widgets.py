@@ -164,6 +164,10 @@ class qSlicerModuleManager(QtCore.QObject):
         self._factoryManager = qSlicerModuleFactoryManager(self)
         self._factoryManager._modules = self._modules
 
+    def disconnect(self, signal, slot):
+        """By the text of a signal, as PythonQt has it on every object: `slicer.util.reloadScriptedModule` does so."""
+        return getattr(self, signal.split("(")[0]).disconnect(slot)
+
     def _add(self, module):
         self._modules[module.name] = module
         setattr(slicer.modules, module.name.lower(), module)

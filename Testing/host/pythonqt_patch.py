@@ -3,7 +3,7 @@ the ``true_property`` feature, which is chosen by the name of the module that ru
 
 from __future__ import annotations
 
-from PySide6 import QtCore
+from PySide6 import QtCore, QtGui
 
 from host import facts
 
@@ -50,9 +50,11 @@ def _metaProperty(name):
 
 
 def addDecorators(QObject):
-    """What PythonQt adds to every QObject: ``name`` (the object name) and ``className()``."""
+    """What PythonQt adds to every QObject: ``name`` (the object name) and ``className()``; and methods that have their
+    C++ name there, but not in PySide6."""
     QObject.name = property(lambda self: self.objectName, lambda self, value: self.setObjectName(value))
     QObject.className = lambda self: self.metaObject().className()
+    QtGui.QTextDocument.print = QtGui.QTextDocument.print_
 
 
 def refuseUnknownAttributes(classes):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import qt
 import slicer
-from SPMambaPanel import selftest, shortcuts, tables
+from SPMambaPanel import findingstable, selftest, shortcuts, tables
 from SPMambaPanel.result import Result
 from SPMambaPanel.state import State
 
@@ -36,7 +36,7 @@ def test_click_on_a_finding_jumps_all_views(host: Any, ui: Any, result: Result) 
 
 def test_refilling_the_table_jumps_nowhere(host: Any, ui: Any, workplace: Any, result: Result) -> None:
     before = centers()
-    workplace.panel.showFindings(workplace.review)
+    workplace.deciding.showFindings()
     workplace.update()
     assert np.array_equal(centers(), before)
 
@@ -96,8 +96,10 @@ def test_terms_that_are_gone_have_no_column(host: Any, ui: Any, workplace: Any, 
     ui.operatingPointSlider.value = 20
     host.waitFor(lambda: result.summary["false_positive_rate"] == workplace.parameters.falsePositiveRate)
     assert len(workplace.review.findings) == 1 and columns() == {"contrast", "concentration"}
-    texts = [table.GetCellText(0, column) for column in range(table.GetNumberOfColumns())]
-    assert all(texts) and "nan" not in texts
+    texts = {table.GetColumnName(column): table.GetCellText(0, column)
+             for column in range(table.GetNumberOfColumns())}
+    assert {name for name, text in texts.items() if not text} == {"decision", "reason", "note"}
+    assert "nan" not in texts.values()
 
 
 def test_higher_threshold_shrinks_the_finding(host: Any, ui: Any, workplace: Any, case: Any, result: Result) -> None:
@@ -110,7 +112,7 @@ def test_higher_threshold_shrinks_the_finding(host: Any, ui: Any, workplace: Any
     threshold = selftest.syntheticCalibration().threshold(workplace.parameters.falsePositiveRate)
     row = tables.readFindings(result.get("findings"))[0]
     assert 0 < row["voxels"] == (values >= threshold).sum() < values[selftest.LESION].size
-    assert ui.findingsTable.item(0, 4).text() == "6.00"
+    assert ui.findingsTable.item(0, findingstable.PEAK).text() == "6.00"
 
 
 def test_few_recomputations_while_the_slider_moves(host: Any, ui: Any, workplace: Any, result: Result,

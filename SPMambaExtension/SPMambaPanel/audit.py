@@ -1,0 +1,109 @@
+"""The log of a scene: every detection and decision, one JSON line each, only ever appended.
+
+Saved with the scene as a text node.  Who: where Slicer's user information says it.  It is also the material for a later
+calibration from decisions, so every line has the model's hash and the operating point.
+"""
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+import slicer
+from slicer.i18n import tr as _
+
+from SPMambaLib import __version__
+from SPMambaLib.errors import OutputError, UsageError
+
+from .result import Result
+from .tables import COMPONENTS, Row
+
+TAG = "SPMambaLog"
+NAME = "SP-Mamba log"
+LOG_FORMAT = 1
+
+
+def logNodes() -> List[Any]:
+    """Text nodes with a log; several once scenes were added to one another."""
+    return [node for node in slicer.util.getNodesByClass("vtkMRMLTextNode") if node.GetAttribute(TAG)]
+
+
+def append(event: str, result: Result, **details: Any) -> None:
+    """Add a line about a result, with everything that says how it came about."""
+    summary, volume = result.summary, result.input
+    model = summary.get("model", {})
+    entry = {"format": LOG_FORMAT, "time": now(), "event": event, "user": user(),
+             "volume": volume.GetName() if volume is not None else "", "result": result.node.GetID(),
+             "model": {name: model.get(name) for name in ("name", "version", "sha256")},
+             "operating_point": {"false_positive_rate": summary.get("false_positive_rate"),
+                                 "threshold": summary.get("threshold")},
+             "software": {"module": __version__, "slicer": slicer.app.applicationVersion}, **details}
+    nodes = logNodes()
+    node = nodes[-1] if nodes else slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode", NAME)
+    node.SetAttribute(TAG, str(LOG_FORMAT))
+    node.SetText((node.GetText() or "") + json.dumps(entry) + "\n")
+
+
+def findingFacts(row: Row) -> Dict[str, Any]:
+    """What a line says about a finding."""
+    return {"rank": row["rank"], "peak_ras": [row[name] for name in ("right", "anterior", "superior")],
+            "volume_ml": row["volume_ml"], "voxels": row["voxels"], "peak": row["peak"], "mean": row["mean"],
+            "components": {name: row[name] for name in COMPONENTS if name in row}, "region": row["region"]}
+
+
+def appendDecision(event: str, result: Result, rows: Sequence[Row]) -> None:
+    """A decision about one finding, or a merge of several."""
+    if event == "decision":
+        row = rows[0]
+        append(event, result, finding=findingFacts(row), decision=row["decision"], reason=row["reason"],
+               note=row["note"])
+    else:
+        append(event, result, findings=[findingFacts(row) for row in rows])
+
+
+def appendDetection(result: Result, count: int) -> None:
+    summary = result.summary
+    append("detection", result, findings=count, backend=summary.get("backend"), device=summary.get("device"),
+           notices=[notice.get("code") for notice in summary.get("notices", ())])
+
+
+def lines() -> List[Dict[str, Any]]:
+    """All entries of the scene, the oldest first; broken lines are left out."""
+    entries = []
+    for node in logNodes():
+        for line in (node.GetText() or "").splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue  # edited by hand
+            if isinstance(entry, dict):
+                entries.append(entry)
+    return sorted(entries, key=lambda entry: str(entry.get("time", "")))
+
+
+def export(path: Path) -> Path:
+    """Write the log as JSON lines.
+
+    Raises:
+        UsageError: there is no log yet.
+        OutputError: the file cannot be written.
+    """
+    entries = lines()
+    if not entries:
+        raise UsageError(_("Nothing was detected or decided in this scene yet."))
+    try:
+        path.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(_("The log could not be written to {path}.").format(path=path), repr(error)) from error
+    return path
+
+
+def user() -> str:
+    """Name or login that Slicer was told; empty where it was told none."""
+    information = slicer.app.applicationLogic().GetUserInformation()
+    return str(information.GetName() or information.GetLogin() or "") if information is not None else ""
+
+
+def now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")

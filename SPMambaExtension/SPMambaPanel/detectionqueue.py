@@ -1,0 +1,58 @@
+"""Which volumes are still to be analysed, one after the other.  Pure Python: knows neither Qt nor the scene."""
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Sequence
+
+
+class DetectionQueue:
+    """Volumes that wait, and what became of the others.
+
+    Args:
+        inScene: whether a volume is still there.
+
+    Attributes:
+        total: how many were asked for; 0 while there is no queue.
+        failures: why a volume could not be analysed, by its ID.
+    """
+
+    def __init__(self, inScene: Callable[[Any], bool]) -> None:
+        self._inScene = inScene
+        self._waiting: List[Any] = []
+        self.total = 0
+        self.succeeded = 0
+        self.failures: Dict[str, str] = {}
+
+    @property
+    def active(self) -> bool:
+        return self.total > 0
+
+    @property
+    def position(self) -> int:
+        """Number, from 1, of the volume under way."""
+        return self.total - len(self._waiting)
+
+    def fill(self, volumes: Sequence[Any]) -> None:
+        self._waiting = list(volumes)
+        self.total = len(self._waiting)
+        self.succeeded = 0
+        self.failures = {}
+
+    def next(self) -> Any:
+        """Take the next volume that is still in the scene; None at the end."""
+        while self._waiting:
+            volume = self._waiting.pop(0)
+            if self._inScene(volume):
+                return volume
+        return None
+
+    def waits(self, volume: Any) -> bool:
+        return volume in self._waiting
+
+    def fraction(self, ofCurrent: float) -> float:
+        """Done of all, in [0, 1]."""
+        return (self.position - 1 + ofCurrent) / self.total
+
+    def clear(self) -> None:
+        """No more volumes; what failed is kept."""
+        self._waiting = []
+        self.total = 0

@@ -1,0 +1,58 @@
+"""Findings as files that other programs read.  One file per format; all of them take what `Chosen` holds."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable, Dict, List, Sequence
+
+from slicer.i18n import tr as _
+
+from SPMambaLib.errors import OutputError, UsageError
+
+from ..result import Result
+from .chosen import ACCEPTED_ONLY, CHOICES, EVERYTHING, NOT_REJECTED, Chosen, choiceTexts, chosenSegments, fileStem
+from .findingstable import writeTable
+from .labelmap import writeLabelMap
+from .segmentation import writeSegmentation
+from .surfaces import writeObjects, writeSurfaces
+
+__all__ = ["ACCEPTED_ONLY", "CHOICES", "EVERYTHING", "FORMATS", "LABEL_MAP", "NOT_REJECTED", "OBJECTS", "SEGMENTATION",
+           "SURFACES", "TABLE", "choiceTexts", "exportSegments", "fileStem"]
+
+SEGMENTATION, LABEL_MAP, SURFACES, OBJECTS, TABLE = FORMATS = ("seg.nrrd", "nii.gz", "stl", "obj", "csv")
+_WRITERS: Dict[str, Callable[[Chosen, Path, str], List[Path]]] = {
+    SEGMENTATION: writeSegmentation, LABEL_MAP: writeLabelMap, SURFACES: writeSurfaces, OBJECTS: writeObjects,
+    TABLE: writeTable}
+
+
+def exportSegments(result: Result, folder: Path, formats: Sequence[str], choice: str = NOT_REJECTED) -> List[Path]:
+    """Write the findings of `result` into an existing folder and return the files.
+
+    Args:
+        formats: of `FORMATS`; "nii.gz" is one label map on the grid of the source whose values are the ranks of the
+            findings, "stl" and "obj" are one surface per finding in LPS mm, as other programs expect; "csv" lists
+            every finding with its decision, whatever the choice, and says which ones were exported.
+        choice: of `CHOICES`.
+
+    Raises:
+        UsageError: there is no finding to export.
+        OutputError: the folder cannot be written.
+    """
+    failure = OutputError(_("The segments could not be written to {folder}.").format(folder=folder))
+    if not result.complete:
+        raise UsageError(_("There is no result to export."))
+    if not folder.is_dir():
+        raise failure
+    files: List[Path] = []
+    with chosenSegments(result, choice) as chosen:
+        if not chosen.ranks and any(each != TABLE for each in formats):
+            raise UsageError(_("There is no segment to export at this operating point.") if choice == EVERYTHING else
+                             _("There is no segment to export: no finding with this decision at this operating point."))
+        for each in formats:
+            try:
+                written = _WRITERS[each](chosen, folder, fileStem(result))
+            except OSError as error:
+                raise OutputError(failure.message, repr(error)) from error
+            if not written or not all(path.is_file() for path in written):
+                raise failure
+            files += written
+    return files

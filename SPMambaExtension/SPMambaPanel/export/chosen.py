@@ -1,0 +1,80 @@
+"""Which findings are exported, as a segmentation of the moment."""
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Dict, Iterator, List
+
+import slicer
+from slicer.i18n import tr as _
+
+from .. import tables
+from ..decisions import ACCEPTED, REJECTED
+from ..result import Result
+
+NOT_REJECTED, ACCEPTED_ONLY, EVERYTHING = CHOICES = ("not rejected", "accepted", "all")
+
+
+def choiceTexts() -> Dict[str, str]:
+    return {NOT_REJECTED: _("all but the rejected"), ACCEPTED_ONLY: _("accepted only"),
+            EVERYTHING: _("all, rejected too")}
+
+
+def fits(decision: str, choice: str) -> bool:
+    return choice == EVERYTHING or decision == ACCEPTED or (choice == NOT_REJECTED and decision != REJECTED)
+
+
+def fileStem(result: Result) -> str:
+    """File name of a result without suffix, in letters that every system takes."""
+    volume = result.input
+    name = "{} anomalies".format(volume.GetName()) if volume is not None else result.segmentation.GetName()
+    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "anomalies"
+
+
+@dataclass
+class Chosen:
+    """Findings to be exported.
+
+    Attributes:
+        result: whose they are.
+        node: vtkMRMLSegmentationNode with a copy of their segments, in order of rank.
+        ranks: rank of each segment; segments that the user has added count on from the last rank.
+    """
+
+    result: Result
+    node: Any
+    ranks: List[int]
+
+
+def copySegments(result: Result, choice: str, target: Any) -> List[int]:
+    """Copy the segments of a choice into a segmentation node, with geometry and transform; returns their ranks."""
+    source = result.segmentation.GetSegmentation()
+    rows = tables.readFindings(result.get("findings"))
+    known = {tables.segmentId(row["rank"]): row for row in rows}
+    ranks, added = [], len(rows)
+    target.SetReferenceImageGeometryParameterFromVolumeNode(result.map)
+    target.SetAndObserveTransformNodeID(result.segmentation.GetTransformNodeID())
+    for n in range(source.GetNumberOfSegments()):
+        name = source.GetNthSegmentID(n)
+        row = known.get(name)
+        if row is None:
+            added += 1  # the user drew it: nothing to be decided about
+        if row is None or fits(row["decision"], choice):
+            target.GetSegmentation().CopySegmentFromSegmentation(source, name)
+            ranks.append(row["rank"] if row else added)
+    return ranks
+
+
+@contextmanager
+def chosenSegments(result: Result, choice: str) -> Iterator[Chosen]:
+    """The findings of a choice (of `CHOICES`) in a node that leaves the scene again."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "SP-Mamba export")
+    node.SetHideFromEditors(True)
+    node.CreateDefaultDisplayNodes()  # otherwise a writer does, and removes it again
+    try:
+        yield Chosen(result, node, copySegments(result, choice, node))
+    finally:
+        display = [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]
+        for each in (node, *display):
+            slicer.mrmlScene.RemoveNode(each)

@@ -1,0 +1,41 @@
+"""CSV of all findings with their decisions, one row each."""
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any, Dict, List
+
+from .. import tables
+from ..tables import Row
+from .chosen import Chosen
+
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet would take a text for a formula
+LEFT_OUT = ("segment", "region")
+
+
+def writeTable(chosen: Chosen, folder: Path, stem: str) -> List[Path]:
+    """Columns of the findings table of the scene, what they belong to, and whether each one was exported."""
+    path = folder / (stem + ".csv")
+    result = chosen.result
+    rows = [_line(row, row["rank"] in chosen.ranks) for row in tables.readFindings(result.get("findings"))]
+    summary, volume = result.summary, result.input
+    model = summary.get("model", {})
+    facts = {"volume": _text(volume.GetName() if volume is not None else ""), "model": model.get("name", ""),
+             "model_version": model.get("version", ""), "model_sha256": model.get("sha256", ""),
+             "operating_point": summary["false_positive_rate"], "threshold": summary["threshold"]}
+    names = [name for name, _kind in tables.FINDING_COLUMNS if name not in LEFT_OUT]
+    with open(path, "w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, fieldnames=[*facts, *names, "exported"], restval="")
+        writer.writeheader()
+        writer.writerows({**facts, **row} for row in rows)
+    return [path]
+
+
+def _line(row: Row, exported: bool) -> Dict[str, Any]:
+    line = {name: value for name, value in row.items() if name not in LEFT_OUT}
+    return {**line, "decision": row["decision"] or "undecided",
+            "note": _text(row["note"]), "exported": int(exported)}
+
+
+def _text(text: str) -> str:
+    return "'" + text if text.startswith(FORMULA_SIGNS) else text

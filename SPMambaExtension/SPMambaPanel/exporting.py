@@ -1,0 +1,167 @@
+"""The export section: files of one volume or of all, the report, the log, accepted findings to the Segment Editor."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Sequence
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from SPMambaLib.errors import SPMambaError
+
+from . import audit, export
+from .export import chosen
+from .export.report import exportReport
+from .parameters import MachineSettings
+from .result import Result
+
+REPORT = "report"
+LOG_FILE = "SP-Mamba_log.jsonl"
+EDITOR = "SegmentEditor"
+
+
+class Exporting:
+    """Buttons of the export section.
+
+    Args:
+        ui: widgets by name.
+        settings: remember the folder.
+        shown: gives the result being read, or None.
+        cards: cards of the installed models.
+        say: shows a line of text.
+    """
+
+    def __init__(self, ui: Any, settings: MachineSettings, shown: Callable[[], Any],
+                 cards: Callable[[], List[Dict[str, Any]]], say: Callable[[str], None]) -> None:
+        self.ui = ui
+        self._settings = settings
+        self._shown = shown
+        self._cards = cards
+        self._say = say
+        self._boxes = (
+            (export.SEGMENTATION, ui.exportSegmentationCheckBox), (export.LABEL_MAP, ui.exportLabelMapCheckBox),
+            (export.TABLE, ui.exportTableCheckBox), (export.SURFACES, ui.exportSurfacesCheckBox),
+            (export.OBJECTS, ui.exportObjectsCheckBox), (REPORT, ui.exportReportCheckBox))
+        for choice, text in export.choiceTexts().items():
+            ui.exportChoiceSelector.addItem(text, choice)
+        ui.exportButton.clicked.connect(self.onExportButton)
+        ui.exportAllButton.clicked.connect(self.onExportAllButton)
+        ui.exportLogButton.clicked.connect(self.onExportLogButton)
+        ui.editButton.clicked.connect(self.onEditButton)
+
+    @property
+    def formats(self) -> List[str]:
+        return [each for each, box in self._boxes if box.checked]
+
+    @property
+    def choice(self) -> str:
+        return str(self.ui.exportChoiceSelector.itemData(self.ui.exportChoiceSelector.currentIndex))
+
+    # -- clicks -------------------------------------------------------------------------------------------------------
+
+    def onExportButton(self, *args: Any) -> None:
+        folder = self._askFolder()
+        if folder:
+            self.exportTo(Path(folder), self.formats)
+
+    def onExportAllButton(self, *args: Any) -> None:
+        folder = self._askFolder()
+        if folder:
+            self.exportAll(Path(folder), self.formats)
+
+    def onExportLogButton(self, *args: Any) -> None:
+        folder = self._askFolder()
+        if folder:
+            self.exportLog(Path(folder) / LOG_FILE)
+
+    def _askFolder(self) -> str:
+        folder = qt.QFileDialog.getExistingDirectory(
+            slicer.util.mainWindow(), _("Export to"), self._settings.exportFolder)
+        if folder:
+            self._settings.exportFolder = folder
+        return str(folder or "")
+
+    def onEditButton(self, *args: Any) -> None:
+        """A segmentation of the accepted findings, open in the Segment Editor."""
+        node = self.acceptedSegmentation()
+        if node is not None and slicer.util.mainWindow() is not None and hasattr(slicer.modules, EDITOR.lower()):
+            slicer.app.openNodeModule(node)
+
+    # -- what they do -------------------------------------------------------------------------------------------------
+
+    def exportTo(self, folder: Path, formats: Sequence[str]) -> List[Path]:
+        """Write files of the result being read and say where; an error is shown, not raised."""
+        try:
+            files = self._write(self._shown(), folder, formats)
+        except SPMambaError as error:
+            self._say(error.message)
+            return []
+        text = _("1 file written to {folder}.") if len(files) == 1 else _("{count} files written to {folder}.")
+        self._say(text.format(count=len(files), folder=folder))
+        return files
+
+    def exportAll(self, folder: Path, formats: Sequence[str]) -> List[Path]:
+        """Write files of every analysed volume of the scene, each into a folder of its own.  A volume that cannot be
+        exported is named, the others go on."""
+        files: List[Path] = []
+        problems: List[str] = []
+        results = [result for result in Result.all() if result.complete]
+        for result in results:
+            name = result.input.GetName() if result.input is not None else result.node.GetName()
+            target = _freeFolder(folder, export.fileStem(result))
+            try:
+                target.mkdir()
+                files += self._write(result, target, formats)
+            except OSError as error:
+                problems.append("{}: {}".format(name, error.strerror or error))
+            except SPMambaError as error:
+                problems.append("{}: {}".format(name, error.message))
+                if not any(target.iterdir()):
+                    target.rmdir()
+        if not results:
+            problems.append(_("No volume of this scene was analysed yet."))
+        done = _("{count} files of {volumes} volumes written to {folder}.").format(
+            count=len(files), volumes=len(results) - len(problems), folder=folder)
+        self._say("\n".join(([done] if files else []) + problems))
+        return files
+
+    def _write(self, result: Result, folder: Path, formats: Sequence[str]) -> List[Path]:
+        files = export.exportSegments(result, folder, [each for each in formats if each != REPORT], self.choice)
+        if REPORT in formats:
+            name = result.summary.get("model", {}).get("name")
+            card = next((card for card in self._cards() if card["name"] == name), {})
+            files += exportReport(result, folder, card, self.choice)
+        audit.append("export", result, formats=list(formats), choice=self.choice, files=[path.name for path in files])
+        return files
+
+    def exportLog(self, path: Path) -> List[Path]:
+        try:
+            audit.export(path)
+        except SPMambaError as error:
+            self._say(error.message)
+            return []
+        self._say(_("The log was written to {path}.").format(path=path))
+        return [path]
+
+    def acceptedSegmentation(self) -> Any:
+        """A new segmentation node with the accepted findings of the result being read; None if there is none."""
+        result = self._shown()
+        name = result.input.GetName() if result.input is not None else result.segmentation.GetName()
+        node = slicer.mrmlScene.AddNewNodeByClass(
+            "vtkMRMLSegmentationNode", slicer.mrmlScene.GenerateUniqueName(_("{name} accepted").format(name=name)))
+        if not chosen.copySegments(result, export.ACCEPTED_ONLY, node):
+            slicer.mrmlScene.RemoveNode(node)
+            self._say(_("No finding is accepted yet. Accept findings first, then edit them."))
+            return None
+        node.CreateDefaultDisplayNodes()
+        self._say(_("The accepted findings are in the segmentation {name}.").format(name=node.GetName()))
+        return node
+
+
+def _freeFolder(parent: Path, name: str) -> Path:
+    """A folder that is not there yet: two volumes may have the same name."""
+    path, number = parent / name, 2
+    while path.exists():
+        path, number = parent / "{}_{}".format(name, number), number + 1
+    return path

@@ -1,0 +1,157 @@
+"""The list of findings on the screen: sorted, filtered, with what was decided.  Decides nothing itself."""
+from __future__ import annotations
+
+from typing import Any, Callable, List, Sequence, Tuple
+
+import qt
+from slicer.i18n import tr as _
+
+from .decisions import DECISIONS, REJECTED, UNDECIDED, decisionText, reasonText
+from .review import Review
+from .tables import Row
+
+ROW_HEIGHT = 22  # pixels
+ALL = "all"
+GRAY = "#808080"
+RANK, DECISION, PLACE, SLICE, SIZE, VOLUME, PEAK, MEAN, BAND = range(9)
+SORT_KEYS: Tuple[Callable[[Row], Any], ...] = (
+    lambda row: row["rank"], lambda row: (*DECISIONS, UNDECIDED).index(row["decision"]),
+    lambda row: (row["superior"], row["anterior"], row["right"]), lambda row: row["superior"],
+    lambda row: max(row["size_i_mm"], row["size_j_mm"], row["size_k_mm"]), lambda row: row["volume_ml"],
+    lambda row: row["peak"], lambda row: row["mean"], lambda row: row["band"])
+
+
+class FindingsTable:
+    """Rows of the findings table on the screen, in the reader's order.
+
+    Args:
+        ui: widgets by name.
+
+    Attributes:
+        shown: indices into `Review.findings`, from top to bottom.
+    """
+
+    def __init__(self, ui: Any) -> None:
+        self._ui = ui
+        self._column, self._descending = RANK, False
+        self.shown: List[int] = []
+        table = ui.findingsTable
+        headers = [_("#"), _("Decision"), _("Place (RAS mm)"), _("Slice"), _("Size (mm)"), _("ml"), _("Peak"),
+                   _("Mean"), _("Band")]
+        table.setColumnCount(len(headers))
+        table.setHorizontalHeaderLabels(headers)
+        table.verticalHeader().hide()
+        table.verticalHeader().defaultSectionSize = ROW_HEIGHT
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(qt.QHeaderView.Interactive)  # measuring all cells of a long list takes too long
+        for column, width in enumerate((30, 80, 130, 45, 95, 45, 45, 45, 90)):
+            header.resizeSection(column, width)
+        header.sectionsClickable = True
+        header.setSortIndicatorShown(True)
+        header.setSortIndicator(RANK, qt.Qt.AscendingOrder)
+        ui.decisionFilter.addItem(_("all findings"), ALL)
+        for decision in (UNDECIDED, *DECISIONS):
+            ui.decisionFilter.addItem(decisionText(decision), decision)
+
+    def sortBy(self, column: int) -> None:
+        """By a column; a second time the other way round.  Sizes and peaks begin with the highest."""
+        first = column in (SIZE, VOLUME, PEAK, MEAN, BAND)
+        self._descending = not self._descending if column == self._column else first
+        self._column = column
+        order = qt.Qt.DescendingOrder if self._descending else qt.Qt.AscendingOrder
+        self._ui.findingsTable.horizontalHeader().setSortIndicator(column, order)
+
+    def _chosen(self, findings: Sequence[Row]) -> List[int]:
+        """Indices of what the filters let through, sorted; equal ones by rank."""
+        box = self._ui.decisionFilter
+        wanted = box.itemData(box.currentIndex)
+        smallest = self._ui.sizeFilter.value
+        chosen = [index for index, row in enumerate(findings)
+                  if row["volume_ml"] >= smallest and wanted in (ALL, row["decision"])]
+        return sorted(chosen, key=lambda index: SORT_KEYS[self._column](findings[index]), reverse=self._descending)
+
+    def show(self, review: Review) -> None:
+        """Fill the table and give the review the order in which the reader walks."""
+        table = self._ui.findingsTable
+        bands = review.result.calibration.bands if review.result else ()
+        self.shown = review.order = self._chosen(review.findings)
+        wasBlocked = table.blockSignals(True)
+        table.setRowCount(len(self.shown))
+        for line, index in enumerate(self.shown):
+            row = review.findings[index]
+            band = bands[max(0, min(row["band"], len(bands)) - 1)]
+            self._fillLine(line, row, review.sliceOf(row), band)
+        table.blockSignals(wasBlocked)
+        self._ui.findingsLabel.text = (summaryText(review.findings, len(self.shown)) if review.result
+                                       else _("No result for this volume yet."))
+
+    def _fillLine(self, line: int, row: Row, sliceNumber: int, band: Any) -> None:
+        table = self._ui.findingsTable
+        tip = "\n".join(text for text in (reasonText(row["reason"]), row["note"]) if text)
+        for column, text in enumerate(cellTexts(row, sliceNumber, band.name)):
+            item = qt.QTableWidgetItem(text)
+            if row["decision"] == REJECTED:
+                font = item.font()
+                font.setStrikeOut(True)
+                item.setFont(font)
+                item.setForeground(qt.QBrush(qt.QColor(GRAY)))
+            elif column == BAND:
+                item.setBackground(qt.QBrush(qt.QColor.fromRgbF(*band.color)))
+                item.setForeground(qt.QBrush(qt.QColor("black" if _luminance(band.color) > 0.35 else "white")))
+            if tip:
+                item.setToolTip(tip)
+            table.setItem(line, column, item)
+
+    def select(self, index: int) -> None:
+        """Mark the line of a finding, or none; tells nobody."""
+        table = self._ui.findingsTable
+        wasBlocked = table.blockSignals(True)
+        if index in self.shown:
+            table.selectRow(self.shown.index(index))
+        else:
+            table.clearSelection()
+        table.blockSignals(wasBlocked)
+
+    def selected(self) -> List[int]:
+        """Indices of the findings whose lines are marked."""
+        rows = {each.row() for each in self._ui.findingsTable.selectionModel().selectedRows()}
+        return [self.shown[row] for row in sorted(rows) if row < len(self.shown)]
+
+    @property
+    def current(self) -> int:
+        """Index of the finding that was clicked last; -1 if none."""
+        line = self._ui.findingsTable.currentRow()
+        return self.shown[line] if 0 <= line < len(self.shown) else -1
+
+
+def cellTexts(row: Row, sliceNumber: int, band: str) -> List[str]:
+    """Cells of one finding, in the order of the columns."""
+    size = " x ".join("{:.0f}".format(row[name]) for name in ("size_i_mm", "size_j_mm", "size_k_mm"))
+    return [str(row["rank"]), decisionText(row["decision"]) if row["decision"] else "", placeText(row),
+            str(sliceNumber) if sliceNumber >= 0 else "", size, "{:.2f}".format(row["volume_ml"]),
+            "{:.2f}".format(row["peak"]), "{:.2f}".format(row["mean"]), band]
+
+
+def summaryText(findings: Sequence[Row], listed: int) -> str:
+    """How many there are, how many are listed, how many were decided."""
+    count = len(findings)
+    if not count:
+        return _("No finding at this operating point.")
+    text = _("1 finding.") if count == 1 else _("{count} findings.").format(count=count)
+    if listed < count:
+        text += " " + _("{listed} listed.").format(listed=listed)
+    decided = sum(bool(row["decision"]) for row in findings)
+    if decided:
+        text += " " + _("{decided} decided.").format(decided=decided)
+    return text
+
+
+def placeText(row: Row) -> str:
+    """"L 23, A 41, S 12": distances from the origin in mm towards left or right, front or back, top or bottom."""
+    sides = (("right", "R", "L"), ("anterior", "A", "P"), ("superior", "S", "I"))
+    return ", ".join("{} {:.0f}".format(positive if row[name] >= 0 else negative, abs(row[name]))
+                     for name, positive, negative in sides)
+
+
+def _luminance(color: Sequence[float]) -> float:
+    return 0.2126 * color[0] + 0.7152 * color[1] + 0.0722 * color[2]

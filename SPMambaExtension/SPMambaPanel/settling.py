@@ -1,0 +1,30 @@
+"""From connected regions to findings as the reader sees them: merges joined, decisions attached."""
+from __future__ import annotations
+
+from typing import Any, List, NamedTuple, Sequence
+
+import numpy as np
+
+from SPMambaLib.detection import Finding
+
+from . import merge
+from .decisions import Decisions, Verdict
+from .places import Place
+
+
+class Settled(NamedTuple):
+    """labels (K, J, I), value n belongs to the n-th finding; of each finding its places and its verdict."""
+
+    labels: np.ndarray
+    findings: List[Finding]
+    places: List[List[Place]]
+    verdicts: List[Verdict]
+
+
+def settle(decisions: Decisions, values: np.ndarray, labels: np.ndarray, findings: Sequence[Finding], *,
+           ijkToRas: np.ndarray, threshold: float, calibration: Any) -> Settled:
+    """Apply what the reader has decided to what was found in the map `values` (K, J, I) at `threshold`."""
+    labels, joined, parts = merge.apply(decisions.merges, values, labels, findings, ijkToRas=ijkToRas,
+                                        threshold=threshold, calibration=calibration)
+    places = [[Place.of(part, ijkToRas, threshold) for part in each] for each in parts]
+    return Settled(labels, joined, places, decisions.judge(values, labels, joined))

@@ -1,0 +1,293 @@
+"""The reader decides: list, keys' hook, merging, log, save and load."""
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, List
+
+import numpy as np
+import pytest
+import slicer
+from landscape import HIGH, MIDDLE, landscape
+from SPMambaPanel import audit, findingstable, overlay, selftest, tables
+from SPMambaPanel.result import FORMAT_PARAMETER, VERSION_PARAMETER, Result
+
+TESTING = Path(__file__).resolve().parents[1]
+TYPED = 'seen "twice",\n50 % & <more>; \u00e4\u65e5\u672c'
+NOTE = TYPED.replace("\n", " ").replace('"', "\u201d")  # table files keep neither
+
+
+@pytest.fixture
+def hills(host: Any, case: Any, workplace: Any) -> Result:
+    """Three findings, open for reading."""
+    result = landscape(case.volume)
+    workplace.update()
+    host.processEvents()
+    assert len(workplace.review.findings) == 3
+    return result
+
+
+def column(ui: Any, number: int) -> List[str]:
+    return [ui.findingsTable.item(line, number).text() for line in range(ui.findingsTable.rowCount)]
+
+
+def segmentColor(result: Result, rank: int) -> List[float]:
+    return list(result.segmentation.GetSegmentation().GetSegment(tables.segmentId(rank)).GetColor())
+
+
+def moveTo(host: Any, ui: Any, result: Result, position: int) -> None:
+    ui.operatingPointSlider.value = position
+    host.waitFor(lambda: result.summary["false_positive_rate"] == host.widget.workplace.parameters.falsePositiveRate,
+                 60000)
+    host.widget.workplace.review.recompute()
+
+
+def test_buttons_decide_about_the_selected_finding(host: Any, ui: Any, workplace: Any, hills: Result) -> None:
+    assert not ui.acceptButton.enabled and not ui.noteEdit.enabled
+    ui.acceptButton.click()
+    assert column(ui, findingstable.DECISION) == ["", "", ""], "nothing is selected"
+    ui.findingsTable.selectRow(1)
+    color = segmentColor(hills, 2)
+    ui.rejectButton.click()
+    assert column(ui, findingstable.DECISION) == ["", "rejected", ""]
+    assert segmentColor(hills, 2) == pytest.approx(overlay.REJECTED_COLOR), "still there, in gray"
+    assert ui.findingsTable.item(1, 0).font().strikeOut() and not ui.findingsTable.item(0, 0).font().strikeOut()
+    ui.reasonSelector.setCurrentIndex(ui.reasonSelector.findData("positioning"))
+    ui.noteEdit.text = TYPED
+    ui.noteEdit.editingFinished.emit()
+    row = tables.readFindings(hills.get("findings"))[1]
+    assert (row["decision"], row["reason"], row["note"]) == ("rejected", "positioning", NOTE)
+    ui.rejectButton.click()
+    assert column(ui, findingstable.DECISION) == ["", "", ""], "a second click takes it back"
+    assert segmentColor(hills, 2) == pytest.approx(color)
+    assert workplace.review.findings[1]["note"] == NOTE
+
+
+def test_the_hook_of_the_keys(ui: Any, workplace: Any, hills: Result) -> None:
+    review = workplace.review
+    review.decide("accepted")
+    assert not any(row["decision"] for row in review.findings), "nothing is selected"
+    ui.nextFindingButton.click()
+    for decision in ("accepted", "rejected", "unsure"):
+        review.decide(decision)
+        assert tables.readFindings(hills.get("findings"))[0]["decision"] == decision
+    with pytest.raises(ValueError):
+        review.decide("maybe")
+
+
+def test_a_note_is_not_lost_by_walking_on(ui: Any, workplace: Any, hills: Result) -> None:
+    ui.nextFindingButton.click()
+    ui.noteEdit.text = "left\tby a\nkey"
+    ui.nextFindingButton.click()
+    assert [row["note"] for row in workplace.review.findings] == ["left by a key", "", ""]
+    assert ui.noteEdit.text == ""
+
+
+def test_sort_and_filter(host: Any, ui: Any, workplace: Any, hills: Result) -> None:
+    header = ui.findingsTable.horizontalHeader()
+    assert column(ui, 0) == ["1", "2", "3"]
+    header.sectionClicked.emit(findingstable.VOLUME)
+    assert column(ui, 0) == ["1", "2", "3"], "the largest first"
+    header.sectionClicked.emit(findingstable.VOLUME)
+    assert column(ui, 0) == ["3", "2", "1"]
+    ui.nextFindingButton.click()
+    assert workplace.review.finding == 2, "walking follows the list"
+    ui.findingsTable.selectRow(2)
+    assert workplace.review.finding == 0
+    workplace.review.decide("accepted")
+    ui.decisionFilter.setCurrentIndex(ui.decisionFilter.findData("accepted"))
+    assert column(ui, 0) == ["1"] and "1 listed" in ui.findingsLabel.text
+    ui.decisionFilter.setCurrentIndex(ui.decisionFilter.findData(""))
+    assert column(ui, 0) == ["3", "2"]
+    ui.sizeFilter.value = 0.2
+    assert column(ui, 0) == ["2"] and workplace.review.findings[2]["volume_ml"] < 0.2
+    ui.sizeFilter.value = 0.0
+    ui.decisionFilter.setCurrentIndex(0)
+    header.sectionClicked.emit(findingstable.RANK)
+    assert column(ui, 0) == ["1", "2", "3"]
+
+
+def test_merging_two(host: Any, ui: Any, workplace: Any, hills: Result) -> None:
+    import qt
+
+    before = tables.readFindings(hills.get("findings"))
+    assert not ui.mergeButton.enabled
+    ui.findingsTable.selectRow(0)
+    model = ui.findingsTable.selectionModel()
+    model.select(ui.findingsTable.model().index(1, 0),
+                 qt.QItemSelectionModel.Select | qt.QItemSelectionModel.Rows)
+    assert ui.mergeButton.enabled
+    ui.mergeButton.click()
+    after = tables.readFindings(hills.get("findings"))
+    assert len(after) == 2 and after[0]["voxels"] == before[0]["voxels"] + before[1]["voxels"]
+    segment = slicer.util.arrayFromSegmentBinaryLabelmap(hills.segmentation, "Anomaly_1", hills.map)
+    assert segment[HIGH].all() and segment[MIDDLE].all() and segment.sum() == after[0]["voxels"]
+    assert workplace.review.finding == 0
+    ui.acceptButton.click()
+    moveTo(host, ui, hills, 20)
+    assert tables.readFindings(hills.get("findings"))[0]["decision"] == "accepted"
+
+
+def test_decisions_follow_the_operating_point(host: Any, ui: Any, workplace: Any, hills: Result) -> None:
+    position = ui.operatingPointSlider.value
+    for line, button in ((0, ui.acceptButton), (1, ui.rejectButton)):
+        ui.findingsTable.selectRow(line)
+        button.click()
+    moveTo(host, ui, hills, 200)
+    assert [row["decision"] for row in workplace.review.findings] == ["", ""], "grown together: decide again"
+    moveTo(host, ui, hills, position)
+    assert [row["decision"] for row in workplace.review.findings] == ["accepted", "rejected", ""]
+    assert segmentColor(hills, 2) == pytest.approx(overlay.REJECTED_COLOR)
+
+
+def test_score_bars_say_what_they_mean(ui: Any, workplace: Any, result: Result) -> None:
+    assert "Select a finding" in ui.scoreLabel.text
+    ui.nextFindingButton.click()
+    assert "could not be reproduced from normal anatomy" in ui.scoreLabel.text and "half of the image" in \
+        ui.scoreLabel.text
+    assert "looks like no normal example" not in ui.scoreLabel.text, "this model has no such term"
+
+
+def test_the_selected_finding_stays_selected(host: Any, ui: Any, workplace: Any, hills: Result) -> None:
+    """While the operating point moves, and ranks with it, until its highest voxel is below the threshold."""
+    review = workplace.review
+    ui.nextFindingButton.click()
+    ui.nextFindingButton.click()
+    peak, left = review.current["peak"], 0
+    for position in (120, 100, 60, 100, 200):
+        moveTo(host, ui, hills, position)
+        assert (review.current is not None) == (peak >= review.threshold), position
+        left += review.current is None
+        if review.current is not None:
+            assert review.current["peak"] >= peak
+            assert ui.findingsTable.currentRow() == workplace.deciding.table.shown.index(review.finding)
+    assert left < 5
+
+
+def test_a_long_list_is_shown(ui: Any, workplace: Any, hills: Result) -> None:
+    """200 findings, as many as a result lists; without measuring every cell of them, which takes seconds."""
+    import qt
+
+    review = workplace.review
+    review.findings = [dict(review.findings[0], rank=n) for n in range(1, 201)]
+    workplace.deciding.showFindings()
+    header = ui.findingsTable.horizontalHeader()
+    assert ui.findingsTable.rowCount == 200
+    assert {header.sectionResizeMode(n) for n in range(header.count())} == {qt.QHeaderView.Interactive}
+
+
+def test_same_model_again_keeps_the_decisions(host: Any, ui: Any, workplace: Any, case: Any, result: Result) -> None:
+    ui.nextFindingButton.click()
+    ui.acceptButton.click()
+    selftest.addResult(case.volume)
+    workplace.update()
+    assert [row["decision"] for row in workplace.review.findings] == ["accepted"]
+    # Negative control: another model's findings are others.
+    workplace.review.result.summary = dict(workplace.review.result.summary, model={"name": "another"})
+    selftest.addResult(case.volume)
+    workplace.update()
+    assert [row["decision"] for row in workplace.review.findings] == [""]
+
+
+def test_result_of_an_older_version_can_be_decided(host: Any, ui: Any, workplace: Any, result: Result) -> None:
+    table = result.get("findings")
+    for name in ("decision", "reason", "note", "region"):
+        table.GetTable().RemoveColumnByName(name)
+    workplace.review.open(result)
+    ui.nextFindingButton.click()
+    ui.acceptButton.click()
+    assert tables.readFindings(table)[0]["decision"] == "accepted"
+
+
+# The log -------------------------------------------------------------------------------------------------------------
+
+
+def test_everything_is_logged(host: Any, ui: Any, workplace: Any, case: Any, fakeWorker: Any, tmp_path: Path) -> None:
+    assert workplace.exporting.exportLog(tmp_path / "none.jsonl") == []
+    assert "Nothing was detected" in ui.statusLabel.text
+    information = slicer.app.applicationLogic().GetUserInformation()
+    information.SetName("Dr. Example")
+    try:
+        fakeWorker("good")
+        ui.detectButton.click()
+        host.waitFor(lambda: not workplace.machine.busy, 60000)
+        ui.nextFindingButton.click()
+        workplace.review.decide("rejected", "artefact", NOTE)
+        workplace.review.decide("rejected", "artefact", NOTE)
+    finally:
+        information.SetName("")
+    path, = workplace.exporting.exportLog(tmp_path / "log.jsonl")
+    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [entry["event"] for entry in entries] == ["detection", "decision"], "saying it twice is one decision"
+    for entry in entries:
+        assert entry["user"] == "Dr. Example" and entry["model"]["name"] == "synthetic"
+        assert entry["time"].endswith("+00:00")
+        assert 0.0 < entry["operating_point"]["false_positive_rate"] < 1.0
+    assert entries[0]["findings"] == 1
+    decision = entries[1]
+    assert (decision["decision"], decision["reason"], decision["note"]) == ("rejected", "artefact", NOTE)
+    assert np.abs(np.asarray(decision["finding"]["peak_ras"]) - selftest.lesionRas()).max() < 1e-4
+    assert decision["finding"]["components"]["contrast"] > 0.0
+
+
+def test_log_that_was_edited_by_hand(host: Any, workplace: Any, result: Result, tmp_path: Path) -> None:
+    audit.appendDetection(result, 1)
+    node, = audit.logNodes()
+    node.SetText("{broken\n[]\n" + node.GetText())
+    audit.appendDetection(result, 2)
+    assert [entry["findings"] for entry in audit.lines()] == [1, 2] and len(audit.logNodes()) == 1
+    assert workplace.exporting.exportLog(tmp_path / "missing" / "log.jsonl") == []
+
+
+# Saving --------------------------------------------------------------------------------------------------------------
+
+FRESH = """
+import json, sys
+sys.path[:0] = [{testing!r}, {root!r}]
+import host
+running = host.start({module!r})
+import slicer
+running.loadScene({scene!r})
+workplace = running.widget.workplace
+from SPMambaPanel import audit
+rows = [[row["decision"], row["reason"], row["note"], row["voxels"]] for row in workplace.review.findings]
+workplace.review.refresh()
+again = [[row["decision"], row["reason"], row["note"], row["voxels"]] for row in workplace.review.findings]
+print("FRESH " + json.dumps([rows, again, [entry["event"] for entry in audit.lines()], workplace.machine.state.name,
+                             len(running.exceptions)]))
+running.unload()
+"""
+
+
+def test_a_review_survives_in_a_fresh_process(host: Any, ui: Any, workplace: Any, hills: Result,
+                                              tmp_path: Path) -> None:
+    review = workplace.review
+    review.showFinding(0)
+    review.decide("rejected", "other", TYPED)
+    review.showFinding(2)
+    review.decide("accepted")
+    review.merge([1, 2])
+    expected = [[row["decision"], row["reason"], row["note"], row["voxels"]] for row in review.findings]
+    assert [row[0] for row in expected] == ["rejected", ""]
+    host.saveScene(tmp_path / "case.mrb")
+    done = subprocess.run([sys.executable, "-c", FRESH.format(
+        testing=str(TESTING), root=str(TESTING.parent), scene=str(tmp_path / "case.mrb"),
+        module=str(TESTING.parent / "SPMambaExtension" / "SPMamba.py"))], capture_output=True, text=True, timeout=400)
+    line, = [line for line in done.stdout.splitlines() if line.startswith("FRESH ")] or [done.stdout + done.stderr]
+    rows, again, events, state, exceptions = json.loads(line[6:])
+    assert rows == expected and again == expected, "as saved, and as found again from the map"
+    assert events == ["decision", "decision", "merge"] and state == "DONE" and exceptions == 0
+
+
+def test_scene_of_another_version_says_so(host: Any, ui: Any, workplace: Any, result: Result, tmp_path: Path) -> None:
+    host.saveScene(tmp_path / "same.mrb")
+    result.node.SetParameter(FORMAT_PARAMETER, "2")
+    result.node.SetParameter(VERSION_PARAMETER, "9.8.7")
+    host.saveScene(tmp_path / "later.mrb")
+    host.loadScene(tmp_path / "later.mrb")
+    assert "9.8.7" in ui.statusLabel.text and "another version" in ui.statusLabel.text
+    assert not ui.exportButton.enabled and not Result.all()
+    host.loadScene(tmp_path / "same.mrb")
+    assert "another version" not in ui.statusLabel.text and len(Result.all()) == 1

@@ -1,0 +1,148 @@
+"""Several volumes: their list, and detection on all of them."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import pytest
+import slicer
+from SPMambaPanel import audit, selftest
+from SPMambaPanel.result import Result
+from SPMambaPanel.state import State
+
+TIMEOUT_MS = 120000
+
+
+@pytest.fixture
+def three(host: Any, workplace: Any, case: Any) -> List[Any]:
+    return [case.volume, selftest.syntheticVolume("Second"), selftest.syntheticVolume("Third")]
+
+
+def states(ui: Any, workplace: Any) -> Dict[str, str]:
+    workplace.worklist.refresh()
+    table = ui.worklistTable
+    return {table.item(line, 0).text(): table.item(line, 1).text() for line in range(table.rowCount)}
+
+
+def test_list_follows_the_scene(host: Any, ui: Any, workplace: Any, three: List[Any]) -> None:
+    colored = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
+    assert states(ui, workplace) == {"Synthetic": "not run", "Second": "not run", "Third": "not run",
+                                     "Empty": "The volume has no voxels."}
+    slicer.mrmlScene.RemoveNode(colored)
+    selftest.addResult(three[1])
+    host.processEvents(300)
+    assert states(ui, workplace) == {"Synthetic": "not run", "Second": "found 1", "Third": "not run"}, "no map in it"
+    ui.worklistTable.cellClicked.emit(1, 0)
+    assert workplace.parameters.inputVolume is three[1] and ui.findingsTable.rowCount == 1
+    workplace.review.showFinding(0)
+    workplace.review.decide("unsure")
+    assert states(ui, workplace)["Second"] == "reviewed, 1 finding"
+    ui.worklistTable.cellClicked.emit(0, 0)
+    assert ui.findingsTable.rowCount == 0
+    ui.worklistTable.cellClicked.emit(1, 0)
+    assert workplace.review.findings[0]["decision"] == "unsure", "kept per volume"
+
+
+def test_a_volume_without_findings_is_reviewed_by_a_word(host: Any, ui: Any, workplace: Any, three: List[Any]) -> None:
+    result = selftest.addResult(three[0])
+    workplace.update()
+    assert states(ui, workplace)["Synthetic"] == "found 1" and not ui.reviewedButton.enabled
+    slicer.util.arrayFromVolume(result.map)[:] = 0.0
+    workplace.review.refresh()
+    assert states(ui, workplace)["Synthetic"] == "nothing found" and ui.reviewedButton.enabled
+    ui.reviewedButton.click()
+    assert states(ui, workplace)["Synthetic"] == "reviewed, nothing found" and not ui.reviewedButton.enabled
+    assert audit.lines()[-1]["event"] == "reviewed"
+    selftest.addResult(three[0])
+    workplace.update()
+    assert states(ui, workplace)["Synthetic"] == "found 1", "detected again, to be reviewed again"
+
+
+def test_detect_on_all(host: Any, ui: Any, workplace: Any, three: List[Any], fakeWorker: Callable) -> None:
+    fractions = []
+    fakeWorker("good")
+    show = workplace.panel.showProgress
+    workplace.panel.showProgress = lambda fraction, text: (fractions.append((fraction, text)), show(fraction, text))
+    try:
+        ui.detectAllButton.click()
+        assert states(ui, workplace) == {"Synthetic": "running", "Second": "waiting", "Third": "waiting"}
+        assert not ui.detectAllButton.enabled and ui.detectButton.text == "Cancel"
+        host.waitFor(lambda: not workplace.machine.busy, TIMEOUT_MS)
+    finally:
+        del workplace.panel.showProgress
+    assert states(ui, workplace) == {"Synthetic": "found 1", "Second": "found 1", "Third": "found 1"}
+    assert workplace.machine.state is State.DONE and "3 of 3 volumes" in ui.statusLabel.text
+    values = [fraction for fraction, _text in fractions]
+    assert values == sorted(values) and values[-1] == 1.0, "one progress for all"
+    assert any(text.startswith("2 of 3, Second: ") for _fraction, text in fractions)
+    for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+        assert composite.GetLabelVolumeID() == Result.of(three[0]).severity.GetID(), "the reader stays where he is"
+    assert [entry["volume"] for entry in audit.lines()] == ["Synthetic", "Second", "Third"]
+    ui.detectAllButton.click()
+    assert not workplace.machine.busy and "has been analysed" in ui.statusLabel.text
+
+
+def test_cancel_stops_the_whole_queue(host: Any, ui: Any, workplace: Any, three: List[Any],
+                                      fakeWorker: Callable) -> None:
+    fakeWorker("patient")
+    ui.detectAllButton.click()
+    host.waitFor(lambda: workplace.machine.state is State.RUNNING, TIMEOUT_MS)
+    ui.detectButton.click()
+    host.waitFor(lambda: not workplace.machine.busy, TIMEOUT_MS)
+    host.processEvents(200)
+    assert workplace.run is None and not Result.all() and workplace.machine.state is State.READY
+    assert set(states(ui, workplace).values()) == {"not run"}
+
+
+def test_one_failure_does_not_stop_the_others(host: Any, ui: Any, workplace: Any, three: List[Any],
+                                              fakeWorker: Callable) -> None:
+    fakeWorker("once")  # the process dies in the first run
+    ui.detectAllButton.click()
+    host.waitFor(lambda: not workplace.machine.busy, TIMEOUT_MS)
+    found = states(ui, workplace)
+    assert found["Synthetic"].startswith("failed: ") and found["Second"] == found["Third"] == "found 1"
+    assert "2 of 3 volumes" in ui.statusLabel.text
+    ui.detectAllButton.click()
+    host.waitFor(lambda: not workplace.machine.busy, TIMEOUT_MS)
+    assert states(ui, workplace)["Synthetic"] == "found 1"
+
+
+def test_all_fail(host: Any, ui: Any, workplace: Any, three: List[Any], fakeWorker: Callable) -> None:
+    fakeWorker("error")
+    ui.detectAllButton.click()
+    host.waitFor(lambda: not workplace.machine.busy, TIMEOUT_MS)
+    assert workplace.machine.state is State.FAILED and "not enough memory" in ui.statusLabel.text
+    assert set(states(ui, workplace).values()) == {"failed: There is not enough memory."}
+
+
+def test_volumes_that_go_while_they_wait(host: Any, ui: Any, workplace: Any, three: List[Any],
+                                         fakeWorker: Callable) -> None:
+    fakeWorker("good")
+    ui.detectAllButton.click()
+    slicer.mrmlScene.RemoveNode(three[1])
+    slicer.mrmlScene.RemoveNode(three[0])
+    host.waitFor(lambda: not workplace.machine.busy, TIMEOUT_MS)
+    assert states(ui, workplace) == {"Third": "found 1"}
+    assert not list(Path(slicer.app.temporaryPath).glob("SPMamba-*"))
+
+
+def test_scene_closed_with_a_queue(host: Any, ui: Any, workplace: Any, three: List[Any], fakeWorker: Callable) -> None:
+    fakeWorker("patient")
+    ui.detectAllButton.click()
+    host.waitFor(lambda: workplace.machine.state is State.RUNNING, TIMEOUT_MS)
+    host.closeScene()
+    host.processEvents(200)
+    assert workplace.run is None and not workplace.detecting.queue.active and states(ui, workplace) == {}
+    assert workplace.machine.state is State.NO_VOLUME
+
+
+def test_reading_another_volume_while_one_is_analysed(host: Any, ui: Any, workplace: Any, three: List[Any],
+                                                      fakeWorker: Callable) -> None:
+    selftest.addResult(three[1])
+    fakeWorker("good")
+    ui.detectButton.click()
+    workplace.onVolumeChosen(three[1])
+    host.waitFor(lambda: not workplace.machine.busy, TIMEOUT_MS)
+    assert workplace.review.result.input is three[1] and Result.of(three[0]) is not None
+    for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+        assert composite.GetLabelVolumeID() == Result.of(three[1]).severity.GetID()
