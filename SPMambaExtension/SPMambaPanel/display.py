@@ -10,10 +10,10 @@ from .parameters import BANDS, BOTH, MAP
 from .result import Result
 from .steps import Work
 
-# Of the view, as fractions; small, at the right edge, clear of the corner texts.  The text scales with the size.
-LEGEND_HEIGHT = 0.22
+# Of the view, as fractions; small and in the corner, where the image is mostly air.  The text scales with the size.
+LEGEND_HEIGHT = 0.18
 LEGEND_WIDTH_OF_NAMES, LEGEND_WIDTH_OF_NUMBERS = 0.18, 0.07
-LEGEND_TOP, LEGEND_MARGIN = 0.96, 0.02
+LEGEND_PLACE = (0.97, 0.97)  # of the room that its size leaves: (1, 1) touches the right and the upper edge
 PLAIN_VIEW, MARKED_VIEW = "Red", "Yellow"  # of the two side by side, left and right
 
 
@@ -147,7 +147,7 @@ def _legend(volumeNode: Any, create: bool) -> Optional[Any]:
         labels = volumeNode.IsA("vtkMRMLLabelMapVolumeNode")
         width = LEGEND_WIDTH_OF_NAMES if labels else LEGEND_WIDTH_OF_NUMBERS
         legend.SetSize(width, LEGEND_HEIGHT)
-        legend.SetPosition(1.0 - LEGEND_MARGIN - width, LEGEND_TOP - LEGEND_HEIGHT)
+        legend.SetPosition(*LEGEND_PLACE)
         legend.SetUseColorNamesForLabels(labels)
         if labels:
             legend.SetMaxNumberOfColors(volumeNode.GetDisplayNode().GetColorNode().GetNumberOfColors())

@@ -107,6 +107,8 @@ def test_band_colors(result: Result) -> None:
     rgba = [0.0] * 4
     node.GetColor(0, rgba)
     assert rgba[3] == 0.0
+    defined = [node.GetColorDefined(index) for index in range(node.GetNumberOfColors())]
+    assert defined == [False, True, True, True], "the legend lists what is marked"
     for index, band in enumerate(bands, 1):
         node.GetColor(index, rgba)
         assert rgba == pytest.approx([*band.color, 1.0], abs=1e-2)

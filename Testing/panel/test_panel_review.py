@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import time
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Tuple
 
 import numpy as np
 import pytest
@@ -343,3 +343,26 @@ def test_legend_is_drawn(host: Any, ui: Any, workplace: Any, result: Result) -> 
     shown = bright()
     ui.overlayVisibleCheckBox.click()
     assert shown > bright() + 10
+
+
+def test_legend_keeps_to_the_corner(host: Any, ui: Any, workplace: Any, result: Result) -> None:
+    """In the pictures, where a head is not."""
+    ui.opacitySlider.value = 0.0  # leaves the legend alone
+    result.segmentation.GetDisplayNode().SetOpacity(0.0)
+
+    def legendBox() -> Tuple[float, float]:
+        """Left and lower edge, as fractions of the view from its left and upper edge."""
+        pictures = []
+        for shown in (True, False):
+            slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(result.severity).SetVisibility(shown)
+            host.processEvents(50)
+            pictures.append(host.viewImage("Red").astype(int))
+        rows, columns, _ = np.nonzero(np.abs(pictures[0] - pictures[1]) > 60)
+        height, width, _ = pictures[0].shape
+        return columns.min() / width, rows.max() / height
+
+    left, lower = legendBox()
+    assert left > 0.75 and lower < 0.25
+    slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(result.severity).SetPosition(0.5, 0.5)
+    left, lower = legendBox()
+    assert left < 0.75 and lower > 0.25, "negative control"
