@@ -47,6 +47,7 @@ def fill(result: Result, name: str) -> None:
             node.SetMarkerSize(5)
             node.SetLineWidth(width)
             node.SetColor(*color)
+            node.SetName(title)  # the legend shows it: no number for the second volume
     chart = _node(result, "chart", "vtkMRMLPlotChartNode", name + " slice scores")
     with slicer.util.NodeModify(chart):
         chart.RemoveAllPlotSeriesNodeIDs()

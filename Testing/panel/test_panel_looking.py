@@ -385,3 +385,12 @@ def test_everything_is_back_in_a_fresh_process(host: Any, ui: Any, workplace: An
     assert said["POINT"] == "POINT {} 60".format(rate)
     assert said["LOOK"] == "LOOK map True True False"
     assert said["PLOT"] == "PLOT {} ERRORS 0".format(len(sliceplot.SERIES))
+
+
+def test_plot_of_a_second_volume_has_the_same_words(host: Any, case: Any, result: Result) -> None:
+    """Slicer makes names of nodes unique by a number, which the plot's legend would show."""
+    second = selftest.addResult(selftest.syntheticVolume("Second"))
+    for role in sliceplot.SERIES:
+        assert second.get(role) is not result.get(role)
+        assert second.get(role).GetName() == result.get(role).GetName()
+    assert second.get("chart").GetTitle() != result.get("chart").GetTitle()
