@@ -140,6 +140,15 @@ def test_report_is_one_page_with_pictures(decided: Result, workplace: Any, tmp_p
     assert (pixels.min(axis=2) < 100).mean() > 0.02, "text and pictures"
 
 
+def test_report_without_findings_says_whether_it_was_reviewed(decided: Result, tmp_path: Path) -> None:
+    table = decided.get("findings")
+    columns = [each for each in tables.FINDING_COLUMNS if each[0] in tables.readFindings(table)[0]]
+    tables.writeTable(table, columns, [])
+    assert "none; not marked as reviewed" in exportReport(decided, tmp_path, CARD)[0].read_text(encoding="utf-8")
+    decided.reviewed = True
+    assert "none; marked as reviewed" in exportReport(decided, tmp_path, CARD)[0].read_text(encoding="utf-8")
+
+
 def test_report_of_a_result_whose_volume_is_gone(decided: Result, tmp_path: Path) -> None:
     slicer.mrmlScene.RemoveNode(decided.input)
     html, _pdf = exportReport(decided, tmp_path, {})

@@ -87,12 +87,15 @@ def _facts(result: Result, rows: Sequence[Row]) -> List[Tuple[str, str]]:
     summary, calibration = result.summary, result.calibration
     rate = float(summary["false_positive_rate"])
     counts = [sum(row["decision"] == decision for row in rows) for decision in ("accepted", "rejected", "unsure", "")]
+    summed = _("{count}: {accepted} accepted, {rejected} rejected, {unsure} unsure, {open} undecided").format(
+        count=len(rows), accepted=counts[0], rejected=counts[1], unsure=counts[2], open=counts[3])
+    if not rows:
+        summed = _("none; marked as reviewed") if result.reviewed else _("none; not marked as reviewed")
     reader = audit.user()
     facts = [
         (_("Operating point"), "{}; {}".format(meaningOfRate(rate, calibration.unit), _("threshold {value}").format(
             value="{:.2f}".format(float(summary["threshold"]))))),
-        (_("Findings"), _("{count}: {accepted} accepted, {rejected} rejected, {unsure} unsure, {open} undecided")
-         .format(count=len(rows), accepted=counts[0], rejected=counts[1], unsure=counts[2], open=counts[3])),
+        (_("Findings"), summed),
         (_("Written"), " ".join([audit.now()[:16].replace("T", " "), "UTC", reader]).strip()),
         (_("Software"), "SP-Mamba {}, 3D Slicer {}, Python {}; {} ({})".format(
             __version__, slicer.app.applicationVersion, platform.python_version(), summary.get("backend"),
