@@ -128,8 +128,7 @@ class Detecting:
         self._place.update()
         self.queue.succeeded += 1
         if not self._startNext():
-            notices = [notice["message"] for notice in result.summary["notices"]]
-            text = self._queueText() if self.queue.active else "\n".join([_("Done."), *notices])
+            text = self._queueText() if self.queue.active else "\n".join([_("Done."), *result.notices])
             self.queue.clear()
             self._place.machine.send(Event.FINISHED, text)
         self._place.worklist.later()

@@ -151,6 +151,11 @@ class Result:
         self.node.SetParameter(SUMMARY_PARAMETER, json.dumps(value, separators=(",", ":")))
 
     @property
+    def notices(self) -> List[str]:
+        """What the reader must know of the result, such as that the scan is foreign to the model."""
+        return [str(notice.get("message", "")) for notice in self.summary.get("notices", ())]
+
+    @property
     def decisions(self) -> Decisions:
         """A copy: changes count once it is set again."""
         return Decisions(json.loads(self.node.GetParameter(DECISIONS_PARAMETER) or "[]"))

@@ -139,6 +139,8 @@ class Workplace:
             self.parameters.falsePositiveRate = result.summary["false_positive_rate"]
             if not display.revealed(result):  # as it is after a detection, view by view
                 self.restoreViews()
+            if result.notices and not self.machine.busy:  # true of the result, not only at the end of its detection
+                self.machine.say("\n".join([_("Done."), *result.notices]))
 
     def restoreViews(self) -> None:
         """Show the result being read, all of it at once, after a detection that came to nothing."""

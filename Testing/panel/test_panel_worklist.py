@@ -43,6 +43,21 @@ def test_list_follows_the_scene(host: Any, ui: Any, workplace: Any, three: List[
     assert workplace.review.findings[0]["decision"] == "unsure", "kept per volume"
 
 
+def test_what_must_be_known_of_a_result_is_said_whenever_it_is_read(host: Any, ui: Any, workplace: Any,
+                                                                    three: List[Any]) -> None:
+    """A scan that was analysed although it is foreign to the model is not read as any other."""
+    foreign, plain = selftest.addResult(three[1]), selftest.addResult(three[2])
+    foreign.summary = dict(foreign.summary, notices=[{"message": "Its marks could not be trusted."}])
+    for _time in range(2):
+        workplace.onVolumeChosen(three[1])
+        assert "could not be trusted" in ui.statusLabel.text
+        workplace.review.showFinding(0)
+        workplace.update()
+        assert "could not be trusted" in ui.statusLabel.text, "it stays"
+        workplace.onVolumeChosen(three[2])
+        assert workplace.review.result.node is plain.node and "trusted" not in ui.statusLabel.text
+
+
 def test_a_volume_without_findings_is_reviewed_by_a_word(host: Any, ui: Any, workplace: Any, three: List[Any]) -> None:
     result = selftest.addResult(three[0])
     workplace.update()

@@ -100,8 +100,7 @@ def _facts(result: Result, rows: Sequence[Row]) -> List[Tuple[str, str]]:
         (_("Software"), "SP-Mamba {}, 3D Slicer {}, Python {}; {} ({})".format(
             __version__, slicer.app.applicationVersion, platform.python_version(), summary.get("backend"),
             summary.get("device")))]
-    notices = [str(notice.get("message", "")) for notice in summary.get("notices", ())]
-    return facts + ([(_("Notices"), " ".join(notices))] if notices else [])
+    return facts + ([(_("Notices"), " ".join(result.notices))] if result.notices else [])
 
 
 def _modelFacts(result: Result, card: Dict[str, Any]) -> List[Tuple[str, str]]:
