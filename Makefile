@@ -40,6 +40,7 @@ lint: environment
 
 screenshots: environment
 	$(BIN)/python Testing/demo.py --output demo --screenshots Resources/Screenshots
+	$(BIN)/python Testing/review_pictures.py --output demo/review --pictures Resources/Screenshots
 
 slicer:
 	@test -n "$(SLICER)" || { echo "Give the program: make slicer SLICER=/path/to/Slicer"; exit 2; }

@@ -43,7 +43,7 @@ def detectTexts(machine: Machine) -> Dict[State, str]:
 def statusTexts(machine: Machine) -> Dict[State, str]:
     """Line below the button when there is no message of its own."""
     return {
-        State.NO_VOLUME: machine.facts.problem or _("Load an image and select it above."),
+        State.NO_VOLUME: machine.facts.problem or _("Load an image and select it above, or load the sample."),
         State.NO_MODEL: _("No model is installed."),
         State.READY: _("Ready."),
         State.INSTALLING: _("Installing packages..."),
@@ -102,6 +102,7 @@ class Panel:
             ui.progressBar.format = ""
         for name in INPUT_WIDGETS:
             getattr(ui, name).enabled = state not in BUSY
+        ui.loadSampleButton.visible = not machine.facts.volume
         reviewing = bool(machine.facts.result)
         for name in REVIEW_WIDGETS:
             getattr(ui, name).enabled = reviewing

@@ -8,8 +8,9 @@ import vtk
 from slicer.i18n import tr as _
 
 from SPMambaLib import __version__
+from SPMambaLib.errors import SPMambaError
 
-from . import audit, display, sliceplot
+from . import audit, display, sample, sliceplot
 from .deciding import Deciding
 from .detecting import Detecting
 from .exporting import Exporting
@@ -68,6 +69,7 @@ class Workplace:
         ui = self.ui
         ui.detectButton.clicked.connect(self.detecting.onDetectButton)
         ui.detectAllButton.clicked.connect(self.detecting.onDetectAllButton)
+        ui.loadSampleButton.clicked.connect(self.onLoadSampleButton)
         ui.modelSelector.currentIndexChanged.connect(self.onModelChosen)
         ui.deviceSelector.currentIndexChanged.connect(self.onDeviceChosen)
         ui.overlaySelector.currentIndexChanged.connect(self.onOverlayChosen)
@@ -162,6 +164,14 @@ class Workplace:
         forImages = volume is not None and not problemOf(volume) and kindOf(volume) == "image"
         fitting = [card for card in cards if (card["plane"] == "native") == forImages]
         return (chosen + fitting + cards)[0]
+
+    def onLoadSampleButton(self, *args: Any) -> None:
+        try:
+            volume = sample.load()
+        except SPMambaError as error:
+            self.machine.say(error.message)
+            return
+        self.onVolumeChosen(volume)
 
     # -- choices ------------------------------------------------------------------------------------------------------
 

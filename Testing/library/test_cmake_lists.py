@@ -18,6 +18,7 @@ def copy(tmp_path: Path) -> Path:
     for name in ("SPMambaExtension", "SPMambaLib"):
         shutil.copytree(cmake_lists.ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(cmake_lists.ROOT / "Resources" / "models", tmp_path / "Resources" / "models")
+    (tmp_path / "Resources" / "SampleData").mkdir()
     cmake_lists.write(tmp_path)
     return tmp_path
 

@@ -1,0 +1,1251 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="de" sourcelanguage="en">
+  <context>
+    <name>SPMamba</name>
+    <message>
+      <source>Marks what is unusual in a medical image: select a volume and a model, click Detect anomalies, walk from finding to finding, export the segments. The models have seen normal images only. Research use only, not for diagnosis.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Method: SP-Mamba, an unsupervised detector of anomalies in medical images with spatially bound prototypes and a state space decoder.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Research use only, not for diagnosis.</source>
+      <translation>Nur für die Forschung, nicht zur Diagnose.</translation>
+    </message>
+    <message>
+      <source>Input</source>
+      <translation>Eingabe</translation>
+    </message>
+    <message>
+      <source>Volume:</source>
+      <translation>Volumen:</translation>
+    </message>
+    <message>
+      <source>The image to analyse.</source>
+      <translation>Das Bild, das untersucht wird.</translation>
+    </message>
+    <message>
+      <source>Select a volume</source>
+      <translation>Volumen wählen</translation>
+    </message>
+    <message>
+      <source>Load the head that comes with the extension: normal, but for one implanted lesion.</source>
+      <translation>Den Kopf laden, der zur Erweiterung gehört: normal bis auf eine eingesetzte Läsion.</translation>
+    </message>
+    <message>
+      <source>Load sample</source>
+      <translation>Beispiel laden</translation>
+    </message>
+    <message>
+      <source>Model:</source>
+      <translation>Modell:</translation>
+    </message>
+    <message>
+      <source>What the image is compared with: normal images of one kind.</source>
+      <translation>Womit das Bild verglichen wird: normale Bilder einer Art.</translation>
+    </message>
+    <message>
+      <source>Device:</source>
+      <translation>Gerät:</translation>
+    </message>
+    <message>
+      <source>Where to compute. Auto takes the graphics card if there is one that works.</source>
+      <translation>Wo gerechnet wird. Automatisch nimmt die Grafikkarte, wenn eine funktioniert.</translation>
+    </message>
+    <message>
+      <source>Detect anomalies</source>
+      <translation>Auffälligkeiten suchen</translation>
+    </message>
+    <message>
+      <source>Operating point and overlay</source>
+      <translation>Arbeitspunkt und Überlagerung</translation>
+    </message>
+    <message>
+      <source>Findings:</source>
+      <translation>Befunde:</translation>
+    </message>
+    <message>
+      <source>fewer</source>
+      <translation>weniger</translation>
+    </message>
+    <message>
+      <source>more</source>
+      <translation>mehr</translation>
+    </message>
+    <message>
+      <source>Threshold:</source>
+      <translation>Schwelle:</translation>
+    </message>
+    <message>
+      <source>Model's own</source>
+      <translation>Wie im Modell</translation>
+    </message>
+    <message>
+      <source>Back to the operating point that the model comes with.</source>
+      <translation>Zurück zum Arbeitspunkt, den das Modell mitbringt.</translation>
+    </message>
+    <message>
+      <source>Show:</source>
+      <translation>Zeigen:</translation>
+    </message>
+    <message>
+      <source>Visible</source>
+      <translation>Sichtbar</translation>
+    </message>
+    <message>
+      <source>Outlines</source>
+      <translation>Umrisse</translation>
+    </message>
+    <message>
+      <source>Opacity:</source>
+      <translation>Deckkraft:</translation>
+    </message>
+    <message>
+      <source>Whole map</source>
+      <translation>Ganze Karte</translation>
+    </message>
+    <message>
+      <source>Show the continuous map below the operating point too, down to what half of the normal images reach.</source>
+      <translation>Die stufenlose Karte auch unterhalb des Arbeitspunkts zeigen, bis dahin, was die Hälfte der normalen Bilder erreicht.</translation>
+    </message>
+    <message>
+      <source>Compare</source>
+      <translation>Vergleichen</translation>
+    </message>
+    <message>
+      <source>Blink</source>
+      <translation>Blinken</translation>
+    </message>
+    <message>
+      <source>Keys...</source>
+      <translation>Tasten...</translation>
+    </message>
+    <message>
+      <source>Findings</source>
+      <translation>Befunde</translation>
+    </message>
+    <message>
+      <source>List:</source>
+      <translation>Liste:</translation>
+    </message>
+    <message>
+      <source>Which findings are listed, by what was decided about them.</source>
+      <translation>Welche Befunde in der Liste stehen, nach der Entscheidung über sie.</translation>
+    </message>
+    <message>
+      <source>from</source>
+      <translation>ab</translation>
+    </message>
+    <message>
+      <source>Smaller findings are not listed. They stay in the scene, and nothing is decided about them.</source>
+      <translation>Kleinere Befunde stehen nicht in der Liste. Sie bleiben in der Szene, und es wird nichts über sie entschieden.</translation>
+    </message>
+    <message>
+      <source> ml</source>
+      <translation> ml</translation>
+    </message>
+    <message>
+      <source>Previous finding</source>
+      <translation>Voriger Befund</translation>
+    </message>
+    <message>
+      <source>Next finding</source>
+      <translation>Nächster Befund</translation>
+    </message>
+    <message>
+      <source>Higher-scored slice</source>
+      <translation>Auffälligere Schicht</translation>
+    </message>
+    <message>
+      <source>Lower-scored slice</source>
+      <translation>Weniger auffällige Schicht</translation>
+    </message>
+    <message>
+      <source>Accept the selected finding; again: take the decision back.</source>
+      <translation>Den gewählten Befund annehmen; noch einmal: Entscheidung zurücknehmen.</translation>
+    </message>
+    <message>
+      <source>Accept</source>
+      <translation>Annehmen</translation>
+    </message>
+    <message>
+      <source>Reject the selected finding; it stays visible, in gray.</source>
+      <translation>Den gewählten Befund ablehnen; er bleibt sichtbar, in Grau.</translation>
+    </message>
+    <message>
+      <source>Reject</source>
+      <translation>Ablehnen</translation>
+    </message>
+    <message>
+      <source>Leave the selected finding open, to be looked at again.</source>
+      <translation>Den gewählten Befund offen lassen, um ihn noch einmal anzusehen.</translation>
+    </message>
+    <message>
+      <source>Unsure</source>
+      <translation>Unsicher</translation>
+    </message>
+    <message>
+      <source>Make one finding of the selected ones (Ctrl and click selects several).</source>
+      <translation>Die gewählten Befunde zu einem verbinden (Strg und Klick wählt mehrere).</translation>
+    </message>
+    <message>
+      <source>Merge</source>
+      <translation>Verbinden</translation>
+    </message>
+    <message>
+      <source>Why the finding is rejected.</source>
+      <translation>Warum der Befund abgelehnt wird.</translation>
+    </message>
+    <message>
+      <source>A note on this finding, kept in the scene. Enter takes it over.</source>
+      <translation>Eine Notiz zu diesem Befund, in der Szene gespeichert. Die Eingabetaste übernimmt sie.</translation>
+    </message>
+    <message>
+      <source>Note</source>
+      <translation>Notiz</translation>
+    </message>
+    <message>
+      <source>Show slice scores</source>
+      <translation>Werte der Schichten zeigen</translation>
+    </message>
+    <message>
+      <source>Export</source>
+      <translation>Export</translation>
+    </message>
+    <message>
+      <source>Which findings are exported, by what was decided about them.</source>
+      <translation>Welche Befunde exportiert werden, nach der Entscheidung über sie.</translation>
+    </message>
+    <message>
+      <source>.seg.nrrd</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>NIfTI label map</source>
+      <translation>NIfTI-Labelkarte</translation>
+    </message>
+    <message>
+      <source>CSV of the findings</source>
+      <translation>CSV der Befunde</translation>
+    </message>
+    <message>
+      <source>STL surfaces</source>
+      <translation>STL-Oberflächen</translation>
+    </message>
+    <message>
+      <source>OBJ surfaces</source>
+      <translation>OBJ-Oberflächen</translation>
+    </message>
+    <message>
+      <source>Report (HTML, PDF)</source>
+      <translation>Bericht (HTML, PDF)</translation>
+    </message>
+    <message>
+      <source>Write the files of this volume into a folder.</source>
+      <translation>Die Dateien dieses Volumens in einen Ordner schreiben.</translation>
+    </message>
+    <message>
+      <source>Export...</source>
+      <translation>Exportieren...</translation>
+    </message>
+    <message>
+      <source>Write the files of every analysed volume of the scene, each into a folder of its own.</source>
+      <translation>Die Dateien jedes untersuchten Volumens der Szene schreiben, jedes in einen eigenen Ordner.</translation>
+    </message>
+    <message>
+      <source>Export all volumes...</source>
+      <translation>Alle Volumen exportieren...</translation>
+    </message>
+    <message>
+      <source>Make one segmentation of the accepted findings and open it in the Segment Editor.</source>
+      <translation>Aus den angenommenen Befunden eine Segmentierung machen und im Segment Editor öffnen.</translation>
+    </message>
+    <message>
+      <source>Accepted to Segment Editor</source>
+      <translation>Angenommene in den Segment Editor</translation>
+    </message>
+    <message>
+      <source>Write the log of detections and decisions as JSON lines.</source>
+      <translation>Das Protokoll der Suchen und Entscheidungen als JSON-Zeilen schreiben.</translation>
+    </message>
+    <message>
+      <source>Export log...</source>
+      <translation>Protokoll exportieren...</translation>
+    </message>
+    <message>
+      <source>Details</source>
+      <translation>Einzelheiten</translation>
+    </message>
+    <message>
+      <source>Copy</source>
+      <translation>Kopieren</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.audit</name>
+    <message>
+      <source>Nothing was detected or decided in this scene yet.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The log could not be written to {path}.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.colors</name>
+    <message>
+      <source>not marked</source>
+      <translation>nicht markiert</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.deciding</name>
+    <message>
+      <source>no reason given</source>
+      <translation>kein Grund genannt</translation>
+    </message>
+    <message>
+      <source>Select a finding to see what its score is made of.</source>
+      <translation>Einen Befund wählen, um zu sehen, woraus sein Wert besteht.</translation>
+    </message>
+    <message>
+      <source>right half of the image</source>
+      <translation>rechte Bildhälfte</translation>
+    </message>
+    <message>
+      <source>left half of the image</source>
+      <translation>linke Bildhälfte</translation>
+    </message>
+    <message>
+      <source>&lt;b&gt;Finding {rank}&lt;/b&gt;, {place}, {side}</source>
+      <translation>&lt;b&gt;Befund {rank}&lt;/b&gt;, {place}, {side}</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.decisions</name>
+    <message>
+      <source>accepted</source>
+      <translation>angenommen</translation>
+    </message>
+    <message>
+      <source>rejected</source>
+      <translation>abgelehnt</translation>
+    </message>
+    <message>
+      <source>unsure</source>
+      <translation>unsicher</translation>
+    </message>
+    <message>
+      <source>undecided</source>
+      <translation>offen</translation>
+    </message>
+    <message>
+      <source>artefact</source>
+      <translation>Artefakt</translation>
+    </message>
+    <message>
+      <source>normal variant</source>
+      <translation>Normvariante</translation>
+    </message>
+    <message>
+      <source>post-operative</source>
+      <translation>postoperativ</translation>
+    </message>
+    <message>
+      <source>positioning</source>
+      <translation>Lagerung</translation>
+    </message>
+    <message>
+      <source>other</source>
+      <translation>anderes</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.dependencies</name>
+    <message>
+      <source>the Slicer extension {name} (1 MB, needs a restart of Slicer)</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>To analyse images, SP-Mamba needs Python packages that Slicer does not have yet:
+
+{packages}
+
+They are downloaded from the internet and installed into this Slicer. Nothing of your images leaves this computer. Install them now?</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>SP-Mamba: install packages</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The installation of {packages} did not succeed. Check the internet connection and the free disk space, then click Detect again.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The PyTorch extension was installed. Restart Slicer, then click Detect again to go on.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.detecting</name>
+    <message>
+      <source>Every volume of the scene has been analysed.</source>
+      <translation>Jedes Volumen der Szene ist untersucht.</translation>
+    </message>
+    <message>
+      <source>{number} of {total}, {name}: {text}</source>
+      <translation>{number} von {total}, {name}: {text}</translation>
+    </message>
+    <message>
+      <source>Done.</source>
+      <translation>Fertig.</translation>
+    </message>
+    <message>
+      <source>Done: {count} of {total} volumes.</source>
+      <translation>Fertig: {count} von {total} Volumen.</translation>
+    </message>
+    <message>
+      <source>Those that failed say why in the list of volumes.</source>
+      <translation>Bei den gescheiterten steht der Grund in der Liste.</translation>
+    </message>
+    <message>
+      <source>Cancelled. The scene is unchanged.</source>
+      <translation>Abgebrochen. Die Szene ist unverändert.</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.display</name>
+    <message>
+      <source>Severity</source>
+      <translation>Schwere</translation>
+    </message>
+    <message>
+      <source>Anomaly</source>
+      <translation>Auffälligkeit</translation>
+    </message>
+  </context>
+  <context>
+    <name>export.__init__</name>
+    <message>
+      <source>The segments could not be written to {folder}.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>There is no result to export.</source>
+      <translation>Es gibt kein Ergebnis zum Exportieren.</translation>
+    </message>
+    <message>
+      <source>There is no segment to export at this operating point.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>There is no segment to export: no finding with this decision at this operating point.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>export.chosen</name>
+    <message>
+      <source>all but the rejected</source>
+      <translation>alle außer abgelehnten</translation>
+    </message>
+    <message>
+      <source>accepted only</source>
+      <translation>nur angenommene</translation>
+    </message>
+    <message>
+      <source>all, rejected too</source>
+      <translation>alle, auch abgelehnte</translation>
+    </message>
+  </context>
+  <context>
+    <name>export.report</name>
+    <message>
+      <source>There is no result to export.</source>
+      <translation>Es gibt kein Ergebnis zum Exportieren.</translation>
+    </message>
+    <message>
+      <source>The report could not be written to {folder}.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>SP-Mamba report</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>SP-Mamba: unusual places in {name}</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Research use only, not for diagnosis. A scan without marks is not a normal scan.</source>
+      <translation>Nur für die Forschung, nicht zur Diagnose. Eine Aufnahme ohne Markierung ist keine normale Aufnahme.</translation>
+    </message>
+    <message>
+      <source>Model</source>
+      <translation>Modell</translation>
+    </message>
+    <message>
+      <source>a volume that is gone</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Operating point</source>
+      <translation>Arbeitspunkt</translation>
+    </message>
+    <message>
+      <source>threshold {value}</source>
+      <translation>Schwelle {value}</translation>
+    </message>
+    <message>
+      <source>Findings</source>
+      <translation>Befunde</translation>
+    </message>
+    <message>
+      <source>{count}: {accepted} accepted, {rejected} rejected, {unsure} unsure, {open} undecided</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Written</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Software</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Notices</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Name</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>For</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Not for</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Made from</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Limits</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Finding {rank}, slice {slice}: {decision}</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>#</source>
+      <translation>Nr.</translation>
+    </message>
+    <message>
+      <source>Decision</source>
+      <translation>Entscheidung</translation>
+    </message>
+    <message>
+      <source>Place (RAS mm)</source>
+      <translation>Ort (RAS mm)</translation>
+    </message>
+    <message>
+      <source>Slice</source>
+      <translation>Schicht</translation>
+    </message>
+    <message>
+      <source>Size (mm)</source>
+      <translation>Größe (mm)</translation>
+    </message>
+    <message>
+      <source>ml</source>
+      <translation>ml</translation>
+    </message>
+    <message>
+      <source>Peak</source>
+      <translation>Maximum</translation>
+    </message>
+    <message>
+      <source>Mean</source>
+      <translation>Mittel</translation>
+    </message>
+    <message>
+      <source>Note</source>
+      <translation>Notiz</translation>
+    </message>
+    <message>
+      <source>{count} more are in the table of findings (CSV).</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>{count} with other decisions are not listed.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>No finding is listed.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.exporting</name>
+    <message>
+      <source>Export to</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>1 file written to {folder}.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>{count} files written to {folder}.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>No volume of this scene was analysed yet.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>{count} files of {volumes} volumes written to {folder}.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The log was written to {path}.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>{name} accepted</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>No finding is accepted yet. Accept findings first, then edit them.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The accepted findings are in the segmentation {name}.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.facts</name>
+    <message>
+      <source>The volume has no voxels.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>This is a label map; choose the image itself.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>This is a color or vector image; convert it to a grayscale volume first (module Vector to Scalar Volume).</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.findingstable</name>
+    <message>
+      <source>#</source>
+      <translation>Nr.</translation>
+    </message>
+    <message>
+      <source>Decision</source>
+      <translation>Entscheidung</translation>
+    </message>
+    <message>
+      <source>Place (RAS mm)</source>
+      <translation>Ort (RAS mm)</translation>
+    </message>
+    <message>
+      <source>Slice</source>
+      <translation>Schicht</translation>
+    </message>
+    <message>
+      <source>Size (mm)</source>
+      <translation>Größe (mm)</translation>
+    </message>
+    <message>
+      <source>ml</source>
+      <translation>ml</translation>
+    </message>
+    <message>
+      <source>Peak</source>
+      <translation>Maximum</translation>
+    </message>
+    <message>
+      <source>Mean</source>
+      <translation>Mittel</translation>
+    </message>
+    <message>
+      <source>Band</source>
+      <translation>Stufe</translation>
+    </message>
+    <message>
+      <source>all findings</source>
+      <translation>alle Befunde</translation>
+    </message>
+    <message>
+      <source>No result for this volume yet.</source>
+      <translation>Noch kein Ergebnis zu diesem Volumen.</translation>
+    </message>
+    <message>
+      <source>No finding at this operating point.</source>
+      <translation>Kein Befund bei diesem Arbeitspunkt.</translation>
+    </message>
+    <message>
+      <source>1 finding.</source>
+      <translation>1 Befund.</translation>
+    </message>
+    <message>
+      <source>{count} findings.</source>
+      <translation>{count} Befunde.</translation>
+    </message>
+    <message>
+      <source>{listed} listed.</source>
+      <translation>{listed} in der Liste.</translation>
+    </message>
+    <message>
+      <source>{decided} decided.</source>
+      <translation>{decided} entschieden.</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.jobs</name>
+    <message>
+      <source>The volume was deleted during the analysis; its result was dropped.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Showing the result</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The result could not be shown; the scene is unchanged.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The volume could not be handed to the analysis process: the temporary folder is full or cannot be written.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.looking</name>
+    <message>
+      <source>All slices with a mark were seen.</source>
+      <translation>Alle Schichten mit Markierung wurden gesehen.</translation>
+    </message>
+    <message>
+      <source>1 slice with a mark was not seen yet.</source>
+      <translation>1 Schicht mit Markierung wurde noch nicht gesehen.</translation>
+    </message>
+    <message>
+      <source>{count} slices with a mark were not seen yet.</source>
+      <translation>{count} Schichten mit Markierung wurden noch nicht gesehen.</translation>
+    </message>
+    <message>
+      <source>Seen {seen} of {count} slices. {marked}</source>
+      <translation>{seen} von {count} Schichten gesehen. {marked}</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.operatingpoint</name>
+    <message>
+      <source>{share} normal slices would show a finding</source>
+      <translation>{share} normalen Schichten zeigt einen Befund</translation>
+    </message>
+    <message>
+      <source>{share} normal images would show a finding</source>
+      <translation>{share} normalen Bildern zeigt einen Befund</translation>
+    </message>
+    <message>
+      <source>from {edge}, higher than any normal held out for calibration</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>from {edge}, reached by {share} normal slices</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>from {edge}, reached by {share} normal images</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>{percent} % of</source>
+      <translation>{percent} % der</translation>
+    </message>
+    <message>
+      <source>1 in {n}</source>
+      <translation>1 von {n}</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.overlay</name>
+    <message>
+      <source>The analysis process is of another version than this module; install the extension again.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The volume was changed during the analysis; its result was dropped.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.panel</name>
+    <message>
+      <source>Select the volume to analyse first.</source>
+      <translation>Zuerst das Volumen wählen, das untersucht werden soll.</translation>
+    </message>
+    <message>
+      <source>No model is installed. Install the SPMamba extension again, or put a model into the models folder.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Compare the volume with normal images and mark what is unusual.</source>
+      <translation>Das Volumen mit normalen Bildern vergleichen und markieren, was ungewöhnlich ist.</translation>
+    </message>
+    <message>
+      <source>Packages are being installed.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Stop the analysis; the scene stays as it is.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The analysis is being stopped.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Analyse the volume again. The result shown is replaced after success.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Analyse this scan all the same; the result says that its marks cannot be trusted.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Try again.</source>
+      <translation>Noch einmal versuchen.</translation>
+    </message>
+    <message>
+      <source>Load an image and select it above, or load the sample.</source>
+      <translation>Ein Bild laden und oben auswählen, oder das Beispiel laden.</translation>
+    </message>
+    <message>
+      <source>No model is installed.</source>
+      <translation>Es ist kein Modell installiert.</translation>
+    </message>
+    <message>
+      <source>Ready.</source>
+      <translation>Bereit.</translation>
+    </message>
+    <message>
+      <source>Installing packages...</source>
+      <translation>Pakete werden installiert...</translation>
+    </message>
+    <message>
+      <source>Starting...</source>
+      <translation>Startet...</translation>
+    </message>
+    <message>
+      <source>Analysing...</source>
+      <translation>Untersucht...</translation>
+    </message>
+    <message>
+      <source>Cancelling...</source>
+      <translation>Bricht ab...</translation>
+    </message>
+    <message>
+      <source>Done.</source>
+      <translation>Fertig.</translation>
+    </message>
+    <message>
+      <source>The analysis failed.</source>
+      <translation>Die Untersuchung ist gescheitert.</translation>
+    </message>
+    <message>
+      <source>How rarely a normal image may show a finding. To the right: more findings, more false alarms.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Severity bands</source>
+      <translation>Stufen</translation>
+    </message>
+    <message>
+      <source>Anomaly map</source>
+      <translation>Karte</translation>
+    </message>
+    <message>
+      <source>Both</source>
+      <translation>Beides</translation>
+    </message>
+    <message>
+      <source>{action} ({key})</source>
+      <translation>{action} ({key})</translation>
+    </message>
+    <message>
+      <source>Cancel</source>
+      <translation>Abbrechen</translation>
+    </message>
+    <message>
+      <source>Installing...</source>
+      <translation>Installiert...</translation>
+    </message>
+    <message>
+      <source>Detect anyway</source>
+      <translation>Trotzdem suchen</translation>
+    </message>
+    <message>
+      <source>Detect anomalies</source>
+      <translation>Auffälligkeiten suchen</translation>
+    </message>
+    <message>
+      <source>Analyse every volume of the scene that has no result yet, one after the other; Cancel above stops all of them.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>{text}, about {time} left</source>
+      <translation>{text}, noch etwa {time}</translation>
+    </message>
+    <message>
+      <source>Not for: {purposes}</source>
+      <translation>Nicht für: {purposes}</translation>
+    </message>
+    <message>
+      <source>Auto</source>
+      <translation>Automatisch</translation>
+    </message>
+    <message>
+      <source>CPU</source>
+      <translation>CPU</translation>
+    </message>
+    <message>
+      <source>{value} (normal spread)</source>
+      <translation>{value} (normale Streuung)</translation>
+    </message>
+    <message>
+      <source>Slice {slice}: score {score}, {place} of {count}</source>
+      <translation>Schicht {slice}: Wert {score}, {place} von {count}</translation>
+    </message>
+    <message>
+      <source>{n} s</source>
+      <translation>{n} s</translation>
+    </message>
+    <message>
+      <source>{n} min</source>
+      <translation>{n} min</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.sample</name>
+    <message>
+      <source>The sample is missing. Install the SPMamba extension again.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The sample cannot be read. Install the SPMamba extension again.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.scorebars</name>
+    <message>
+      <source>Residual</source>
+      <translation>Residuum</translation>
+    </message>
+    <message>
+      <source>could not be reproduced from normal anatomy</source>
+      <translation>ließ sich aus normaler Anatomie nicht nachbilden</translation>
+    </message>
+    <message>
+      <source>Prototype</source>
+      <translation>Prototyp</translation>
+    </message>
+    <message>
+      <source>looks like no normal example of this place</source>
+      <translation>gleicht keinem normalen Beispiel dieser Stelle</translation>
+    </message>
+    <message>
+      <source>Mirror</source>
+      <translation>Spiegelung</translation>
+    </message>
+    <message>
+      <source>differs from the same place on the other side</source>
+      <translation>weicht von derselben Stelle der anderen Seite ab</translation>
+    </message>
+    <message>
+      <source>Intensity</source>
+      <translation>Helligkeit</translation>
+    </message>
+    <message>
+      <source>is brighter than tissue is here in normal images</source>
+      <translation>ist heller als Gewebe hier in normalen Bildern</translation>
+    </message>
+    <message>
+      <source>Contrast</source>
+      <translation>Kontrast</translation>
+    </message>
+    <message>
+      <source>how far the peak stands out of the finding's mean</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Concentration</source>
+      <translation>Konzentration</translation>
+    </message>
+    <message>
+      <source>how steeply the map falls off around the peak</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>What the model's terms say is known at the operating point of the detection only.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.shortcuts</name>
+    <message>
+      <source>next finding</source>
+      <translation>nächster Befund</translation>
+    </message>
+    <message>
+      <source>previous finding</source>
+      <translation>voriger Befund</translation>
+    </message>
+    <message>
+      <source>next slice by score</source>
+      <translation>nächste Schicht nach Wert</translation>
+    </message>
+    <message>
+      <source>previous slice by score</source>
+      <translation>vorige Schicht nach Wert</translation>
+    </message>
+    <message>
+      <source>next slice with a mark not seen yet</source>
+      <translation>nächste ungesehene Schicht mit Markierung</translation>
+    </message>
+    <message>
+      <source>previous slice with a mark not seen yet</source>
+      <translation>vorige ungesehene Schicht mit Markierung</translation>
+    </message>
+    <message>
+      <source>accept the finding</source>
+      <translation>Befund annehmen</translation>
+    </message>
+    <message>
+      <source>reject the finding</source>
+      <translation>Befund ablehnen</translation>
+    </message>
+    <message>
+      <source>unsure about the finding</source>
+      <translation>unsicher über den Befund</translation>
+    </message>
+    <message>
+      <source>show or hide the overlay</source>
+      <translation>Überlagerung zeigen oder verbergen</translation>
+    </message>
+    <message>
+      <source>severity bands or continuous map</source>
+      <translation>Stufen oder stufenlose Karte</translation>
+    </message>
+    <message>
+      <source>blink</source>
+      <translation>blinken</translation>
+    </message>
+    <message>
+      <source>compare side by side</source>
+      <translation>nebeneinander vergleichen</translation>
+    </message>
+    <message>
+      <source>show these keys</source>
+      <translation>diese Tasten zeigen</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.sliceplot</name>
+    <message>
+      <source>19 of 20 normal slices</source>
+      <translation>19 von 20 normalen Schichten</translation>
+    </message>
+    <message>
+      <source>operating point</source>
+      <translation>Arbeitspunkt</translation>
+    </message>
+    <message>
+      <source>highest map value</source>
+      <translation>höchster Kartenwert</translation>
+    </message>
+    <message>
+      <source>not seen yet</source>
+      <translation>noch nicht gesehen</translation>
+    </message>
+    <message>
+      <source>current slice</source>
+      <translation>jetzige Schicht</translation>
+    </message>
+    <message>
+      <source>Slices of {name}</source>
+      <translation>Schichten von {name}</translation>
+    </message>
+    <message>
+      <source>Slice</source>
+      <translation>Schicht</translation>
+    </message>
+    <message>
+      <source>Highest map value (normal spread)</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.tables</name>
+    <message>
+      <source>Anomaly {rank}</source>
+      <translation>Auffälligkeit {rank}</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.worker</name>
+    <message>
+      <source>Starting the analysis process: {command}</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The analysis process did not answer the cancel in time and was ended.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The analysis process could not be started. Install the extension again or ask for support.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>exit code {code}</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>crash or killed, {reason}</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The analysis process has ended ({reason}).</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The analysis process ended unexpectedly; the scene is unchanged. Click Detect again to restart it.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.worklist</name>
+    <message>
+      <source>reviewed, nothing found</source>
+      <translation>gesehen, nichts gefunden</translation>
+    </message>
+    <message>
+      <source>nothing found</source>
+      <translation>nichts gefunden</translation>
+    </message>
+    <message>
+      <source>reviewed, {count} findings</source>
+      <translation>gesehen, {count} Befunde</translation>
+    </message>
+    <message>
+      <source>reviewed, 1 finding</source>
+      <translation>gesehen, 1 Befund</translation>
+    </message>
+    <message>
+      <source>found {count}</source>
+      <translation>{count} gefunden</translation>
+    </message>
+    <message>
+      <source>, {decided} decided</source>
+      <translation>, {decided} entschieden</translation>
+    </message>
+    <message>
+      <source>Volume</source>
+      <translation>Volumen</translation>
+    </message>
+    <message>
+      <source>State</source>
+      <translation>Stand</translation>
+    </message>
+    <message>
+      <source>running</source>
+      <translation>läuft</translation>
+    </message>
+    <message>
+      <source>waiting</source>
+      <translation>wartet</translation>
+    </message>
+    <message>
+      <source>failed: {reason}</source>
+      <translation>gescheitert: {reason}</translation>
+    </message>
+    <message>
+      <source>not run</source>
+      <translation>nicht untersucht</translation>
+    </message>
+    <message>
+      <source>Volumes of the scene</source>
+      <translation>Volumen der Szene</translation>
+    </message>
+    <message>
+      <source>Volumes of the scene ({count})</source>
+      <translation>Volumen der Szene ({count})</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.workplace</name>
+    <message>
+      <source>This scene holds a result of another version of SP-Mamba ({versions}; this is {own}). Its images are there, but it cannot be reviewed here. Detect again, or open the scene with that version.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaSlices</name>
+    <message>
+      <source>Slices</source>
+      <translation>Schichten</translation>
+    </message>
+    <message>
+      <source>A slice counts as seen once a view in the analysed plane has shown it.</source>
+      <translation>Eine Schicht gilt als gesehen, sobald eine Ansicht in der untersuchten Ebene sie gezeigt hat.</translation>
+    </message>
+    <message>
+      <source>Previous unseen mark</source>
+      <translation>Vorige ungesehene Markierung</translation>
+    </message>
+    <message>
+      <source>Next unseen mark</source>
+      <translation>Nächste ungesehene Markierung</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaWorklist</name>
+    <message>
+      <source>Volumes of the scene</source>
+      <translation>Volumen der Szene</translation>
+    </message>
+    <message>
+      <source>Click a volume to read it.</source>
+      <translation>Ein Volumen anklicken, um es zu befunden.</translation>
+    </message>
+    <message>
+      <source>Detect on all</source>
+      <translation>In allen suchen</translation>
+    </message>
+    <message>
+      <source>Nothing found: mark as reviewed</source>
+      <translation>Nichts gefunden: als gesehen markieren</translation>
+    </message>
+    <message>
+      <source>You have looked at this volume, and no finding of the detection is left to decide about.</source>
+      <translation>Sie haben dieses Volumen angesehen, und kein Befund ist mehr zu entscheiden.</translation>
+    </message>
+  </context>
+</TS>

@@ -1,0 +1,1251 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="ja" sourcelanguage="en">
+  <context>
+    <name>SPMamba</name>
+    <message>
+      <source>Marks what is unusual in a medical image: select a volume and a model, click Detect anomalies, walk from finding to finding, export the segments. The models have seen normal images only. Research use only, not for diagnosis.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Method: SP-Mamba, an unsupervised detector of anomalies in medical images with spatially bound prototypes and a state space decoder.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Research use only, not for diagnosis.</source>
+      <translation>研究専用です。診断には使用できません。</translation>
+    </message>
+    <message>
+      <source>Input</source>
+      <translation>入力</translation>
+    </message>
+    <message>
+      <source>Volume:</source>
+      <translation>ボリューム:</translation>
+    </message>
+    <message>
+      <source>The image to analyse.</source>
+      <translation>解析する画像。</translation>
+    </message>
+    <message>
+      <source>Select a volume</source>
+      <translation>ボリュームを選択</translation>
+    </message>
+    <message>
+      <source>Load the head that comes with the extension: normal, but for one implanted lesion.</source>
+      <translation>拡張機能に付属の頭部画像を読み込みます。埋め込まれた病変が一つある以外は正常です。</translation>
+    </message>
+    <message>
+      <source>Load sample</source>
+      <translation>サンプルを読み込む</translation>
+    </message>
+    <message>
+      <source>Model:</source>
+      <translation>モデル:</translation>
+    </message>
+    <message>
+      <source>What the image is compared with: normal images of one kind.</source>
+      <translation>比較の対象となる、一種類の正常画像。</translation>
+    </message>
+    <message>
+      <source>Device:</source>
+      <translation>デバイス:</translation>
+    </message>
+    <message>
+      <source>Where to compute. Auto takes the graphics card if there is one that works.</source>
+      <translation>計算に使う装置。「自動」は使用可能なGPUがあればそれを使います。</translation>
+    </message>
+    <message>
+      <source>Detect anomalies</source>
+      <translation>異常を検出</translation>
+    </message>
+    <message>
+      <source>Operating point and overlay</source>
+      <translation>動作点と重ね合わせ</translation>
+    </message>
+    <message>
+      <source>Findings:</source>
+      <translation>所見:</translation>
+    </message>
+    <message>
+      <source>fewer</source>
+      <translation>少ない</translation>
+    </message>
+    <message>
+      <source>more</source>
+      <translation>多い</translation>
+    </message>
+    <message>
+      <source>Threshold:</source>
+      <translation>しきい値:</translation>
+    </message>
+    <message>
+      <source>Model's own</source>
+      <translation>モデルの既定値</translation>
+    </message>
+    <message>
+      <source>Back to the operating point that the model comes with.</source>
+      <translation>モデルに付属の動作点に戻します。</translation>
+    </message>
+    <message>
+      <source>Show:</source>
+      <translation>表示:</translation>
+    </message>
+    <message>
+      <source>Visible</source>
+      <translation>表示する</translation>
+    </message>
+    <message>
+      <source>Outlines</source>
+      <translation>輪郭のみ</translation>
+    </message>
+    <message>
+      <source>Opacity:</source>
+      <translation>不透明度:</translation>
+    </message>
+    <message>
+      <source>Whole map</source>
+      <translation>マップ全体</translation>
+    </message>
+    <message>
+      <source>Show the continuous map below the operating point too, down to what half of the normal images reach.</source>
+      <translation>動作点より下も、正常画像の半数が達する値まで連続マップを表示します。</translation>
+    </message>
+    <message>
+      <source>Compare</source>
+      <translation>比較</translation>
+    </message>
+    <message>
+      <source>Blink</source>
+      <translation>点滅</translation>
+    </message>
+    <message>
+      <source>Keys...</source>
+      <translation>キー...</translation>
+    </message>
+    <message>
+      <source>Findings</source>
+      <translation>所見</translation>
+    </message>
+    <message>
+      <source>List:</source>
+      <translation>一覧:</translation>
+    </message>
+    <message>
+      <source>Which findings are listed, by what was decided about them.</source>
+      <translation>一覧に示す所見を判定で選びます。</translation>
+    </message>
+    <message>
+      <source>from</source>
+      <translation>最小</translation>
+    </message>
+    <message>
+      <source>Smaller findings are not listed. They stay in the scene, and nothing is decided about them.</source>
+      <translation>これより小さい所見は一覧に出ません。シーンには残り、判定はされません。</translation>
+    </message>
+    <message>
+      <source> ml</source>
+      <translation> ml</translation>
+    </message>
+    <message>
+      <source>Previous finding</source>
+      <translation>前の所見</translation>
+    </message>
+    <message>
+      <source>Next finding</source>
+      <translation>次の所見</translation>
+    </message>
+    <message>
+      <source>Higher-scored slice</source>
+      <translation>スコアの高いスライス</translation>
+    </message>
+    <message>
+      <source>Lower-scored slice</source>
+      <translation>スコアの低いスライス</translation>
+    </message>
+    <message>
+      <source>Accept the selected finding; again: take the decision back.</source>
+      <translation>選択した所見を採用します。もう一度押すと取り消します。</translation>
+    </message>
+    <message>
+      <source>Accept</source>
+      <translation>採用</translation>
+    </message>
+    <message>
+      <source>Reject the selected finding; it stays visible, in gray.</source>
+      <translation>選択した所見を却下します。灰色で残ります。</translation>
+    </message>
+    <message>
+      <source>Reject</source>
+      <translation>却下</translation>
+    </message>
+    <message>
+      <source>Leave the selected finding open, to be looked at again.</source>
+      <translation>選択した所見を後で見直すために保留します。</translation>
+    </message>
+    <message>
+      <source>Unsure</source>
+      <translation>保留</translation>
+    </message>
+    <message>
+      <source>Make one finding of the selected ones (Ctrl and click selects several).</source>
+      <translation>選択した所見を一つにまとめます(Ctrlを押しながらクリックで複数選択)。</translation>
+    </message>
+    <message>
+      <source>Merge</source>
+      <translation>結合</translation>
+    </message>
+    <message>
+      <source>Why the finding is rejected.</source>
+      <translation>却下の理由。</translation>
+    </message>
+    <message>
+      <source>A note on this finding, kept in the scene. Enter takes it over.</source>
+      <translation>この所見のメモ。シーンに保存されます。Enterで確定します。</translation>
+    </message>
+    <message>
+      <source>Note</source>
+      <translation>メモ</translation>
+    </message>
+    <message>
+      <source>Show slice scores</source>
+      <translation>スライスのスコアを表示</translation>
+    </message>
+    <message>
+      <source>Export</source>
+      <translation>書き出し</translation>
+    </message>
+    <message>
+      <source>Which findings are exported, by what was decided about them.</source>
+      <translation>書き出す所見を判定で選びます。</translation>
+    </message>
+    <message>
+      <source>.seg.nrrd</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>NIfTI label map</source>
+      <translation>NIfTIラベルマップ</translation>
+    </message>
+    <message>
+      <source>CSV of the findings</source>
+      <translation>所見のCSV</translation>
+    </message>
+    <message>
+      <source>STL surfaces</source>
+      <translation>STLサーフェス</translation>
+    </message>
+    <message>
+      <source>OBJ surfaces</source>
+      <translation>OBJサーフェス</translation>
+    </message>
+    <message>
+      <source>Report (HTML, PDF)</source>
+      <translation>レポート (HTML, PDF)</translation>
+    </message>
+    <message>
+      <source>Write the files of this volume into a folder.</source>
+      <translation>このボリュームのファイルをフォルダに書き出します。</translation>
+    </message>
+    <message>
+      <source>Export...</source>
+      <translation>書き出し...</translation>
+    </message>
+    <message>
+      <source>Write the files of every analysed volume of the scene, each into a folder of its own.</source>
+      <translation>シーン内の解析済みの各ボリュームを、それぞれのフォルダに書き出します。</translation>
+    </message>
+    <message>
+      <source>Export all volumes...</source>
+      <translation>全ボリュームを書き出し...</translation>
+    </message>
+    <message>
+      <source>Make one segmentation of the accepted findings and open it in the Segment Editor.</source>
+      <translation>採用した所見を一つのセグメンテーションにしてSegment Editorで開きます。</translation>
+    </message>
+    <message>
+      <source>Accepted to Segment Editor</source>
+      <translation>採用分をSegment Editorへ</translation>
+    </message>
+    <message>
+      <source>Write the log of detections and decisions as JSON lines.</source>
+      <translation>検出と判定の記録をJSON Linesで書き出します。</translation>
+    </message>
+    <message>
+      <source>Export log...</source>
+      <translation>記録を書き出し...</translation>
+    </message>
+    <message>
+      <source>Details</source>
+      <translation>詳細</translation>
+    </message>
+    <message>
+      <source>Copy</source>
+      <translation>コピー</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.audit</name>
+    <message>
+      <source>Nothing was detected or decided in this scene yet.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The log could not be written to {path}.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.colors</name>
+    <message>
+      <source>not marked</source>
+      <translation>マークなし</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.deciding</name>
+    <message>
+      <source>no reason given</source>
+      <translation>理由なし</translation>
+    </message>
+    <message>
+      <source>Select a finding to see what its score is made of.</source>
+      <translation>所見を選ぶとスコアの内訳を表示します。</translation>
+    </message>
+    <message>
+      <source>right half of the image</source>
+      <translation>画像の右半分</translation>
+    </message>
+    <message>
+      <source>left half of the image</source>
+      <translation>画像の左半分</translation>
+    </message>
+    <message>
+      <source>&lt;b&gt;Finding {rank}&lt;/b&gt;, {place}, {side}</source>
+      <translation>&lt;b&gt;所見 {rank}&lt;/b&gt;、{place}、{side}</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.decisions</name>
+    <message>
+      <source>accepted</source>
+      <translation>採用</translation>
+    </message>
+    <message>
+      <source>rejected</source>
+      <translation>却下</translation>
+    </message>
+    <message>
+      <source>unsure</source>
+      <translation>保留</translation>
+    </message>
+    <message>
+      <source>undecided</source>
+      <translation>未判定</translation>
+    </message>
+    <message>
+      <source>artefact</source>
+      <translation>アーチファクト</translation>
+    </message>
+    <message>
+      <source>normal variant</source>
+      <translation>正常変異</translation>
+    </message>
+    <message>
+      <source>post-operative</source>
+      <translation>術後変化</translation>
+    </message>
+    <message>
+      <source>positioning</source>
+      <translation>体位</translation>
+    </message>
+    <message>
+      <source>other</source>
+      <translation>その他</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.dependencies</name>
+    <message>
+      <source>the Slicer extension {name} (1 MB, needs a restart of Slicer)</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>To analyse images, SP-Mamba needs Python packages that Slicer does not have yet:
+
+{packages}
+
+They are downloaded from the internet and installed into this Slicer. Nothing of your images leaves this computer. Install them now?</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>SP-Mamba: install packages</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The installation of {packages} did not succeed. Check the internet connection and the free disk space, then click Detect again.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The PyTorch extension was installed. Restart Slicer, then click Detect again to go on.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.detecting</name>
+    <message>
+      <source>Every volume of the scene has been analysed.</source>
+      <translation>シーンのすべてのボリュームを解析済みです。</translation>
+    </message>
+    <message>
+      <source>{number} of {total}, {name}: {text}</source>
+      <translation>{number}/{total} {name}: {text}</translation>
+    </message>
+    <message>
+      <source>Done.</source>
+      <translation>完了。</translation>
+    </message>
+    <message>
+      <source>Done: {count} of {total} volumes.</source>
+      <translation>完了: {total} 件中 {count} 件のボリューム。</translation>
+    </message>
+    <message>
+      <source>Those that failed say why in the list of volumes.</source>
+      <translation>失敗した理由は一覧に示されています。</translation>
+    </message>
+    <message>
+      <source>Cancelled. The scene is unchanged.</source>
+      <translation>中止しました。シーンは変わっていません。</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.display</name>
+    <message>
+      <source>Severity</source>
+      <translation>程度</translation>
+    </message>
+    <message>
+      <source>Anomaly</source>
+      <translation>異常度</translation>
+    </message>
+  </context>
+  <context>
+    <name>export.__init__</name>
+    <message>
+      <source>The segments could not be written to {folder}.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>There is no result to export.</source>
+      <translation>書き出す結果がありません。</translation>
+    </message>
+    <message>
+      <source>There is no segment to export at this operating point.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>There is no segment to export: no finding with this decision at this operating point.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>export.chosen</name>
+    <message>
+      <source>all but the rejected</source>
+      <translation>却下以外すべて</translation>
+    </message>
+    <message>
+      <source>accepted only</source>
+      <translation>採用のみ</translation>
+    </message>
+    <message>
+      <source>all, rejected too</source>
+      <translation>却下も含めすべて</translation>
+    </message>
+  </context>
+  <context>
+    <name>export.report</name>
+    <message>
+      <source>There is no result to export.</source>
+      <translation>書き出す結果がありません。</translation>
+    </message>
+    <message>
+      <source>The report could not be written to {folder}.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>SP-Mamba report</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>SP-Mamba: unusual places in {name}</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Research use only, not for diagnosis. A scan without marks is not a normal scan.</source>
+      <translation>研究専用です。診断には使用できません。マークのない画像が正常な画像とは限りません。</translation>
+    </message>
+    <message>
+      <source>Model</source>
+      <translation>モデル</translation>
+    </message>
+    <message>
+      <source>a volume that is gone</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Operating point</source>
+      <translation>動作点</translation>
+    </message>
+    <message>
+      <source>threshold {value}</source>
+      <translation>しきい値 {value}</translation>
+    </message>
+    <message>
+      <source>Findings</source>
+      <translation>所見</translation>
+    </message>
+    <message>
+      <source>{count}: {accepted} accepted, {rejected} rejected, {unsure} unsure, {open} undecided</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Written</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Software</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Notices</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Name</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>For</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Not for</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Made from</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Limits</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Finding {rank}, slice {slice}: {decision}</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>#</source>
+      <translation>#</translation>
+    </message>
+    <message>
+      <source>Decision</source>
+      <translation>判定</translation>
+    </message>
+    <message>
+      <source>Place (RAS mm)</source>
+      <translation>位置 (RAS mm)</translation>
+    </message>
+    <message>
+      <source>Slice</source>
+      <translation>スライス</translation>
+    </message>
+    <message>
+      <source>Size (mm)</source>
+      <translation>大きさ (mm)</translation>
+    </message>
+    <message>
+      <source>ml</source>
+      <translation>ml</translation>
+    </message>
+    <message>
+      <source>Peak</source>
+      <translation>最大値</translation>
+    </message>
+    <message>
+      <source>Mean</source>
+      <translation>平均</translation>
+    </message>
+    <message>
+      <source>Note</source>
+      <translation>メモ</translation>
+    </message>
+    <message>
+      <source>{count} more are in the table of findings (CSV).</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>{count} with other decisions are not listed.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>No finding is listed.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.exporting</name>
+    <message>
+      <source>Export to</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>1 file written to {folder}.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>{count} files written to {folder}.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>No volume of this scene was analysed yet.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>{count} files of {volumes} volumes written to {folder}.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The log was written to {path}.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>{name} accepted</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>No finding is accepted yet. Accept findings first, then edit them.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The accepted findings are in the segmentation {name}.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.facts</name>
+    <message>
+      <source>The volume has no voxels.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>This is a label map; choose the image itself.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>This is a color or vector image; convert it to a grayscale volume first (module Vector to Scalar Volume).</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.findingstable</name>
+    <message>
+      <source>#</source>
+      <translation>#</translation>
+    </message>
+    <message>
+      <source>Decision</source>
+      <translation>判定</translation>
+    </message>
+    <message>
+      <source>Place (RAS mm)</source>
+      <translation>位置 (RAS mm)</translation>
+    </message>
+    <message>
+      <source>Slice</source>
+      <translation>スライス</translation>
+    </message>
+    <message>
+      <source>Size (mm)</source>
+      <translation>大きさ (mm)</translation>
+    </message>
+    <message>
+      <source>ml</source>
+      <translation>ml</translation>
+    </message>
+    <message>
+      <source>Peak</source>
+      <translation>最大値</translation>
+    </message>
+    <message>
+      <source>Mean</source>
+      <translation>平均</translation>
+    </message>
+    <message>
+      <source>Band</source>
+      <translation>段階</translation>
+    </message>
+    <message>
+      <source>all findings</source>
+      <translation>すべての所見</translation>
+    </message>
+    <message>
+      <source>No result for this volume yet.</source>
+      <translation>このボリュームの結果はまだありません。</translation>
+    </message>
+    <message>
+      <source>No finding at this operating point.</source>
+      <translation>この動作点では所見がありません。</translation>
+    </message>
+    <message>
+      <source>1 finding.</source>
+      <translation>所見 1 件。</translation>
+    </message>
+    <message>
+      <source>{count} findings.</source>
+      <translation>所見 {count} 件。</translation>
+    </message>
+    <message>
+      <source>{listed} listed.</source>
+      <translation>一覧 {listed} 件。</translation>
+    </message>
+    <message>
+      <source>{decided} decided.</source>
+      <translation>判定済み {decided} 件。</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.jobs</name>
+    <message>
+      <source>The volume was deleted during the analysis; its result was dropped.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Showing the result</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The result could not be shown; the scene is unchanged.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The volume could not be handed to the analysis process: the temporary folder is full or cannot be written.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.looking</name>
+    <message>
+      <source>All slices with a mark were seen.</source>
+      <translation>マークのあるスライスはすべて既読です。</translation>
+    </message>
+    <message>
+      <source>1 slice with a mark was not seen yet.</source>
+      <translation>マークのある 1 枚のスライスが未読です。</translation>
+    </message>
+    <message>
+      <source>{count} slices with a mark were not seen yet.</source>
+      <translation>マークのある {count} 枚のスライスが未読です。</translation>
+    </message>
+    <message>
+      <source>Seen {seen} of {count} slices. {marked}</source>
+      <translation>{count} 枚中 {seen} 枚のスライスを確認。{marked}</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.operatingpoint</name>
+    <message>
+      <source>{share} normal slices would show a finding</source>
+      <translation>正常スライスの {share} に所見が出ます</translation>
+    </message>
+    <message>
+      <source>{share} normal images would show a finding</source>
+      <translation>正常画像の {share} に所見が出ます</translation>
+    </message>
+    <message>
+      <source>from {edge}, higher than any normal held out for calibration</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>from {edge}, reached by {share} normal slices</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>from {edge}, reached by {share} normal images</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>{percent} % of</source>
+      <translation>{percent} %</translation>
+    </message>
+    <message>
+      <source>1 in {n}</source>
+      <translation>{n} 枚に 1 枚</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.overlay</name>
+    <message>
+      <source>The analysis process is of another version than this module; install the extension again.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The volume was changed during the analysis; its result was dropped.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.panel</name>
+    <message>
+      <source>Select the volume to analyse first.</source>
+      <translation>まず解析するボリュームを選択してください。</translation>
+    </message>
+    <message>
+      <source>No model is installed. Install the SPMamba extension again, or put a model into the models folder.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Compare the volume with normal images and mark what is unusual.</source>
+      <translation>ボリュームを正常画像と比較し、通常と異なる部分をマークします。</translation>
+    </message>
+    <message>
+      <source>Packages are being installed.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Stop the analysis; the scene stays as it is.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The analysis is being stopped.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Analyse the volume again. The result shown is replaced after success.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Analyse this scan all the same; the result says that its marks cannot be trusted.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Try again.</source>
+      <translation>もう一度お試しください。</translation>
+    </message>
+    <message>
+      <source>Load an image and select it above, or load the sample.</source>
+      <translation>画像を読み込んで上で選択するか、サンプルを読み込んでください。</translation>
+    </message>
+    <message>
+      <source>No model is installed.</source>
+      <translation>モデルがインストールされていません。</translation>
+    </message>
+    <message>
+      <source>Ready.</source>
+      <translation>準備完了。</translation>
+    </message>
+    <message>
+      <source>Installing packages...</source>
+      <translation>パッケージをインストール中...</translation>
+    </message>
+    <message>
+      <source>Starting...</source>
+      <translation>開始中...</translation>
+    </message>
+    <message>
+      <source>Analysing...</source>
+      <translation>解析中...</translation>
+    </message>
+    <message>
+      <source>Cancelling...</source>
+      <translation>中止中...</translation>
+    </message>
+    <message>
+      <source>Done.</source>
+      <translation>完了。</translation>
+    </message>
+    <message>
+      <source>The analysis failed.</source>
+      <translation>解析に失敗しました。</translation>
+    </message>
+    <message>
+      <source>How rarely a normal image may show a finding. To the right: more findings, more false alarms.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Severity bands</source>
+      <translation>段階表示</translation>
+    </message>
+    <message>
+      <source>Anomaly map</source>
+      <translation>異常マップ</translation>
+    </message>
+    <message>
+      <source>Both</source>
+      <translation>両方</translation>
+    </message>
+    <message>
+      <source>{action} ({key})</source>
+      <translation>{action} ({key})</translation>
+    </message>
+    <message>
+      <source>Cancel</source>
+      <translation>中止</translation>
+    </message>
+    <message>
+      <source>Installing...</source>
+      <translation>インストール中...</translation>
+    </message>
+    <message>
+      <source>Detect anyway</source>
+      <translation>それでも検出</translation>
+    </message>
+    <message>
+      <source>Detect anomalies</source>
+      <translation>異常を検出</translation>
+    </message>
+    <message>
+      <source>Analyse every volume of the scene that has no result yet, one after the other; Cancel above stops all of them.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>{text}, about {time} left</source>
+      <translation>{text}、残り約 {time}</translation>
+    </message>
+    <message>
+      <source>Not for: {purposes}</source>
+      <translation>対象外: {purposes}</translation>
+    </message>
+    <message>
+      <source>Auto</source>
+      <translation>自動</translation>
+    </message>
+    <message>
+      <source>CPU</source>
+      <translation>CPU</translation>
+    </message>
+    <message>
+      <source>{value} (normal spread)</source>
+      <translation>{value} (正常のばらつき)</translation>
+    </message>
+    <message>
+      <source>Slice {slice}: score {score}, {place} of {count}</source>
+      <translation>スライス {slice}: スコア {score}、{count} 枚中 {place} 位</translation>
+    </message>
+    <message>
+      <source>{n} s</source>
+      <translation>{n} 秒</translation>
+    </message>
+    <message>
+      <source>{n} min</source>
+      <translation>{n} 分</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.sample</name>
+    <message>
+      <source>The sample is missing. Install the SPMamba extension again.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The sample cannot be read. Install the SPMamba extension again.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.scorebars</name>
+    <message>
+      <source>Residual</source>
+      <translation>残差</translation>
+    </message>
+    <message>
+      <source>could not be reproduced from normal anatomy</source>
+      <translation>正常解剖から再現できませんでした</translation>
+    </message>
+    <message>
+      <source>Prototype</source>
+      <translation>プロトタイプ</translation>
+    </message>
+    <message>
+      <source>looks like no normal example of this place</source>
+      <translation>この位置の正常例のどれにも似ていません</translation>
+    </message>
+    <message>
+      <source>Mirror</source>
+      <translation>左右差</translation>
+    </message>
+    <message>
+      <source>differs from the same place on the other side</source>
+      <translation>反対側の同じ位置と異なります</translation>
+    </message>
+    <message>
+      <source>Intensity</source>
+      <translation>信号強度</translation>
+    </message>
+    <message>
+      <source>is brighter than tissue is here in normal images</source>
+      <translation>正常画像のこの位置の組織より明るいです</translation>
+    </message>
+    <message>
+      <source>Contrast</source>
+      <translation>コントラスト</translation>
+    </message>
+    <message>
+      <source>how far the peak stands out of the finding's mean</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Concentration</source>
+      <translation>集中度</translation>
+    </message>
+    <message>
+      <source>how steeply the map falls off around the peak</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>What the model's terms say is known at the operating point of the detection only.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.shortcuts</name>
+    <message>
+      <source>next finding</source>
+      <translation>次の所見</translation>
+    </message>
+    <message>
+      <source>previous finding</source>
+      <translation>前の所見</translation>
+    </message>
+    <message>
+      <source>next slice by score</source>
+      <translation>スコア順で次のスライス</translation>
+    </message>
+    <message>
+      <source>previous slice by score</source>
+      <translation>スコア順で前のスライス</translation>
+    </message>
+    <message>
+      <source>next slice with a mark not seen yet</source>
+      <translation>次の未読のマーク付きスライス</translation>
+    </message>
+    <message>
+      <source>previous slice with a mark not seen yet</source>
+      <translation>前の未読のマーク付きスライス</translation>
+    </message>
+    <message>
+      <source>accept the finding</source>
+      <translation>所見を採用</translation>
+    </message>
+    <message>
+      <source>reject the finding</source>
+      <translation>所見を却下</translation>
+    </message>
+    <message>
+      <source>unsure about the finding</source>
+      <translation>所見を保留</translation>
+    </message>
+    <message>
+      <source>show or hide the overlay</source>
+      <translation>重ね合わせの表示切替</translation>
+    </message>
+    <message>
+      <source>severity bands or continuous map</source>
+      <translation>段階表示または連続マップ</translation>
+    </message>
+    <message>
+      <source>blink</source>
+      <translation>点滅</translation>
+    </message>
+    <message>
+      <source>compare side by side</source>
+      <translation>並べて比較</translation>
+    </message>
+    <message>
+      <source>show these keys</source>
+      <translation>このキー一覧を表示</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.sliceplot</name>
+    <message>
+      <source>19 of 20 normal slices</source>
+      <translation>正常スライス 20 枚中 19 枚</translation>
+    </message>
+    <message>
+      <source>operating point</source>
+      <translation>動作点</translation>
+    </message>
+    <message>
+      <source>highest map value</source>
+      <translation>マップの最大値</translation>
+    </message>
+    <message>
+      <source>not seen yet</source>
+      <translation>未読</translation>
+    </message>
+    <message>
+      <source>current slice</source>
+      <translation>現在のスライス</translation>
+    </message>
+    <message>
+      <source>Slices of {name}</source>
+      <translation>{name} のスライス</translation>
+    </message>
+    <message>
+      <source>Slice</source>
+      <translation>スライス</translation>
+    </message>
+    <message>
+      <source>Highest map value (normal spread)</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.tables</name>
+    <message>
+      <source>Anomaly {rank}</source>
+      <translation>異常 {rank}</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.worker</name>
+    <message>
+      <source>Starting the analysis process: {command}</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The analysis process did not answer the cancel in time and was ended.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The analysis process could not be started. Install the extension again or ask for support.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>exit code {code}</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>crash or killed, {reason}</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The analysis process has ended ({reason}).</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The analysis process ended unexpectedly; the scene is unchanged. Click Detect again to restart it.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.worklist</name>
+    <message>
+      <source>reviewed, nothing found</source>
+      <translation>確認済み、所見なし</translation>
+    </message>
+    <message>
+      <source>nothing found</source>
+      <translation>所見なし</translation>
+    </message>
+    <message>
+      <source>reviewed, {count} findings</source>
+      <translation>確認済み、所見 {count} 件</translation>
+    </message>
+    <message>
+      <source>reviewed, 1 finding</source>
+      <translation>確認済み、所見 1 件</translation>
+    </message>
+    <message>
+      <source>found {count}</source>
+      <translation>{count} 件検出</translation>
+    </message>
+    <message>
+      <source>, {decided} decided</source>
+      <translation>、判定済み {decided} 件</translation>
+    </message>
+    <message>
+      <source>Volume</source>
+      <translation>ボリューム</translation>
+    </message>
+    <message>
+      <source>State</source>
+      <translation>状態</translation>
+    </message>
+    <message>
+      <source>running</source>
+      <translation>実行中</translation>
+    </message>
+    <message>
+      <source>waiting</source>
+      <translation>待機中</translation>
+    </message>
+    <message>
+      <source>failed: {reason}</source>
+      <translation>失敗: {reason}</translation>
+    </message>
+    <message>
+      <source>not run</source>
+      <translation>未実行</translation>
+    </message>
+    <message>
+      <source>Volumes of the scene</source>
+      <translation>シーンのボリューム</translation>
+    </message>
+    <message>
+      <source>Volumes of the scene ({count})</source>
+      <translation>シーンのボリューム ({count})</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.workplace</name>
+    <message>
+      <source>This scene holds a result of another version of SP-Mamba ({versions}; this is {own}). Its images are there, but it cannot be reviewed here. Detect again, or open the scene with that version.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
+    <name>SPMambaSlices</name>
+    <message>
+      <source>Slices</source>
+      <translation>スライス</translation>
+    </message>
+    <message>
+      <source>A slice counts as seen once a view in the analysed plane has shown it.</source>
+      <translation>解析した断面のビューに表示されたスライスを既読とします。</translation>
+    </message>
+    <message>
+      <source>Previous unseen mark</source>
+      <translation>前の未読マーク</translation>
+    </message>
+    <message>
+      <source>Next unseen mark</source>
+      <translation>次の未読マーク</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaWorklist</name>
+    <message>
+      <source>Volumes of the scene</source>
+      <translation>シーンのボリューム</translation>
+    </message>
+    <message>
+      <source>Click a volume to read it.</source>
+      <translation>クリックしたボリュームを読影します。</translation>
+    </message>
+    <message>
+      <source>Detect on all</source>
+      <translation>すべて検出</translation>
+    </message>
+    <message>
+      <source>Nothing found: mark as reviewed</source>
+      <translation>所見なし: 確認済みにする</translation>
+    </message>
+    <message>
+      <source>You have looked at this volume, and no finding of the detection is left to decide about.</source>
+      <translation>このボリュームを確認し、判定すべき所見が残っていないことを記録します。</translation>
+    </message>
+  </context>
+</TS>

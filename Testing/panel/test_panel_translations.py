@@ -1,0 +1,81 @@
+"""Every text of the panel can be translated; the German and Japanese files are in step and are shown."""
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+from tools import translations
+
+pytest.importorskip("slicer", reason="runs in the test host")
+from PySide6 import QtCore
+
+
+@pytest.mark.parametrize("language", translations.LANGUAGES)
+def test_files_hold_the_texts_of_the_code(language: str) -> None:
+    assert translations.listed(language) == set(translations.texts()), \
+        "run: python Testing/tools/translations.py --write"
+
+
+@pytest.mark.parametrize("language", translations.LANGUAGES)
+def test_a_translation_has_the_places_of_its_text(language: str) -> None:
+    """Slicer ignores one that has not."""
+    done = translations.translations(language)
+    assert len(done) > 200
+    for (context, source), text in done.items():
+        assert Counter(re.findall(r"{\w+}", source)) == Counter(re.findall(r"{\w+}", text)), (context, source)
+
+
+@pytest.fixture(params=translations.LANGUAGES)
+def translated(request: Any, host: Any, tmp_path: Path) -> Iterator[str]:
+    """The application with the translations of one language."""
+    release = shutil.which("pyside6-lrelease", path=os.pathsep.join([str(Path(sys.executable).parent), os.defpath]))
+    if release is None:
+        pytest.skip("needs pyside6-lrelease")
+    compiled = tmp_path / "panel.qm"
+    subprocess.run([release, str(translations.pathOf(request.param)), "-qm", str(compiled)], check=True,
+                   stdout=subprocess.DEVNULL)
+    translator = QtCore.QTranslator()
+    assert translator.load(str(compiled))
+    QtCore.QCoreApplication.installTranslator(translator)
+    try:
+        yield request.param
+    finally:
+        QtCore.QCoreApplication.removeTranslator(translator)
+
+
+WORDS = {
+    "de": ("Auffälligkeiten suchen", "Volumen der Szene", "Vorige ungesehene Markierung", "Annehmen", "1 von 20",
+           "Nr."),
+    "ja": ("異常を検出", "シーンのボリューム", "前の未読マーク", "採用", "20 枚に 1 枚", "#"),
+}
+
+
+def test_the_panel_speaks_it(host: Any, translated: str) -> None:
+    """Forms, texts of the code and the findings table; the English panel, made before, is left as it is."""
+    from SPMambaPanel import selftest
+
+    volume = selftest.syntheticVolume()
+    selftest.addResult(volume)
+    assert host.widget.ui.acceptButton.text == "Accept"
+    representation = host.module.createNewWidgetRepresentation()
+    widget = representation.self()
+    try:
+        representation.enter()
+        widget.workplace.parameters.inputVolume = volume
+        widget.workplace.worklist.refresh()
+        ui = widget.ui
+        shown = (ui.detectButton.text, ui.worklistCollapsibleButton.text, ui.previousUnseenButton.text,
+                 ui.acceptButton.text, ui.operatingPointLabel.text, ui.findingsTable.horizontalHeaderItem(0).text())
+        assert all(word in text for word, text in zip(WORDS[translated], shown)), shown
+        assert ui.findingsTable.rowCount == 1
+    finally:
+        representation.exit()
+        widget.cleanup()
+        host.widget.enter()
