@@ -494,6 +494,18 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation type="unfinished" />
     </message>
     <message>
+      <source>{count}: {accepted} accepted, {rejected} rejected, {unsure} unsure, {open} undecided</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>none; marked as reviewed</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>none; not marked as reviewed</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
       <source>Operating point</source>
       <translation>Arbeitspunkt</translation>
     </message>
@@ -504,10 +516,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>Findings</source>
       <translation>Befunde</translation>
-    </message>
-    <message>
-      <source>{count}: {accepted} accepted, {rejected} rejected, {unsure} unsure, {open} undecided</source>
-      <translation type="unfinished" />
     </message>
     <message>
       <source>Written</source>
@@ -1201,6 +1209,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
   </context>
   <context>
     <name>SPMambaPanel.workplace</name>
+    <message>
+      <source>Done.</source>
+      <translation type="unfinished" />
+    </message>
     <message>
       <source>This scene holds a result of another version of SP-Mamba ({versions}; this is {own}). Its images are there, but it cannot be reviewed here. Detect again, or open the scene with that version.</source>
       <translation type="unfinished" />
