@@ -8,7 +8,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SPMambaLib.errors import SPMambaError
+from SPMambaLib.errors import SPMambaError, UsageError
 
 from . import audit, export
 from .export import chosen
@@ -127,7 +127,15 @@ class Exporting:
         return files
 
     def _write(self, result: Result, folder: Path, formats: Sequence[str]) -> List[Path]:
-        files = export.exportSegments(result, folder, [each for each in formats if each != REPORT], self.choice)
+        """Where no finding is to be exported, table and report still say so."""
+        files: List[Path] = []
+        try:
+            files += export.exportSegments(result, folder, [each for each in formats if each != REPORT], self.choice)
+        except UsageError:
+            if REPORT not in formats or not result.complete:
+                raise
+            if export.TABLE in formats:
+                files += export.exportSegments(result, folder, [export.TABLE], self.choice)
         if REPORT in formats:
             name = result.summary.get("model", {}).get("name")
             card = next((card for card in self._cards() if card["name"] == name), {})

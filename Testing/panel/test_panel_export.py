@@ -149,6 +149,21 @@ def test_report_without_findings_says_whether_it_was_reviewed(decided: Result, t
     assert "none; marked as reviewed" in exportReport(decided, tmp_path, CARD)[0].read_text(encoding="utf-8")
 
 
+def test_a_volume_without_findings_still_has_table_and_report(ui: Any, workplace: Any, decided: Result,
+                                                               tmp_path: Path) -> None:
+    slicer.util.arrayFromVolume(decided.map)[:] = 0.0
+    workplace.review.refresh()
+    files = workplace.exporting.exportTo(tmp_path, [export.LABEL_MAP, export.TABLE, "report"])
+    assert sorted(path.suffix for path in files) == [".csv", ".html", ".pdf"]
+    assert not workplace.exporting.exportTo(tmp_path, [export.LABEL_MAP]) and "no segment" in ui.statusLabel.text
+
+
+def test_a_warning_of_the_detection_stands_out(decided: Result, tmp_path: Path) -> None:
+    assert "class='warning'>Not to be trusted" not in exportReport(decided, tmp_path, CARD)[0].read_text("utf-8")
+    decided.summary = {**decided.summary, "notices": [{"code": "x", "message": "Not to be trusted."}]}
+    assert "class='warning'>Not to be trusted" in exportReport(decided, tmp_path, CARD)[0].read_text("utf-8")
+
+
 def test_report_of_a_result_whose_volume_is_gone(decided: Result, tmp_path: Path) -> None:
     slicer.mrmlScene.RemoveNode(decided.input)
     html, _pdf = exportReport(decided, tmp_path, {})

@@ -526,10 +526,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation type="unfinished" />
     </message>
     <message>
-      <source>Notices</source>
-      <translation type="unfinished" />
-    </message>
-    <message>
       <source>Name</source>
       <translation type="unfinished" />
     </message>

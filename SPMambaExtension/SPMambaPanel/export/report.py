@@ -71,6 +71,7 @@ def reportHtml(result: Result, card: Dict[str, Any], choice: str) -> str:
     parts = ["<p class='title'>{}</p><p class='warning'>{}</p>".format(
         html.escape(_("SP-Mamba: unusual places in {name}").format(name=_volumeName(result))),
         html.escape(_("Research use only, not for diagnosis. A scan without marks is not a normal scan.")))]
+    parts += ["<p class='warning'>{}</p>".format(html.escape(text)) for text in result.notices]
     parts.append(_factsTable(_facts(result, everything)))
     parts.append(_images(result, rows[:MOST_IMAGES]))
     parts.append(_findings(result, rows, len(everything) - len(rows)))
@@ -92,7 +93,7 @@ def _facts(result: Result, rows: Sequence[Row]) -> List[Tuple[str, str]]:
     if not rows:
         summed = _("none; marked as reviewed") if result.reviewed else _("none; not marked as reviewed")
     reader = audit.user()
-    facts = [
+    return [
         (_("Operating point"), "{}; {}".format(meaningOfRate(rate, calibration.unit), _("threshold {value}").format(
             value="{:.2f}".format(float(summary["threshold"]))))),
         (_("Findings"), summed),
@@ -100,7 +101,6 @@ def _facts(result: Result, rows: Sequence[Row]) -> List[Tuple[str, str]]:
         (_("Software"), "SP-Mamba {}, 3D Slicer {}, Python {}; {} ({})".format(
             __version__, slicer.app.applicationVersion, platform.python_version(), summary.get("backend"),
             summary.get("device")))]
-    return facts + ([(_("Notices"), " ".join(result.notices))] if result.notices else [])
 
 
 def _modelFacts(result: Result, card: Dict[str, Any]) -> List[Tuple[str, str]]:
