@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Dict, List, Optional
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -61,6 +62,7 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget.layout().insertWidget(WORKLIST_PLACE, slicer.util.loadUI(self.resourcePath("UI/SPMambaWorklist.ui")))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
+        self._orderTabs()
         self.ui.inputSelector.setMRMLScene(slicer.mrmlScene)
         self.logic = SPMambaLogic()
         self.workplace = Workplace(self.ui, self.logic.cards)
@@ -72,6 +74,16 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
         self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAdded)
         self.initializeParameterNode()
+
+    def _orderTabs(self) -> None:
+        """The Tab key goes through the inserted sections where they stand, not at the end."""
+        ui = self.ui
+        for chain in ((ui.deviceSelector, ui.loadSampleButton, ui.worklistCollapsibleButton, ui.worklistTable,
+                       ui.detectAllButton, ui.reviewedButton, ui.detectButton),
+                      (ui.plotButton, ui.slicesCollapsibleButton, ui.previousUnseenButton, ui.nextUnseenButton,
+                       ui.exportCollapsibleButton)):
+            for first, second in zip(chain, chain[1:]):
+                qt.QWidget.setTabOrder(first, second)
 
     def cleanup(self) -> None:
         """The module is unloaded or Slicer quits: leave no process, observer or key behind."""

@@ -69,6 +69,7 @@ class Worklist:
         table.verticalHeader().hide()
         table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
         table.cellClicked.connect(self.onClicked)
+        table.cellActivated.connect(self.onClicked)
         ui.reviewedButton.clicked.connect(self.onReviewedButton)
 
     def later(self) -> None:

@@ -32,14 +32,6 @@
       <translation>Volumen wählen</translation>
     </message>
     <message>
-      <source>Load the head that comes with the extension: normal, but for one implanted lesion.</source>
-      <translation>Den Kopf laden, der zur Erweiterung gehört: normal bis auf eine eingesetzte Läsion.</translation>
-    </message>
-    <message>
-      <source>Load sample</source>
-      <translation>Beispiel laden</translation>
-    </message>
-    <message>
       <source>Model:</source>
       <translation>Modell:</translation>
     </message>
@@ -54,6 +46,14 @@
     <message>
       <source>Where to compute. Auto takes the graphics card if there is one that works.</source>
       <translation>Wo gerechnet wird. Automatisch nimmt die Grafikkarte, wenn eine funktioniert.</translation>
+    </message>
+    <message>
+      <source>Load the head that comes with the extension: normal, but for one implanted lesion.</source>
+      <translation>Den Kopf laden, der zur Erweiterung gehört: normal bis auf eine eingesetzte Läsion.</translation>
+    </message>
+    <message>
+      <source>Load sample</source>
+      <translation>Beispiel laden</translation>
     </message>
     <message>
       <source>Detect anomalies</source>
@@ -1207,7 +1207,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <name>SPMambaPanel.workplace</name>
     <message>
       <source>Done.</source>
-      <translation type="unfinished" />
+      <translation>Fertig.</translation>
     </message>
     <message>
       <source>This scene holds a result of another version of SP-Mamba ({versions}; this is {own}). Its images are there, but it cannot be reviewed here. Detect again, or open the scene with that version.</source>
@@ -1240,8 +1240,8 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>Volumen der Szene</translation>
     </message>
     <message>
-      <source>Click a volume to read it.</source>
-      <translation>Ein Volumen anklicken, um es zu befunden.</translation>
+      <source>Click a volume, or press Enter on it, to read it.</source>
+      <translation>Ein Volumen anklicken, oder Eingabetaste darauf, um es zu befunden.</translation>
     </message>
     <message>
       <source>Detect on all</source>

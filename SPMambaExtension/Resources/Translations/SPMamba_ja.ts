@@ -32,14 +32,6 @@
       <translation>ボリュームを選択</translation>
     </message>
     <message>
-      <source>Load the head that comes with the extension: normal, but for one implanted lesion.</source>
-      <translation>拡張機能に付属の頭部画像を読み込みます。埋め込まれた病変が一つある以外は正常です。</translation>
-    </message>
-    <message>
-      <source>Load sample</source>
-      <translation>サンプルを読み込む</translation>
-    </message>
-    <message>
       <source>Model:</source>
       <translation>モデル:</translation>
     </message>
@@ -54,6 +46,14 @@
     <message>
       <source>Where to compute. Auto takes the graphics card if there is one that works.</source>
       <translation>計算に使う装置。「自動」は使用可能なGPUがあればそれを使います。</translation>
+    </message>
+    <message>
+      <source>Load the head that comes with the extension: normal, but for one implanted lesion.</source>
+      <translation>拡張機能に付属の頭部画像を読み込みます。埋め込まれた病変が一つある以外は正常です。</translation>
+    </message>
+    <message>
+      <source>Load sample</source>
+      <translation>サンプルを読み込む</translation>
     </message>
     <message>
       <source>Detect anomalies</source>
@@ -1207,7 +1207,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <name>SPMambaPanel.workplace</name>
     <message>
       <source>Done.</source>
-      <translation type="unfinished" />
+      <translation>完了。</translation>
     </message>
     <message>
       <source>This scene holds a result of another version of SP-Mamba ({versions}; this is {own}). Its images are there, but it cannot be reviewed here. Detect again, or open the scene with that version.</source>
@@ -1240,8 +1240,8 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>シーンのボリューム</translation>
     </message>
     <message>
-      <source>Click a volume to read it.</source>
-      <translation>クリックしたボリュームを読影します。</translation>
+      <source>Click a volume, or press Enter on it, to read it.</source>
+      <translation>クリックするか、Enterを押すと、そのボリュームを読影します。</translation>
     </message>
     <message>
       <source>Detect on all</source>
