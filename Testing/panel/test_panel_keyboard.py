@@ -21,6 +21,7 @@ def opened(host: Any, ui: Any, workplace: Any, result: Any) -> Iterator[Any]:
         section.collapsed = False
     workplace.worklist.refresh()
     host.processEvents(100)
+    host.panel.grab()  # lays everything out, shown or not
     yield ui
     for section, collapsed in zip(sections, before):
         section.collapsed = collapsed

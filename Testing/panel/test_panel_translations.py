@@ -78,4 +78,5 @@ def test_the_panel_speaks_it(host: Any, translated: str) -> None:
     finally:
         representation.exit()
         widget.cleanup()
+        widget.ui.inputSelector.setMRMLScene(None)  # the stand-in would go on listening after its panel is gone
         host.widget.enter()
