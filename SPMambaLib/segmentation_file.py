@@ -32,9 +32,9 @@ class Segment:
 
 def segments_of(detection: Detection) -> List[Segment]:
     """One segment per finding, in the color of its severity band."""
-    bands = Calibration.from_dict(detection.calibration).bands
-    return [Segment(finding.label, "Finding {}".format(finding.label),
-                    bands[min(max(finding.band, 1), len(bands)) - 1].color, finding.extent)
+    calibration = Calibration.from_dict(detection.calibration)
+    return [Segment(finding.label, "Finding {}".format(finding.label), calibration.band(finding.band).color,
+                    finding.extent)
             for finding in detection.findings]
 
 

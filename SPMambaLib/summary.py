@@ -40,10 +40,11 @@ def summary_lines(source: Path, kind: str, detection: Detection, folder: Path, f
         "Findings   {}".format(len(detection.findings) or "none"),
     ]
     if detection.findings:
-        bands = Calibration.from_dict(detection.calibration).bands
+        calibration = Calibration.from_dict(detection.calibration)
         table = _pixel_row if kind == "image" else _row
         lines += ["", ROW.format("#", "peak", "mean", *(PIXEL_COLUMNS if kind == "image" else COLUMNS), "severity")]
-        lines += [table(finding, bands[finding.band - 1].name) for finding in detection.findings[:MOST_ROWS]]
+        lines += [table(finding, calibration.band(finding.band).name)
+                  for finding in detection.findings[:MOST_ROWS]]
         if len(detection.findings) > MOST_ROWS:
             lines.append("   ... and {} more in result.json".format(len(detection.findings) - MOST_ROWS))
     if detection.notices:

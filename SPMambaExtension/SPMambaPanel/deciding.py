@@ -39,11 +39,16 @@ class Deciding:
 
     # -- clicks -------------------------------------------------------------------------------------------------------
 
+    def decide(self, decision: str) -> None:
+        """About the current finding, with the note being written: a key leaves its field without a word."""
+        self.onNoteEdited()
+        self.review.decide(decision)
+
     def onDecisionClicked(self, decision: str) -> None:
         """Decide; a second click on the same button takes it back."""
         row = self.review.current
         if row is not None:
-            self.review.decide(UNDECIDED if row["decision"] == decision else decision)
+            self.decide(UNDECIDED if row["decision"] == decision else decision)
         self.showCurrent()  # the button has toggled itself
 
     def onReasonChosen(self, *args: Any) -> None:

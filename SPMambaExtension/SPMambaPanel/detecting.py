@@ -10,6 +10,7 @@ from SPMambaLib.errors import MisfitError, SPMambaError
 from . import audit, dependencies, display, tables, worklist
 from .detectionqueue import DetectionQueue
 from .jobs import DetectionRun
+from .panel import doneText
 from .result import Result
 from .state import Event, State
 
@@ -128,7 +129,7 @@ class Detecting:
         self._place.update()
         self.queue.succeeded += 1
         if not self._startNext():
-            text = self._queueText() if self.queue.active else "\n".join([_("Done."), *result.notices])
+            text = self._queueText() if self.queue.active else doneText(result.notices)
             self.queue.clear()
             self._place.machine.send(Event.FINISHED, text)
         self._place.worklist.later()

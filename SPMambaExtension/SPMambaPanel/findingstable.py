@@ -36,10 +36,8 @@ class FindingsTable:
         self._column, self._descending = RANK, False
         self.shown: List[int] = []
         table = ui.findingsTable
-        headers = [_("#"), _("Decision"), _("Place (RAS mm)"), _("Slice"), _("Size (mm)"), _("ml"), _("Peak"),
-                   _("Mean"), _("Band")]
-        table.setColumnCount(len(headers))
-        table.setHorizontalHeaderLabels(headers)
+        table.setColumnCount(len(headers()))
+        table.setHorizontalHeaderLabels(headers())
         table.verticalHeader().hide()
         table.verticalHeader().defaultSectionSize = ROW_HEIGHT
         header = table.horizontalHeader()
@@ -73,14 +71,13 @@ class FindingsTable:
     def show(self, review: Review) -> None:
         """Fill the table and give the review the order in which the reader walks."""
         table = self._ui.findingsTable
-        bands = review.result.calibration.bands if review.result else ()
+        calibration = review.result.calibration if review.result else None
         self.shown = review.order = self._chosen(review.findings)
         wasBlocked = table.blockSignals(True)
         table.setRowCount(len(self.shown))
         for line, index in enumerate(self.shown):
             row = review.findings[index]
-            band = bands[max(0, min(row["band"], len(bands)) - 1)]
-            self._fillLine(line, row, review.sliceOf(row), band)
+            self._fillLine(line, row, review.sliceOf(row), calibration.band(row["band"]))
         table.blockSignals(wasBlocked)
         self._ui.findingsLabel.text = (summaryText(review.findings, len(self.shown)) if review.result
                                        else _("No result for this volume yet."))
@@ -122,6 +119,12 @@ class FindingsTable:
         """Index of the finding that was clicked last; -1 if none."""
         line = self._ui.findingsTable.currentRow()
         return self.shown[line] if 0 <= line < len(self.shown) else -1
+
+
+def headers() -> List[str]:
+    """Of the columns, in their order."""
+    return [_("#"), _("Decision"), _("Place (RAS mm)"), _("Slice"), _("Size (mm)"), _("ml"), _("Peak"), _("Mean"),
+            _("Band")]
 
 
 def cellTexts(row: Row, sliceNumber: int, band: str) -> List[str]:

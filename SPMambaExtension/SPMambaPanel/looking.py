@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 
 from . import display, shortcuts, sliceplot
 from .compare import Compare
+from .decisions import ACCEPTED, REJECTED, UNSURE
 from .parameters import BANDS, MAP
 from .review import Review
 
@@ -22,12 +23,14 @@ class Looking:
         ui: widgets by name.
         review: what is being read.
         choices: gives the case's parameter node, or None.
+        decide: called with the decision of a key.
     """
 
-    def __init__(self, ui: Any, review: Review, choices: Callable[[], Any]) -> None:
+    def __init__(self, ui: Any, review: Review, choices: Callable[[], Any], decide: Callable[[str], None]) -> None:
         self.ui = ui
         self._review = review
         self._choices = choices
+        self._decide = decide
         self._lit = True
         self._menu: Any = None
         self._plotView: Any = None
@@ -134,15 +137,15 @@ class Looking:
     # -- keys ---------------------------------------------------------------------------------------------------------
 
     def _keyActions(self) -> Dict[str, Callable[[], None]]:
-        ui, review = self.ui, self._review
+        ui = self.ui
         return {
             shortcuts.NEXT_FINDING: ui.nextFindingButton.click,
             shortcuts.PREVIOUS_FINDING: ui.previousFindingButton.click,
             shortcuts.NEXT_SLICE: ui.nextSliceButton.click, shortcuts.PREVIOUS_SLICE: ui.previousSliceButton.click,
             shortcuts.NEXT_UNSEEN: ui.nextUnseenButton.click,
             shortcuts.PREVIOUS_UNSEEN: ui.previousUnseenButton.click,
-            shortcuts.ACCEPT: lambda: review.decide("accepted"), shortcuts.REJECT: lambda: review.decide("rejected"),
-            shortcuts.UNSURE: lambda: review.decide("unsure"),
+            shortcuts.ACCEPT: lambda: self._decide(ACCEPTED), shortcuts.REJECT: lambda: self._decide(REJECTED),
+            shortcuts.UNSURE: lambda: self._decide(UNSURE),
             shortcuts.TOGGLE_OVERLAY: ui.overlayVisibleCheckBox.click, shortcuts.TOGGLE_MAP: self.toggleMap,
             shortcuts.BLINK: ui.blinkButton.click, shortcuts.COMPARE: ui.compareCheckBox.click,
             shortcuts.HELP: ui.keysButton.click}

@@ -19,6 +19,7 @@ from vtk.util import numpy_support
 from SPMambaLib.appearance import TERMINOLOGY, map_window
 from SPMambaLib.detection import RESULT_FORMAT, Finding
 from SPMambaLib.errors import SPMambaError
+from SPMambaLib.scoring.calibration import Band
 from SPMambaLib.worker import protocol
 
 from . import colors, sliceplot, tables
@@ -118,23 +119,27 @@ def fillSegmentation(result: Result, settled: Settled) -> None:
             return
         representation = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
         image = _orientedImage(result.map, settled.labels, _commonExtent(settled.findings))
+        calibration = result.calibration
         for finding, verdict in zip(settled.findings, settled.verdicts):
             segment = slicer.vtkSegment()
             segment.SetName(tables.segmentName(finding.label))
             segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), TERMINOLOGY)
             segment.SetLabelValue(finding.label)
             segment.AddRepresentation(representation, image)
+            _showVerdict(segment, calibration.band(finding.band), verdict.decision)
             segmentation.AddSegment(segment, tables.segmentId(finding.label))
-            showDecision(result, finding.label, finding.band, verdict.decision)
 
 
 def showDecision(result: Result, rank: int, band: int, decision: str) -> None:
     """Color and tag of a finding's segment: of its band, or gray once it was rejected."""
     segment = result.segmentation.GetSegmentation().GetSegment(tables.segmentId(rank))
     if segment is not None:  # the user may have removed it
-        bands = result.calibration.bands
-        segment.SetColor(*(REJECTED_COLOR if decision == REJECTED else bands[max(0, min(band, len(bands)) - 1)].color))
-        segment.SetTag(DECISION_TAG, decision or "undecided")
+        _showVerdict(segment, result.calibration.band(band), decision)
+
+
+def _showVerdict(segment: Any, band: Band, decision: str) -> None:
+    segment.SetColor(*(REJECTED_COLOR if decision == REJECTED else band.color))
+    segment.SetTag(DECISION_TAG, decision or "undecided")
 
 
 def placeBeside(volumeNode: Any, nodes: Iterable[Any]) -> None:

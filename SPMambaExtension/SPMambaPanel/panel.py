@@ -40,6 +40,11 @@ def detectTexts(machine: Machine) -> Dict[State, str]:
     }
 
 
+def doneText(notices: Sequence[str]) -> str:
+    """Of a result, at the end of its detection and whenever it is read: with what the reader must know of it."""
+    return "\n".join([_("Done."), *notices])
+
+
 def statusTexts(machine: Machine) -> Dict[State, str]:
     """Line below the button when there is no message of its own."""
     return {

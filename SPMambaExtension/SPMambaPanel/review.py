@@ -143,8 +143,7 @@ class Review:
         Raises:
             ValueError: unknown decision or reason.
         """
-        if self._timer.isActive():
-            self.recompute()  # the slider has just been moved; what is decided about must be there
+        self.recompute()  # if the slider has just been moved; what is decided about must be there
         row = self.current
         verdict = Verdict(decision, reason, _oneLine((row["note"] if row and note is None else note) or ""))
         if row is None or not self.result.complete:
@@ -180,7 +179,7 @@ class Review:
 
     def refresh(self) -> None:
         """Findings anew at the operating point shown, from the map in the scene."""
-        self._rate = self.result.summary["false_positive_rate"]
+        self.recompute()
         self._find()
         self.recompute()
 

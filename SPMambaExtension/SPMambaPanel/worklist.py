@@ -13,13 +13,12 @@ from .facts import problemOf
 from .result import Result
 
 REFRESH_MS = 50  # a result brings many nodes at once
-MAP_REFERENCE = "spmambamap"
 
 
 def volumes() -> List[Any]:
     """Images of the scene: not the maps that a detection made, nor what the user does not see."""
     records = slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode")
-    maps = [record.GetNodeReference(MAP_REFERENCE) for record in records]
+    maps = [Result(record).map for record in records]
     return [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
             if node.GetClassName() == "vtkMRMLScalarVolumeNode" and node not in maps and not node.GetHideFromEditors()]
 

@@ -17,7 +17,7 @@ from .exporting import Exporting
 from .facts import kindOf, problemOf
 from .jobs import DetectionRun
 from .looking import Looking
-from .panel import Panel
+from .panel import Panel, doneText
 from .parameters import MachineSettings, SPMambaParameterNode
 from .ratechoice import RateChoice
 from .result import Result
@@ -47,9 +47,9 @@ class Workplace:
         self.panel = Panel(ui)
         self.machine = Machine(self.panel.apply)
         self.review = Review(self._onFindings, self._onSlices)
-        self.looking = Looking(ui, self.review, lambda: self.parameters)
-        self.rates = RateChoice(ui, self.settings, self.review, lambda: self.parameters, self.card)
         self.deciding = Deciding(ui, self.review)
+        self.looking = Looking(ui, self.review, lambda: self.parameters, self.deciding.decide)
+        self.rates = RateChoice(ui, self.settings, self.review, lambda: self.parameters, self.card)
         self.exporting = Exporting(ui, self.settings, lambda: self.review.result, cards, self.machine.say)
         self.detecting = Detecting(self)
         self.worklist = Worklist(ui, self.detecting.queue, lambda: self.detecting.volume,
@@ -142,7 +142,7 @@ class Workplace:
             if not display.revealed(result):  # as it is after a detection, view by view
                 self.restoreViews()
             if result.notices and not self.machine.busy:  # true of the result, not only at the end of its detection
-                self.machine.say("\n".join([_("Done."), *result.notices]))
+                self.machine.say(doneText(result.notices))
 
     def restoreViews(self) -> None:
         """Show the result being read, all of it at once, after a detection that came to nothing."""
@@ -250,7 +250,6 @@ class Workplace:
 
     def onFindingChosen(self, *args: Any) -> None:
         self._step(self.review.showFinding, self.deciding.table.current)
-
 
     def exportTo(self, folder: Path, formats: Sequence[str]) -> List[Path]:
         """Write files of the result being read and say where; an error is shown, not raised."""

@@ -107,6 +107,10 @@ class Calibration:
         edges += [max(threshold, band.threshold) for band in self.bands[1:]]
         return tuple(edges)
 
+    def band(self, number: int) -> Band:
+        """The band of a finding by its number from 1; a number beyond those of this calibration is the nearest one."""
+        return self.bands[min(max(number, 1), len(self.bands)) - 1]
+
     def severity(self, anomaly_map: np.ndarray, threshold: float) -> np.ndarray:
         """uint8 bands of a map: 0 below the threshold, n from the n-th band edge up."""
         bands = np.zeros(anomaly_map.shape, dtype=np.uint8)

@@ -49,6 +49,7 @@ class FakeDetector:
     def _behave(self):
         if self.name in ("slow", "stubborn"):
             time.sleep(0.2)
+            held()
         elif self.name == "chatty":
             print("a library prints to Python's stdout")
             os.write(1, b'{"v":1,"event":"result","id":"forged"}\n')
@@ -72,6 +73,12 @@ class FakeDetector:
 
             result_files.np = SimpleNamespace(save=save_and_die, empty=np.empty, float16=np.float16,
                                               float32=np.float32, int16=np.int16, uint8=np.uint8)
+
+
+def held():
+    """Slow models do not end while the file that FAKE_HOLD names is there."""
+    while os.path.exists(os.environ.get("FAKE_HOLD", "")):
+        time.sleep(0.01)
 
 
 def detection_of(voxels, ijk_to_ras, rate, card):
@@ -106,6 +113,7 @@ def load(name, device, scan=None):
         raise ModelMissingError("The model {!r} is not installed.".format(name))
     if name == "slow-load":
         time.sleep(3.0)
+        held()
     return FakeDetector(name)
 
 

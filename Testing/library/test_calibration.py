@@ -98,3 +98,10 @@ def test_a_score_is_judged_among_normals_of_its_height():
     assert judged[0] > 2 and abs(float(judged[1])) < 0.2
     far = score_by_level(scores[levels < 0.4], levels[levels < 0.4])  # nobody lies near the top
     assert np.isfinite(far["mean"]).all() and min(far["spread"]) >= 0.5 * scores[levels < 0.4].std() - 1e-9
+
+
+def test_a_finding_of_a_band_that_is_not_there_has_the_nearest():
+    """Results may be read with the bands of another version."""
+    calibration = Calibration.from_peaks(np.linspace(1.0, 3.0, 100), unit="slice")
+    assert [calibration.band(number) for number in (1, 2, 3)] == list(calibration.bands)
+    assert calibration.band(0) is calibration.bands[0] and calibration.band(9) is calibration.bands[-1]

@@ -199,7 +199,7 @@ def test_a_run_from_ready_to_result(start, make_job):
 
 
 def test_ready_does_not_wait_for_the_warm_up(start, make_job):
-    worker = start(FAKE_WARM_UP="60")
+    worker = start(FAKE_WARM_UP=str(10 * PATIENCE))
     assert worker.next()["event"] == "ready"
     worker.ask("detect", "1", job=str(make_job()))
     assert worker.next()["text"] == "Starting PyTorch"  # and no word of devices yet
@@ -212,14 +212,17 @@ def test_ready_does_not_wait_for_the_warm_up(start, make_job):
 
 
 @pytest.mark.parametrize("model", ["slow", "stubborn", "slow-load"])
-def test_cancel_is_answered_while_the_model_goes_on(start, make_job, model):
-    worker, folder = start(), make_job(model)
+def test_cancel_is_answered_while_the_model_goes_on(start, make_job, tmp_path, model):
+    hold = tmp_path / "hold"
+    hold.touch()
+    worker, folder = start(FAKE_HOLD=str(hold)), make_job(model)
     worker.ask("detect", "1", job=str(folder))
     worker.wait("progress")
     time.sleep(0.3)
     worker.ask("cancel", "1")
     event, _ = worker.wait(*ENDINGS)
     assert event["event"] == "cancelled"
+    hold.unlink()
     # Nothing more comes of it, its results are not there, and the worker serves the next run.
     event, before = worker.detect(make_job("quick", "next"), "2")
     assert event["event"] == "result" and all(e["id"] == "2" for e in before)
@@ -358,8 +361,9 @@ def test_killed_while_writing_leaves_no_result(start, make_job):
 
 
 @pytest.mark.parametrize("model", [None, "slow", "stubborn", "slow-load"])
-def test_the_end_of_stdin_ends_the_process(start, make_job, model):
-    worker = start()
+def test_the_end_of_stdin_ends_the_process(start, make_job, tmp_path, model):
+    (tmp_path / "hold").touch()
+    worker = start(FAKE_HOLD=str(tmp_path / "hold"))
     worker.wait("ready")
     if model:
         worker.ask("detect", "1", job=str(make_job(model, shape=(200, 4, 4))))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import slicer
 from landscape import HIGH, MIDDLE, landscape
-from SPMambaPanel import audit, findingstable, overlay, selftest, tables
+from SPMambaPanel import audit, findingstable, overlay, selftest, shortcuts, tables
 from SPMambaPanel.result import FORMAT_PARAMETER, VERSION_PARAMETER, Result
 
 TESTING = Path(__file__).resolve().parents[1]
@@ -83,6 +83,28 @@ def test_a_note_is_not_lost_by_walking_on(ui: Any, workplace: Any, hills: Result
     ui.nextFindingButton.click()
     assert [row["note"] for row in workplace.review.findings] == ["left by a key", "", ""]
     assert ui.noteEdit.text == ""
+
+
+def test_a_note_is_not_lost_by_a_key_that_decides(ui: Any, workplace: Any, hills: Result) -> None:
+    ui.nextFindingButton.click()
+    for decide, decision in ((workplace.looking.actions[shortcuts.ACCEPT], "accepted"), (ui.rejectButton.click,
+                                                                                         "rejected")):
+        ui.noteEdit.text = "being written, " + decision
+        decide()
+        row = tables.readFindings(hills.get("findings"))[0]
+        assert (row["decision"], row["note"]) == (decision, "being written, " + decision)
+
+
+def test_merging_while_the_slider_still_moves(host: Any, ui: Any, workplace: Any, hills: Result) -> None:
+    """The operating point just chosen stays, and bands and findings are of the same one."""
+    review = workplace.review
+    before = review.threshold
+    ui.operatingPointSlider.value += 10
+    review.merge([0, 1])
+    host.processEvents(300)
+    assert review.threshold != before
+    assert review.threshold == hills.summary["threshold"] == hills.calibration.threshold(
+        workplace.parameters.falsePositiveRate)
 
 
 def test_sort_and_filter(host: Any, ui: Any, workplace: Any, hills: Result) -> None:

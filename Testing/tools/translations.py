@@ -13,7 +13,7 @@ import ast
 import sys
 import xml.etree.ElementTree as Xml
 from pathlib import Path
-from typing import Dict, List, Set, Tuple
+from typing import Dict, Iterator, List, Set, Tuple
 
 MODULE = Path(__file__).resolve().parents[2] / "SPMambaExtension"
 FOLDER = MODULE / "Resources" / "Translations"
@@ -53,17 +53,19 @@ def pathOf(language: str) -> Path:
 
 def translations(language: str) -> Dict[Text, str]:
     """What is translated; unfinished ones are left out."""
-    return {(context.findtext("name", ""), message.findtext("source", "")): message.findtext("translation", "")
-            for context in Xml.parse(pathOf(language)).getroot().findall("context")
-            for message in context.findall("message")
-            if message.findtext("translation", "") and message.find("translation").get("type") is None}
+    return {text: translation.text for text, translation in _messages(language)
+            if translation.text and translation.get("type") is None}
 
 
 def listed(language: str) -> Set[Text]:
     """All texts of a file, translated or not."""
-    return {(context.findtext("name", ""), message.findtext("source", ""))
-            for context in Xml.parse(pathOf(language)).getroot().findall("context")
-            for message in context.findall("message")}
+    return {text for text, _translation in _messages(language)}
+
+
+def _messages(language: str) -> Iterator[Tuple[Text, Xml.Element]]:
+    for context in Xml.parse(pathOf(language)).getroot().findall("context"):
+        for message in context.findall("message"):
+            yield (context.findtext("name", ""), message.findtext("source", "")), message.find("translation")
 
 
 def write(language: str) -> None:

@@ -402,10 +402,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>{number} von {total}, {name}: {text}</translation>
     </message>
     <message>
-      <source>Done.</source>
-      <translation>Fertig.</translation>
-    </message>
-    <message>
       <source>Done: {count} of {total} volumes.</source>
       <translation>Fertig: {count} von {total} Volumen.</translation>
     </message>
@@ -550,38 +546,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation type="unfinished" />
     </message>
     <message>
-      <source>#</source>
-      <translation>Nr.</translation>
-    </message>
-    <message>
-      <source>Decision</source>
-      <translation>Entscheidung</translation>
-    </message>
-    <message>
-      <source>Place (RAS mm)</source>
-      <translation>Ort (RAS mm)</translation>
-    </message>
-    <message>
-      <source>Slice</source>
-      <translation>Schicht</translation>
-    </message>
-    <message>
-      <source>Size (mm)</source>
-      <translation>Größe (mm)</translation>
-    </message>
-    <message>
-      <source>ml</source>
-      <translation>ml</translation>
-    </message>
-    <message>
-      <source>Peak</source>
-      <translation>Maximum</translation>
-    </message>
-    <message>
-      <source>Mean</source>
-      <translation>Mittel</translation>
-    </message>
-    <message>
       <source>Note</source>
       <translation>Notiz</translation>
     </message>
@@ -655,6 +619,14 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
   <context>
     <name>SPMambaPanel.findingstable</name>
     <message>
+      <source>all findings</source>
+      <translation>alle Befunde</translation>
+    </message>
+    <message>
+      <source>No result for this volume yet.</source>
+      <translation>Noch kein Ergebnis zu diesem Volumen.</translation>
+    </message>
+    <message>
       <source>#</source>
       <translation>Nr.</translation>
     </message>
@@ -689,14 +661,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>Band</source>
       <translation>Stufe</translation>
-    </message>
-    <message>
-      <source>all findings</source>
-      <translation>alle Befunde</translation>
-    </message>
-    <message>
-      <source>No result for this volume yet.</source>
-      <translation>Noch kein Ergebnis zu diesem Volumen.</translation>
     </message>
     <message>
       <source>No finding at this operating point.</source>
@@ -838,6 +802,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>Noch einmal versuchen.</translation>
     </message>
     <message>
+      <source>Done.</source>
+      <translation>Fertig.</translation>
+    </message>
+    <message>
       <source>Load an image and select it above, or load the sample.</source>
       <translation>Ein Bild laden und oben auswählen, oder das Beispiel laden.</translation>
     </message>
@@ -864,10 +832,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>Cancelling...</source>
       <translation>Bricht ab...</translation>
-    </message>
-    <message>
-      <source>Done.</source>
-      <translation>Fertig.</translation>
     </message>
     <message>
       <source>The analysis failed.</source>
@@ -1205,10 +1169,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
   </context>
   <context>
     <name>SPMambaPanel.workplace</name>
-    <message>
-      <source>Done.</source>
-      <translation>Fertig.</translation>
-    </message>
     <message>
       <source>This scene holds a result of another version of SP-Mamba ({versions}; this is {own}). Its images are there, but it cannot be reviewed here. Detect again, or open the scene with that version.</source>
       <translation type="unfinished" />

@@ -402,10 +402,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>{number}/{total} {name}: {text}</translation>
     </message>
     <message>
-      <source>Done.</source>
-      <translation>完了。</translation>
-    </message>
-    <message>
       <source>Done: {count} of {total} volumes.</source>
       <translation>完了: {total} 件中 {count} 件のボリューム。</translation>
     </message>
@@ -550,38 +546,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation type="unfinished" />
     </message>
     <message>
-      <source>#</source>
-      <translation>#</translation>
-    </message>
-    <message>
-      <source>Decision</source>
-      <translation>判定</translation>
-    </message>
-    <message>
-      <source>Place (RAS mm)</source>
-      <translation>位置 (RAS mm)</translation>
-    </message>
-    <message>
-      <source>Slice</source>
-      <translation>スライス</translation>
-    </message>
-    <message>
-      <source>Size (mm)</source>
-      <translation>大きさ (mm)</translation>
-    </message>
-    <message>
-      <source>ml</source>
-      <translation>ml</translation>
-    </message>
-    <message>
-      <source>Peak</source>
-      <translation>最大値</translation>
-    </message>
-    <message>
-      <source>Mean</source>
-      <translation>平均</translation>
-    </message>
-    <message>
       <source>Note</source>
       <translation>メモ</translation>
     </message>
@@ -655,6 +619,14 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
   <context>
     <name>SPMambaPanel.findingstable</name>
     <message>
+      <source>all findings</source>
+      <translation>すべての所見</translation>
+    </message>
+    <message>
+      <source>No result for this volume yet.</source>
+      <translation>このボリュームの結果はまだありません。</translation>
+    </message>
+    <message>
       <source>#</source>
       <translation>#</translation>
     </message>
@@ -689,14 +661,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>Band</source>
       <translation>段階</translation>
-    </message>
-    <message>
-      <source>all findings</source>
-      <translation>すべての所見</translation>
-    </message>
-    <message>
-      <source>No result for this volume yet.</source>
-      <translation>このボリュームの結果はまだありません。</translation>
     </message>
     <message>
       <source>No finding at this operating point.</source>
@@ -838,6 +802,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>もう一度お試しください。</translation>
     </message>
     <message>
+      <source>Done.</source>
+      <translation>完了。</translation>
+    </message>
+    <message>
       <source>Load an image and select it above, or load the sample.</source>
       <translation>画像を読み込んで上で選択するか、サンプルを読み込んでください。</translation>
     </message>
@@ -864,10 +832,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>Cancelling...</source>
       <translation>中止中...</translation>
-    </message>
-    <message>
-      <source>Done.</source>
-      <translation>完了。</translation>
     </message>
     <message>
       <source>The analysis failed.</source>
@@ -1205,10 +1169,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
   </context>
   <context>
     <name>SPMambaPanel.workplace</name>
-    <message>
-      <source>Done.</source>
-      <translation>完了。</translation>
-    </message>
     <message>
       <source>This scene holds a result of another version of SP-Mamba ({versions}; this is {own}). Its images are there, but it cannot be reviewed here. Detect again, or open the scene with that version.</source>
       <translation type="unfinished" />

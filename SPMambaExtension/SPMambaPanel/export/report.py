@@ -16,7 +16,7 @@ from SPMambaLib.errors import OutputError, UsageError
 
 from .. import audit, tables
 from ..decisions import REJECTED, decisionText, reasonText
-from ..findingstable import placeText
+from ..findingstable import BAND, DECISION, cellTexts, headers
 from ..operatingpoint import meaningOfRate
 from ..result import Result
 from ..review import sliceOf
@@ -138,16 +138,12 @@ def _images(result: Result, rows: Sequence[Row]) -> str:
 
 
 def _findings(result: Result, rows: Sequence[Row], leftOut: int) -> str:
-    heads = [_("#"), _("Decision"), _("Place (RAS mm)"), _("Slice"), _("Size (mm)"), _("ml"), _("Peak"), _("Mean"),
-             _("Note")]
+    heads = [*headers()[:BAND], _("Note")]
     lines = []
     for row in rows[:MOST_ROWS]:
-        size = " x ".join("{:.0f}".format(row[name]) for name in ("size_i_mm", "size_j_mm", "size_k_mm"))
-        decision = decisionText(row["decision"])
-        decision = "{} ({})".format(decision, reasonText(row["reason"])) if row["reason"] else decision
-        cells = [str(row["rank"]), decision, placeText(row), str(sliceOf(result, row)), size,
-                 "{:.2f}".format(row["volume_ml"]), "{:.2f}".format(row["peak"]), "{:.2f}".format(row["mean"]),
-                 _short(row["note"], NOTE_LENGTH)]
+        cells = [*cellTexts(row, sliceOf(result, row), "")[:BAND], _short(row["note"], NOTE_LENGTH)]
+        decision = decisionText(row["decision"])  # on paper an empty cell says nothing
+        cells[DECISION] = "{} ({})".format(decision, reasonText(row["reason"])) if row["reason"] else decision
         lines.append("<tr>{}<td>{}</td></tr>".format(
             "".join("<td style='white-space: nowrap'>{}</td>".format(html.escape(cell)) for cell in cells[:-1]),
             html.escape(cells[-1])))
