@@ -12,7 +12,6 @@ from SPMambaLib.errors import SPMambaError, UsageError
 
 from . import audit, export
 from .export import chosen
-from .export.report import exportReport
 from .parameters import MachineSettings
 from .result import Result
 
@@ -137,6 +136,8 @@ class Exporting:
             if export.TABLE in formats:
                 files += export.exportSegments(result, folder, [export.TABLE], self.choice)
         if REPORT in formats:
+            from .export.report import exportReport  # not before it is needed: the panel opens without it
+
             name = result.summary.get("model", {}).get("name")
             card = next((card for card in self._cards() if card["name"] == name), {})
             files += exportReport(result, folder, card, self.choice)

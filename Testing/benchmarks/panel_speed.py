@@ -4,11 +4,13 @@
 
 Runs in the test host (real scene, logics and rendering in software), without torch.  The volume has 256 x 256 x 160
 voxels and 60 marked places.  "redrawn" is the axial view drawn with the new bands; "all views" are the three slice
-views; "findings" is what follows when the slider rests: findings, table and segments.
+views; "findings" is what follows when the slider rests: findings, table and segments.  The module is compiled before it
+is opened, as the extension's package has it.
 """
 from __future__ import annotations
 
 import argparse
+import compileall
 import datetime
 import json
 import os
@@ -116,6 +118,8 @@ def main() -> int:
     options = parser.parse_args()
     import host
 
+    for folder in (MODULE.parent, ROOT / "SPMambaLib"):
+        compileall.compile_dir(str(folder), quiet=1)
     host.start(str(ROOT / "Testing" / "host" / "example" / "Example.py"))  # the application, without the module
     start = time.perf_counter()
     running = host.start(str(MODULE))

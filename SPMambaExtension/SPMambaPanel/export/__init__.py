@@ -10,18 +10,22 @@ from SPMambaLib.errors import OutputError, UsageError
 
 from ..result import Result
 from .chosen import ACCEPTED_ONLY, CHOICES, EVERYTHING, NOT_REJECTED, Chosen, choiceTexts, chosenSegments, fileStem
-from .findingstable import writeTable
-from .labelmap import writeLabelMap
-from .segmentation import writeSegmentation
-from .surfaces import writeObjects, writeSurfaces
 
 __all__ = ["ACCEPTED_ONLY", "CHOICES", "EVERYTHING", "FORMATS", "LABEL_MAP", "NOT_REJECTED", "OBJECTS", "SEGMENTATION",
            "SURFACES", "TABLE", "choiceTexts", "exportSegments", "fileStem"]
 
 SEGMENTATION, LABEL_MAP, SURFACES, OBJECTS, TABLE = FORMATS = ("seg.nrrd", "nii.gz", "stl", "obj", "csv")
-_WRITERS: Dict[str, Callable[[Chosen, Path, str], List[Path]]] = {
-    SEGMENTATION: writeSegmentation, LABEL_MAP: writeLabelMap, SURFACES: writeSurfaces, OBJECTS: writeObjects,
-    TABLE: writeTable}
+
+
+def _writers() -> Dict[str, Callable[[Chosen, Path, str], List[Path]]]:
+    """By format; imported by the first export, so that the panel opens without them."""
+    from .findingstable import writeTable
+    from .labelmap import writeLabelMap
+    from .segmentation import writeSegmentation
+    from .surfaces import writeObjects, writeSurfaces
+
+    return {SEGMENTATION: writeSegmentation, LABEL_MAP: writeLabelMap, SURFACES: writeSurfaces, OBJECTS: writeObjects,
+            TABLE: writeTable}
 
 
 def exportSegments(result: Result, folder: Path, formats: Sequence[str], choice: str = NOT_REJECTED) -> List[Path]:
@@ -47,9 +51,10 @@ def exportSegments(result: Result, folder: Path, formats: Sequence[str], choice:
         if not chosen.ranks and any(each != TABLE for each in formats):
             raise UsageError(_("There is no segment to export at this operating point.") if choice == EVERYTHING else
                              _("There is no segment to export: no finding with this decision at this operating point."))
+        writers = _writers()
         for each in formats:
             try:
-                written = _WRITERS[each](chosen, folder, fileStem(result))
+                written = writers[each](chosen, folder, fileStem(result))
             except OSError as error:
                 raise OutputError(failure.message, repr(error)) from error
             if not written or not all(path.is_file() for path in written):
