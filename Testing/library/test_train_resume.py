@@ -130,7 +130,15 @@ def test_the_run_manifest_tells_what_was_done(whole):
     assert card["validation_loss"] == steps[-1]["validation_loss"] and card["prototype_spread"] > 0.2
 
 
-def test_ctrl_c_loses_nothing_and_says_how_to_go_on(tmp_path, whole, capsys, monkeypatch):
+@pytest.fixture
+def heeded_ctrl_c():
+    """A shell lets its background jobs ignore Ctrl-C, and so their tests."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+def test_ctrl_c_loses_nothing_and_says_how_to_go_on(tmp_path, whole, capsys, monkeypatch, heeded_ctrl_c):
     output, record = tmp_path / "model", work_folder.RunManifest.step
     monkeypatch.setitem(RECIPES, "lively", LIVELY)
     monkeypatch.setattr("SPMambaLib.cli.share_processors", lambda: None)
