@@ -26,5 +26,5 @@ def settle(decisions: Decisions, values: np.ndarray, labels: np.ndarray, finding
     """Apply what the reader has decided to what was found in the map `values` (K, J, I) at `threshold`."""
     labels, joined, parts = merge.apply(decisions.merges, values, labels, findings, ijkToRas=ijkToRas,
                                         threshold=threshold, calibration=calibration)
-    places = [[Place.of(part, ijkToRas, threshold) for part in each] for each in parts]
+    places = [[Place.of(part, ijkToRas, calibration.edge(threshold)) for part in each] for each in parts]
     return Settled(labels, joined, places, decisions.judge(values, labels, joined))

@@ -58,8 +58,7 @@ def evaluate(samples: Sequence[Sample], detector: Any, *, protocol: str = "deplo
     if protocol not in PROTOCOLS:
         raise UsageError("There is no protocol {!r}; use {}.".format(protocol, " or ".join(PROTOCOLS)))
     thresholds = thresholds_of(detector)
-    default = detector.calibration.default_rate
-    tally = Tally(PixelView([thresholds[default]]), errors=list(unusable))
+    tally = Tally(PixelView(), errors=list(unusable))
     checks = Controls(detector, samples) if controls else None
     for number, sample in enumerate(samples):
         if cancelled():

@@ -5,7 +5,7 @@ are used, in the image's own resolution, also those outside of the anatomy, whos
 """
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -26,29 +26,28 @@ class PixelView:
         images: maps seen.
     """
 
-    def __init__(self, thresholds: Sequence[float] = (), by_patient: bool = True) -> None:
+    def __init__(self, by_patient: bool = True) -> None:
         self.ranking = Ranking(COLUMNS)
         self.regions = self.images = 0
         self._by_patient = by_patient
         self._patients: Dict[str, Ranking] = {}
-        self._dice = {threshold: np.zeros(2) for threshold in thresholds}  # common pixels, sum of both sizes
+        self._marked = np.zeros(2)  # pixels common to findings and lesions, sum of both sizes
 
-    def add(self, anomaly_map: np.ndarray, mask: np.ndarray, patient: str) -> None:
-        """Map and bool mask of one shape (2D or 3D)."""
+    def add(self, anomaly_map: np.ndarray, mask: np.ndarray, patient: str, marked: Optional[np.ndarray] = None) -> None:
+        """Map, bool mask and, where `dice` is asked for, the bool pixels of findings, of one shape (2D or 3D)."""
         weights, count = region_weights(label_regions(mask)) if mask.any() else (np.zeros(mask.shape), 0)
         self.ranking.add(anomaly_map, negatives=~mask, positives=mask, overlaps=weights)
         self.regions += count
         self.images += 1
-        for threshold, sums in self._dice.items():
-            above = anomaly_map >= threshold
-            sums += np.count_nonzero(above & mask), np.count_nonzero(above) + np.count_nonzero(mask)
+        if marked is not None:
+            self._marked += np.count_nonzero(marked & mask), np.count_nonzero(marked) + np.count_nonzero(mask)
         if self._by_patient:
             own = self._patients.setdefault(patient, Ranking(COLUMNS[:2], capacity=1 << 16, bits=INTERVAL_BITS))
             own.add(anomaly_map, negatives=~mask, positives=mask)
 
-    def dice(self, threshold: float) -> float:
+    def dice(self) -> float:
         """2 |A and B| / (|A| + |B|) of marked and lesion pixels, pooled over all images."""
-        common, sizes = self._dice[threshold]
+        common, sizes = self._marked
         return float(2.0 * common / sizes) if sizes else float("nan")
 
     def metrics(self) -> Dict[str, float]:

@@ -55,7 +55,7 @@ def result_of(tally: Tally, detector: Any, protocol: str, thresholds: Dict[float
         "intervals": {"image": intervals}}
     if tally.masks:
         metrics = tally.pixels.metrics()
-        columns["deployable"]["dice"] = tally.pixels.dice(thresholds[default])
+        columns["deployable"]["dice"] = tally.pixels.dice()
         columns["published"]["dice"] = metrics["best_dice"]
         result["pixel"] = {"auroc": metrics["auroc"], "ap": metrics["ap"], "best_dice": metrics["best_dice"],
                            "dice": columns[protocol]["dice"], "aupro": metrics["aupro"]}

@@ -47,7 +47,7 @@ class Tally:
             whole: List[Row]) -> None:
         """One judged image; `mask` is None where the truth is not known pixel by pixel."""
         if mask is not None:
-            self.pixels.add(detection.map, mask, sample.patient)
+            self.pixels.add(detection.map, mask, sample.patient, detection.labels > 0)
             self.froc.add(detection.map, mask, image.spacing[::-1])
             self.found += lesions_found(detection.labels, mask)
             self.masks |= bool(mask.any())

@@ -6,7 +6,7 @@ a fraction r of those normals reach; it is never chosen on abnormal images.  Lig
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -31,6 +31,7 @@ BAND_STYLE: Tuple[Tuple[str, float, Color], ...] = (
     ("very unusual", 0.01, (0.90, 0.55, 0.00)),
     ("extreme", 0.0, (0.80, 0.20, 0.05)),
 )
+EXTENT_SHARE = 0.005  # of the pixels of normal scans
 EXTREME_MARGIN = 1.25  # "extreme" starts this factor above the highest value any held-out normal reached
 
 
@@ -44,6 +45,8 @@ class Calibration:
         rates, thresholds: the table; rates descend, thresholds ascend.
         bands: severity bands, ascending.
         default_rate: operating point when the user does not choose.
+        extent: map value down to which a finding extends around its peak, `EXTENT_SHARE` of the pixels of normals reach
+            it; None for models that draw findings at the threshold itself.
 
     Example:
         >>> c = Calibration.from_peaks(peaks_of_normals, unit="slice")
@@ -56,9 +59,11 @@ class Calibration:
     thresholds: Tuple[float, ...]
     bands: Tuple[Band, ...]
     default_rate: float = 0.05
+    extent: Optional[float] = None
 
     @classmethod
-    def from_peaks(cls, peaks: Sequence[float], *, unit: str, default_rate: float = 0.05) -> "Calibration":
+    def from_peaks(cls, peaks: Sequence[float], *, unit: str, default_rate: float = 0.05,
+                   extent: Optional[float] = None) -> "Calibration":
         """Calibration from the peak map values of held-out normals (at least 20).
 
         The table ends at rate 1/n: rarer events cannot be read off n normals.
@@ -75,7 +80,7 @@ class Calibration:
         for name, rate, color in BAND_STYLE:
             lower = extreme if rate == 0.0 else float(np.interp(-rate, -grid, thresholds))
             bands.append(Band(name, rate, lower, color))
-        return cls(unit, n, tuple(grid.tolist()), tuple(thresholds.tolist()), tuple(bands), default_rate)
+        return cls(unit, n, tuple(grid.tolist()), tuple(thresholds.tolist()), tuple(bands), default_rate, extent)
 
     @property
     def lowest_rate(self) -> float:
@@ -91,6 +96,14 @@ class Calibration:
             raise UsageError("The false-positive rate must lie between 0 and 1, for example 0.05; got {:g}."
                              .format(rate))
         return float(np.interp(-np.log(rate), -np.log(self.rates), self.thresholds))
+
+    def edge(self, threshold: float) -> float:
+        """Map value where findings end that are told by their peak reaching `threshold`: hysteresis.
+
+        What only few normal *scans* reach anywhere lies far above what few normal *pixels* reach; a lesion told by the
+        first is drawn by the second, as an eye would.
+        """
+        return threshold if self.extent is None else min(threshold, self.extent)
 
     def rate(self, value: float) -> float:
         """Fraction of normals that reach map value `value`; inverse of `threshold`, ends held."""
@@ -125,4 +138,4 @@ class Calibration:
     def from_dict(cls, data: Dict[str, Any]) -> "Calibration":
         bands = tuple(Band(b["name"], b["rate"], b["threshold"], tuple(b["color"])) for b in data["bands"])
         return cls(data["unit"], data["normals"], tuple(data["rates"]), tuple(data["thresholds"]), bands,
-                   data.get("default_rate", 0.05))
+                   data.get("default_rate", 0.05), data.get("extent"))

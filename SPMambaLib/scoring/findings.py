@@ -1,7 +1,7 @@
 """From an anomaly map and a threshold to findings: connected regions with size, place and height.
 
 Fast enough to follow a moving threshold (the panel calls it without the model): everything happens inside the bounding
-box of what lies above the threshold.  Nothing depends on how the voxel axes are stored: a flipped or permuted copy of a
+box of what lies above the edge of findings.  Nothing depends on how the voxel axes are stored: a flipped or permuted copy of a
 volume gives the same findings in RAS.  Light: numpy, and SimpleITK at the call.
 """
 from __future__ import annotations
@@ -22,13 +22,14 @@ LIMIT = 200
 def find(anomaly_map: np.ndarray, ijk_to_ras: np.ndarray, threshold: float, *, calibration: Calibration,
          slice_axis: int, minimum_mm3: float = MINIMUM_MM3, terms: Optional[Mapping[str, np.ndarray]] = None,
          limit: int = LIMIT) -> Tuple[np.ndarray, List[Finding]]:
-    """Connected regions (by faces, edges and corners) where the map reaches the threshold.
+    """Connected regions (by faces, edges and corners) of the map whose peak reaches the threshold.
 
     Args:
         anomaly_map: (K, J, I), normal-spread units; NaN counts as below.
         ijk_to_ras: 4x4, mm.
-        threshold: map value from which on a voxel belongs to a finding.
-        calibration: gives each finding its severity band and false-positive rate, from its peak.
+        threshold: map value that the peak of a finding reaches.
+        calibration: how far a finding extends around its peak (`Calibration.edge`); gives it its severity band and
+            false-positive rate, from its peak.
         slice_axis: array axis along which slices are counted; where there is only one slice, its nominal thickness
             says nothing about a lesion, and it counts as 1 mm for `minimum_mm3`.
         minimum_mm3: smaller regions are dropped.
@@ -41,14 +42,14 @@ def find(anomaly_map: np.ndarray, ijk_to_ras: np.ndarray, threshold: float, *, c
         voxels (not weighted by the map).
     """
     labels = np.zeros(anomaly_map.shape, dtype=np.int16)
-    above = anomaly_map >= threshold
-    if not above.any():
+    if not (anomaly_map >= threshold).any():
         return labels, []
+    above = anomaly_map >= calibration.edge(threshold)
     box = _bounding_box(above)
     mask = np.ascontiguousarray(above[box])
     affine = np.asarray(ijk_to_ras, dtype=np.float64)
 
-    # One row per voxel above the threshold, sorted by region, so that a region is a range of rows.
+    # One row per voxel above the edge, sorted by region, so that a region is a range of rows.
     where = np.flatnonzero(mask)
     region = connected(mask, where)
     order = np.argsort(region, kind="stable")
@@ -58,7 +59,8 @@ def find(anomaly_map: np.ndarray, ijk_to_ras: np.ndarray, threshold: float, *, c
     values = anomaly_map[box].ravel()[where]
     peaks = np.maximum.reduceat(values, starts)
     volumes = (ends - starts) * _voxel_size(affine, anomaly_map.shape, slice_axis)
-    kept = np.flatnonzero(np.round(volumes, 6) >= minimum_mm3)  # rounded, so that storage decides no close call
+    # Rounded, so that storage decides no close call.
+    kept = np.flatnonzero((peaks >= threshold) & (np.round(volumes, 6) >= minimum_mm3))
     kept = kept[np.argsort(-peaks[kept], kind="stable")]
 
     inside = {name: term[box].ravel() for name, term in (terms or {}).items()}

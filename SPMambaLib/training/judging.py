@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import UsageError
-from ..scoring.calibration import Calibration
+from ..scoring.calibration import EXTENT_SHARE, Calibration
 from ..scoring.maps import AnomalyScale, ScoringConfig, at_input_size
 from ..scoring.slices import score_by_level, score_maps, slice_components
 
@@ -49,6 +49,9 @@ class Intensity:
 
     maps: Sequence[Tensor]
     level: Optional[Tensor]
+
+
+PIXEL_STRIDE = 16  # one in so many pixels inside the anatomy speaks for the extent of findings
 
 
 @dataclass
@@ -85,14 +88,16 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
     scale.unit.fill_(unit_spread)
     progress(0.6, "thresholds")
     peaks = torch.zeros(len(half))
+    pixels: List[Tensor] = []
     values: Dict[str, Tensor] = {}
     for rows, total, standardised, masks in cross_fitted(held, half, by_half):
         fused = (total - scale.centre) / scale.unit * masks
         peaks[rows] = fused.amax(dim=(1, 2))
+        pixels.append(fused[masks > 0][::PIXEL_STRIDE])
         for name, value in slice_components(scale, fused, standardised).items():
             values.setdefault(name, torch.zeros(len(half)))[rows] = value
     card = {
-        "map": Calibration.from_peaks(peaks.tolist(), unit=unit).to_dict(),
+        "map": Calibration.from_peaks(peaks.tolist(), unit=unit, extent=extent_of(pixels)).to_dict(),
         "components": {name: [float(v.mean()), float(v.std())] for name, v in values.items()},
         "normals": len(half),
         "patients": len(set(held.patients)),
@@ -101,6 +106,12 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
         card["score_by_level"] = score_by_level(values["score"].double().numpy(), held.level.double().numpy())
     progress(1.0, "thresholds")
     return Judgement(scale, card, peaks.numpy())
+
+
+def extent_of(pixels: Sequence[Tensor]) -> float:
+    """The map value that `EXTENT_SHARE` of the normals' pixels reach: where a finding ends."""
+    values = torch.cat(list(pixels)).numpy()
+    return float(np.quantile(values, 1.0 - EXTENT_SHARE, method="higher"))
 
 
 def pooled_terms(config: ScoringConfig, held: HeldOut) -> Dict[str, Tensor]:

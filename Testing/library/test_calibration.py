@@ -83,7 +83,7 @@ def test_no_band_starts_below_the_threshold(rate):
 
 
 def test_a_calibration_survives_json():
-    calibration = Calibration.from_peaks(peaks(64), unit="image", default_rate=0.1)
+    calibration = Calibration.from_peaks(peaks(64), unit="image", default_rate=0.1, extent=1.25)
     again = Calibration.from_dict(json.loads(json.dumps(calibration.to_dict())))
     assert again == calibration
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,8 +32,8 @@ def two_blobs():
 
 
 def search(values, ijk_to_ras=OBLIQUE, threshold=1.5, **options):
-    return find(values, ijk_to_ras, threshold, calibration=CALIBRATION,
-                **{"slice_axis": 0, "minimum_mm3": 0.0, **options})
+    return find(values, ijk_to_ras, threshold,
+                **{"calibration": CALIBRATION, "slice_axis": 0, "minimum_mm3": 0.0, **options})
 
 
 def ras(ijk, ijk_to_ras=OBLIQUE):
@@ -63,6 +64,18 @@ def test_two_known_blobs_in_an_oblique_volume():
         assert finding.false_positive_rate == CALIBRATION.rate(peak)
         assert finding.band == CALIBRATION.severity(np.array([peak]), 1.5)[0]
     assert labels[values < 1.5].max() == 0 and (labels[values >= 1.5] > 0).all()
+
+
+def test_a_finding_extends_around_its_peak_and_needs_one():
+    """Hysteresis: told by the peak, drawn down to the extent; without an extent, or above it, by the threshold."""
+    values, hysteresis = two_blobs(), replace(CALIBRATION, extent=1.5)
+    for threshold, expected in ((5.5, [SMALL]), (4.5, [SMALL, LARGE]), (6.5, [])):
+        labels, found = search(values, threshold=threshold, calibration=hysteresis)
+        assert [f.extent for f in found] == expected  # not of its peak alone
+        assert (labels > 0).sum() == sum(f.voxels for f in found)
+    plain = search(values, threshold=4.5)[1]
+    assert [f.voxels for f in plain] == [1, 1]
+    assert search(values, threshold=1.2, calibration=hysteresis)[1] == search(values, threshold=1.2)[1]
 
 
 def test_another_geometry_gives_other_places():

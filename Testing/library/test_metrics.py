@@ -131,10 +131,10 @@ def blobs(seed, lesions=2, shape=(40, 40), shift=(0, 0)):
     return anomaly_map[None].astype(np.float32), mask[None]
 
 
-def viewed(pairs, thresholds=(0.5,)):
-    view = PixelView(thresholds)
+def viewed(pairs, threshold=0.5):
+    view = PixelView()
     for n, (anomaly_map, mask) in enumerate(pairs):
-        view.add(anomaly_map, mask, "p{}".format(n))
+        view.add(anomaly_map, mask, "p{}".format(n), anomaly_map >= np.float32(threshold))
     return view
 
 
@@ -147,7 +147,7 @@ def test_pixel_metrics_as_scikit_learn():
     assert found["ap"] == pytest.approx(reference.average_precision_score(truth, scores), abs=1e-12)
     assert found["best_dice"] == pytest.approx(
         max(reference.f1_score(truth, scores >= t) for t in np.sort(scores)[-250:]), abs=1e-12)
-    assert view.dice(0.5) == pytest.approx(reference.f1_score(truth, scores >= np.float32(0.5)), abs=1e-12)
+    assert view.dice() == pytest.approx(reference.f1_score(truth, scores >= np.float32(0.5)), abs=1e-12)
     assert view.precision()["pixels"] == scores.size and view.precision()["bits_of_map_value"] == 32
 
 
