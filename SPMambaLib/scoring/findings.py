@@ -1,8 +1,8 @@
 """From an anomaly map and a threshold to findings: connected regions with size, place and height.
 
-Fast enough to follow a moving threshold (the panel calls it without the model): everything happens inside the bounding
-box of what lies above the edge of findings.  Nothing depends on how the voxel axes are stored: a flipped or permuted copy of a
-volume gives the same findings in RAS.  Light: numpy, and SimpleITK at the call.
+Fast enough to follow a moving threshold (the panel calls it without the model): everything happens inside the
+bounding box of what lies above the edge of findings. Nothing depends on how the voxel axes are stored: a flipped or
+permuted copy of a volume gives the same findings in RAS. Light: numpy, and SimpleITK at the call.
 """
 from __future__ import annotations
 
