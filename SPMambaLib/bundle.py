@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CARD = "card.json"
 WEIGHTS = "model.safetensors"
-FORMAT = 1
+FORMAT = 2
 SCALE_SUFFIX = ".int8_scale"
 SCALE_PREFIX, FITNESS_PREFIX = "scale.", "fitness."  # names of the `AnomalyScale`'s and the `FitnessCheck`'s tensors
 REQUIRED = ("format", "name", "title", "purpose", "not_for", "modality", "plane", "preprocessing", "network", "scoring",

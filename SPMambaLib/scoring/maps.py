@@ -15,8 +15,8 @@ One function serves fitting and detection.
 
 Normal scans have heavy tails, and what is heavy is bound to places: scalp, orbits, neck.  So the spread may be that of
 the upper tail (fourth moment of what exceeds the mean), taken from the worst place within `reach`.  Scanners and head
-shapes move whole slices at once; for focal disease a bundle may therefore compare every place with the rest of its own
-slice (`centring`).
+shapes move whole slices at once; for focal disease a bundle may therefore compare every place with the calm half of its
+own slice (`centring`).
 """
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TERMS = ("residual", "prototype", "mirror", "intensity")
 UPPER_FOURTH_MOMENT = 1.5  # mean of max(x, 0)^4 for a standard normal x
 GEOMETRIC_FLOOR = 0.1  # normal spreads added before the geometric mean: no single term has a veto
 QUANTILE_STRIDE = 4  # quantiles of a slice are taken on every fourth pixel
-LEVEL_AWARE = ("intensity",)  # terms whose normal state is tabulated by slice level; the others lose by it
+LEAST_CALM = 1.0  # of a slice's own spread below its median, in normal spreads
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,16 @@ class ScoringConfig:
         terms, weights: the terms fused and their weights w_t.
         residual_sigma, intensity_sigma: Gaussian smoothing in input pixels.
         grid: side of the grid on which mean and spread are stored.
-        levels: slice-level buckets of the intensity statistics (1 for single images).
+        levels: slice-level buckets of mean and spread (1 for single images).
         spread: ``"tail"`` (of the upper tail) or ``"deviation"`` (standard deviation).
-        pooled: terms with one mean and one spread for all positions, because the term itself knows its place already.
+        pooled: terms with one mean and one spread for all positions of a level, inside the anatomy, because the term
+            itself knows its place already.
         reach: side in grid cells of the neighbourhood whose largest spread counts; anatomy is never quite in place.
         fusion: ``"sum"`` or ``"geometric"``.
-        centring: ``"none"``, or ``"slice"``: z_t minus its median in the slice, divided by its 90 % quantile above
-            that; for focal disease only, since diffuse disease moves the median.
+        centring: ``"none"``, or ``"slice"``: z_t minus its median in the slice, where that is above 0, divided by the
+            distance from the 10 % quantile to the median, at least `LEAST_CALM`.  Disease that fills less than half of
+            a slice moves neither much; diffuse disease does.
+        sigma: Gaussian smoothing of the fused map in input pixels; a lesion is larger than the grain of a map.
         upsampling: of the residual; ``"centred"`` puts each cell in the middle of the pixels that it stands for, which
             is where trained weights look; ``"published"`` stretches the grid to the corners as the paper does, half a
             cell off at the borders.
@@ -71,6 +74,7 @@ class ScoringConfig:
     reach: int = 9
     fusion: str = "sum"
     centring: str = "none"
+    sigma: float = 0.0
     upsampling: str = "centred"
     summary: str = "top5"
 
@@ -84,6 +88,11 @@ class ScoringConfig:
             raise ValueError("terms {} and weights {} do not fit".format(self.terms, self.weights))
         if self.centring not in ("none", "slice") or self.upsampling not in ("centred", "published"):
             raise ValueError("unknown centring {!r} or upsampling {!r}".format(self.centring, self.upsampling))
+
+    @property
+    def placed(self) -> Tuple[str, ...]:
+        """Terms with a mean and a spread of each position."""
+        return tuple(name for name in self.terms if name not in self.pooled)
 
     def to_dict(self) -> Dict[str, Any]:
         return asdict(self)
@@ -132,21 +141,28 @@ def mirror_map(feature: Tensor, mirrored: Tensor) -> Tensor:
 class AnomalyScale(nn.Module):
     """Mean and spread of each term on normal scans, and the fusion that rests on them.
 
-    Buffers: ``mean``, ``spread`` (T, levels, grid, grid); ``centre``, ``unit`` scalars that make A zero-mean and
+    Buffers: ``mean``, ``spread`` (placed terms, levels, grid, grid); ``pooled_mean``, ``pooled_spread`` (pooled terms,
+    levels), each in the order of the configuration's terms; ``centre``, ``unit`` scalars that make A zero-mean and
     unit-spread over held-out normals.
     """
 
     mean: Tensor
     spread: Tensor
+    pooled_mean: Tensor
+    pooled_spread: Tensor
     centre: Tensor
     unit: Tensor
 
     def __init__(self, config: ScoringConfig) -> None:
         super().__init__()
         self.config = config
-        shape = (len(config.terms), config.levels, config.grid, config.grid)
+        self._pooled = tuple(name for name in config.terms if name in config.pooled)
+        shape = (len(config.placed), config.levels, config.grid, config.grid)
+        pooled = (len(self._pooled), config.levels)
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("spread", torch.ones(shape))
+        self.register_buffer("pooled_mean", torch.zeros(pooled))
+        self.register_buffer("pooled_spread", torch.ones(pooled))
         self.register_buffer("centre", torch.zeros(()))
         self.register_buffer("unit", torch.ones(()))
 
@@ -156,10 +172,10 @@ class AnomalyScale(nn.Module):
         `level` (B,) in [0, 1] picks the statistics; None or negative takes the average level.
         """
         out = {}
-        for number, name in enumerate(self.config.terms):
+        for name in self.config.terms:
             raw = terms[name]
-            mean, spread = (resize(self._at_level(s[number], level, len(raw)), raw.shape[-1])
-                            for s in (self.mean, self.spread))
+            mean, spread = (resize(self._at_level(statistic, level, len(raw)), raw.shape[-1])
+                            for statistic in self.statistics(name))
             z = (raw - mean) / spread
             out[name] = (centred(z, masks) if self.config.centring == "slice" else z) * masks
         return out
@@ -173,7 +189,18 @@ class AnomalyScale(nn.Module):
             total = (total / sum(self.config.weights)).exp()
         else:
             total = torch.stack([weight * standardised[name] for name, weight in weights.items()]).sum(dim=0)
+        if self.config.sigma:
+            total = gaussian_blur(total, self.config.sigma)
         return (total - self.centre) / self.unit
+
+    def statistics(self, name: str) -> Tuple[Tensor, Tensor]:
+        """Mean and spread of a term, (levels, side, side) each; the side of pooled terms is 1.  Views: they can be set.
+        """
+        if name in self.config.pooled:
+            row = self._pooled.index(name)
+            return self.pooled_mean[row, :, None, None], self.pooled_spread[row, :, None, None]
+        row = self.config.placed.index(name)
+        return self.mean[row], self.spread[row]
 
     def _at_level(self, statistic: Tensor, level: Optional[Tensor], batch: int) -> Tensor:
         """(levels, g, g) -> (B, g, g), linear between the centres of the level buckets."""
@@ -187,21 +214,31 @@ class AnomalyScale(nn.Module):
         return torch.where((level >= 0)[:, None, None], known, statistic.mean(dim=0, keepdim=True))
 
     @torch.no_grad()
-    def fit_term(self, name: str, maps: Sequence[Tensor], level: Optional[Tensor] = None) -> None:
+    def fit_term(self, name: str, maps: Sequence[Tensor], level: Optional[Tensor] = None,
+                 masks: Optional[Tensor] = None) -> None:
         """Set mean and spread of one term from the raw maps of normal scans.
 
         `maps` are batches (n, S, S) in the order of `level` (N,).  Statistics of a level bucket weigh every scan by its
-        distance in level (Gaussian, one bucket wide), so that sparse buckets borrow from their neighbours.
+        distance in level (Gaussian, one bucket wide), so that sparse buckets borrow from their neighbours.  Those of
+        pooled terms are taken inside of `masks` (N, grid, grid), where every scan counts alike.
         """
-        number, levels, grid = self.config.terms.index(name), self.config.levels, self.config.grid
+        levels, grid = self.config.levels, self.config.grid
+        kept_mean, kept_spread = self.statistics(name)
         small = torch.cat([F.adaptive_avg_pool2d(batch[:, None], grid)[:, 0] for batch in maps])
         weights = torch.ones(levels, len(small))
-        if level is not None and levels > 1 and name in LEVEL_AWARE:
+        if level is not None and levels > 1:
             centres = (torch.arange(levels) + 0.5)[:, None]
             weights = torch.exp(-0.5 * (level.float() * levels - centres) ** 2)
         weights = weights / weights.sum(dim=1, keepdim=True)
         if name in self.config.pooled:
-            self.mean[number], self.spread[number] = small.mean(), small.std().clamp(min=1e-6)
+            inside = torch.ones_like(small) if masks is None else (masks > 0.5).to(small)
+            share = inside / inside.sum(dim=(1, 2), keepdim=True).clamp(min=1)
+            weights = weights * (inside.amax(dim=(1, 2)) > 0)
+            weights = weights / weights.sum(dim=1, keepdim=True)
+            mean = torch.einsum("ln,nhw,nhw->l", weights, share, small)
+            variance = torch.einsum("ln,nhw,lnhw->l", weights, share, (small[None] - mean[:, None, None, None]) ** 2)
+            kept_mean.copy_(mean[:, None, None])
+            kept_spread.copy_(variance.sqrt().clamp(min=1e-6)[:, None, None])
             return
         mean = gaussian_blur(torch.einsum("ln,nhw->lhw", weights, small), 1.0)
         if self.config.spread == "tail":
@@ -213,16 +250,16 @@ class AnomalyScale(nn.Module):
         # Positions that never vary (air) must not turn rounding into anomalies: at least a quarter of what is typical.
         floor = 0.25 * spread.flatten(1).quantile(0.75, dim=1)[:, None, None]
         widest = F.max_pool2d(torch.maximum(spread, floor)[:, None], self.config.reach, 1, self.config.reach // 2)[:, 0]
-        self.mean[number] = mean
-        self.spread[number] = gaussian_blur(widest, 1.0).clamp(min=1e-6)
+        kept_mean.copy_(mean)
+        kept_spread.copy_(gaussian_blur(widest, 1.0).clamp(min=1e-6))
 
 
 def centred(z: Tensor, masks: Tensor) -> Tensor:
-    """z (B, S, S) relative to its own slice: minus the median inside the anatomy, over the 90 % quantile above that."""
+    """z (B, S, S) relative to the calm half of its own slice, inside the anatomy; see `ScoringConfig.centring`."""
     inside = torch.where(masks > 0, z, torch.nan)[:, ::QUANTILE_STRIDE, ::QUANTILE_STRIDE].flatten(1)
-    quantiles = torch.nanquantile(inside, torch.tensor([0.5, 0.9], dtype=z.dtype, device=z.device), dim=1)
-    median, high = torch.nan_to_num(quantiles)[:, :, None, None]
-    return (z - median) / (high - median).clamp(min=1e-3)
+    quantiles = torch.nanquantile(inside, torch.tensor([0.1, 0.5], dtype=z.dtype, device=z.device), dim=1)
+    low, median = torch.nan_to_num(quantiles)[:, :, None, None]
+    return (z - median.clamp(min=0)) / (median - low).clamp(min=LEAST_CALM)
 
 
 def network_terms(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Dict[str, Tensor]:

@@ -126,9 +126,10 @@ def raw_terms(network: SPMamba, config: ScoringConfig, normals: Normals, progres
     return {name: torch.cat(part) for name, part in parts.items()}
 
 
-def fit_scale(config: ScoringConfig, raw: Dict[str, Tensor], level: Optional[Tensor], seen: Normals) -> AnomalyScale:
-    """Mean and spread per position of each term, from terms in memory; the normals `seen` speak for intensity too."""
-    return scale_of(config, raw, level, intensity_of(config, seen))
+def fit_scale(config: ScoringConfig, raw: Dict[str, Tensor], level: Optional[Tensor], masks: Tensor,
+              seen: Normals) -> AnomalyScale:
+    """Mean and spread of each term, from terms and masks in memory; the normals `seen` speak for intensity too."""
+    return scale_of(config, raw, level, pool(masks, config), intensity_of(config, seen))
 
 
 @torch.no_grad()

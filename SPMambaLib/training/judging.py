@@ -77,12 +77,12 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
     if len(set(held.patients)) < 2:
         raise UsageError("At least two patients must be held out for a calibration.")
     half = torch.from_numpy(halves_by_patient(held.patients))
-    pooled = pooled_terms(config, held)
+    pooled, masks = pooled_terms(config, held)
     progress(0.2, "thresholds")
     by_half = {side: scale_of(config, {name: term[half != side] for name, term in pooled.items()},
-                              None if held.level is None else held.level[half != side], intensity)
+                              None if held.level is None else held.level[half != side], masks[half != side], intensity)
                for side in (False, True)}
-    scale = scale_of(config, pooled, held.level, intensity)
+    scale = scale_of(config, pooled, held.level, masks, intensity)
     centre, unit_spread = centre_and_spread(held, half, by_half)
     scale.centre.fill_(centre)
     scale.unit.fill_(unit_spread)
@@ -114,14 +114,16 @@ def extent_of(pixels: Sequence[Tensor]) -> float:
     return float(np.quantile(values, 1.0 - EXTENT_SHARE, method="higher"))
 
 
-def pooled_terms(config: ScoringConfig, held: HeldOut) -> Dict[str, Tensor]:
-    """Raw terms on the statistics grid, (N, grid, grid) each."""
+def pooled_terms(config: ScoringConfig, held: HeldOut) -> Tuple[Dict[str, Tensor], Tensor]:
+    """Raw terms and masks on the statistics grid, (N, grid, grid) each."""
     parts: Dict[str, List[Tensor]] = {name: [] for name in config.terms}
+    masks = []
     for batch in held.batches():
+        masks.append(pool(batch.masks, config))
         maps = at_input_size(batch.terms, level_of(held, batch.rows), batch.masks.shape[-1])
         for name in config.terms:
             parts[name].append(pool(maps[name], config))
-    return {name: torch.cat(part) for name, part in parts.items()}
+    return {name: torch.cat(part) for name, part in parts.items()}, torch.cat(masks)
 
 
 def pool(maps: Tensor, config: ScoringConfig) -> Tensor:
@@ -129,16 +131,16 @@ def pool(maps: Tensor, config: ScoringConfig) -> Tensor:
     return F.adaptive_avg_pool2d(maps[:, None], config.grid)[:, 0]
 
 
-def scale_of(config: ScoringConfig, raw: Dict[str, Tensor], level: Optional[Tensor],
+def scale_of(config: ScoringConfig, raw: Dict[str, Tensor], level: Optional[Tensor], masks: Tensor,
              intensity: Intensity) -> AnomalyScale:
-    """Mean and spread per position of each term; centre and unit are left at 0 and 1."""
+    """Mean and spread of each term from maps and masks (N, grid, grid); centre and unit are left at 0 and 1."""
     scale = AnomalyScale(config)
     for name in config.terms:
-        if name == "intensity" and len(intensity.maps):
+        if name == "intensity" and name in config.placed and len(intensity.maps):
             both = None if level is None or intensity.level is None else torch.cat([level, intensity.level])
             scale.fit_term(name, [raw[name], *intensity.maps], both)
         else:
-            scale.fit_term(name, [raw[name]], level)
+            scale.fit_term(name, [raw[name]], level, masks)
     return scale
 
 

@@ -1,12 +1,13 @@
-"""How a scoring rule sees bright ellipses implanted into held-out normal slices: what the brain recipe was chosen on.
+"""How scoring rules see anomalies implanted into held-out normals: what the recipes' rules are chosen on.
 
-    python Testing/benchmarks/implanted_lesions.py --manifest MANIFEST.csv \
-        --output Testing/benchmarks/results/implanted_lesions.json
+    python Testing/benchmarks/implanted_lesions.py --manifest MANIFEST.csv --set brain-flair [--model BUNDLE]
 
 No abnormal image is used.  Rules are cross-fitted: statistics from one half of the held-out patients, thresholds and
-lesions from the other.  Reported per rule and lesion size: share of lesions whose peak exceeds the threshold that 5 %
-and 20 % of the normal slices reach, and the pixel average precision.
+implants from the other.  Reported per rule and size of implant (see `implants`): share of implants whose peak exceeds
+the threshold that 5 % and 20 % of the normals reach, pixel average precision over implanted and normal images, AUROC of
+the image score, and Dice of what findings would mark at 5 %.  Writes results/implanted_SET.json.
 """
+# ruff: noqa: E402 - the path comes before the imports that need it
 from __future__ import annotations
 
 import argparse
@@ -18,69 +19,51 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.metrics import average_precision_score
-from torch.nn import functional as F
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path[:0] = [str(Path(__file__).resolve().parents[level]) for level in (2, 1)]
+
+from benchmarks.implants import KINDS, implanted
+from benchmarks.records import RESULTS
 
 from SPMambaLib import bundle, load_model
-from SPMambaLib.data.samples import split_by_patient
-from SPMambaLib.scoring.maps import TERMS, ScoringConfig, gaussian_blur
+from SPMambaLib.scoring import findings
+from SPMambaLib.scoring.calibration import Calibration
+from SPMambaLib.scoring.components import summarise
+from SPMambaLib.scoring.maps import ScoringConfig
 from SPMambaLib.scoring.slices import score_maps
-from SPMambaLib.training.assemble import load_normals
-from SPMambaLib.training.data import read_manifest
+from SPMambaLib.training.assemble import load_split, unit_of
 from SPMambaLib.training.fit import Normals, fit_scale, raw_terms, rows_of, with_level_chosen
-from SPMambaLib.training.judging import halves_by_patient
+from SPMambaLib.training.judging import PIXEL_STRIDE, extent_of, halves_by_patient
 from SPMambaLib.training.recipes import RECIPES
 
-MODEL = "brain-flair"
-SIZES = {"12-28 px": (6.0, 14.0, 1.35, 2.0, 61), "36-80 px": (18.0, 40.0, 1.25, 1.7, 41)}  # radii, gains, inner margin
-BRAIN_LEVELS = (0.35, 0.9)
-TISSUE = (0.22, 0.55)  # normalised intensity of brain, where a lesion may sit
-FORMER = ScoringConfig(terms=("residual", "prototype", "intensity"), weights=(0.5, 1.0, 1.0), levels=6,
-                       centring="slice")
-SHIPPED = RECIPES[MODEL].scoring
-RULES = {
-    "first bundle's rule": FORMER,
-    "shipped": SHIPPED,
-    "shipped, but a sum": dataclasses.replace(SHIPPED, fusion="sum"),
-    "shipped, but no centring": dataclasses.replace(SHIPPED, centring="none"),
-    "shipped, but all terms by position": dataclasses.replace(SHIPPED, pooled=()),
-    "shipped, but the spread of the upper tail": dataclasses.replace(SHIPPED, spread="tail", reach=9),
-    "shipped, without residual": dataclasses.replace(SHIPPED, terms=TERMS[1:], weights=(1.0, 1.0, 1.0)),
-    "shipped, without mirror": dataclasses.replace(SHIPPED, terms=FORMER.terms, weights=FORMER.weights),
-    "shipped, without intensity": dataclasses.replace(SHIPPED, terms=TERMS[:3], weights=(0.5, 1.0, 1.0)),
-    "intensity only": dataclasses.replace(SHIPPED, terms=("intensity",), weights=(1.0,)),
-}
+STEP = 4  # pixel metrics look at every fourth pixel, in both directions
 
 
-def implant(normals: Normals, size: str, seed: int):
-    """(Normals with one ellipse each, masks of the ellipses) for the unaugmented slices that show brain."""
-    low, high, weak, strong, margin = SIZES[size]
-    rng = np.random.default_rng(seed)
-    rows, columns = torch.meshgrid(torch.arange(256.0), torch.arange(256.0), indexing="ij")
-    pixels, keep, lesions = [], [], []
-    for n in range(len(normals) // 2):
-        if not BRAIN_LEVELS[0] <= float(normals.level[n]) <= BRAIN_LEVELS[1]:
-            continue
-        image, mask = normals.pixels[n, 0], normals.masks[n]
-        inner = -F.max_pool2d(-mask[None], margin, 1, margin // 2)[0] > 0
-        smooth = gaussian_blur(image[None], 3.0)[0]
-        places = (inner & (smooth > TISSUE[0]) & (smooth < TISSUE[1])).nonzero()
-        if len(places) < 200:
-            continue
-        row, column = places[rng.integers(len(places))].float()
-        a, b = rng.uniform(low, high, 2)
-        turn, gain = rng.uniform(0, np.pi), rng.uniform(weak, strong)
-        u = (columns - column) * np.cos(turn) + (rows - row) * np.sin(turn)
-        v = (rows - row) * np.cos(turn) - (columns - column) * np.sin(turn)
-        share = torch.sigmoid(6 * (1 - torch.sqrt((u / a) ** 2 + (v / b) ** 2))) * mask
-        pixels.append((image + share * (smooth * gain - image))[None].clamp(0, 1))
-        lesions.append((share > 0.5) & (mask > 0))
-        keep.append(n)
-    chosen = torch.tensor(keep)
-    return Normals(torch.stack(pixels), normals.masks[chosen], normals.level[chosen],
-                   [normals.patients[n] for n in keep]), torch.stack(lesions)
+def rules_of(name: str):
+    """Scoring rules to compare; the first is the recipe's."""
+    recipe = RECIPES[name].scoring
+    change = lambda **what: dataclasses.replace(recipe, **what)  # noqa: E731 - as short as what it abbreviates
+
+    def weighing(**weights):
+        return change(terms=tuple(weights), weights=tuple(weights.values()),
+                      pooled=tuple(term for term in recipe.pooled if term in weights))
+
+    if name == "chest-xray":
+        residuals = {"residual weight {}".format(weight): weighing(residual=weight, prototype=1.0)
+                     for weight in (0.1, 0.25, 0.5, 1.0)}
+        return {"recipe": recipe, "prototype only": weighing(prototype=1.0), "residual only": weighing(residual=1.0),
+                **residuals, "geometric": change(fusion="geometric"), "deviation": change(spread="deviation", reach=1)}
+    weights = dict(zip(recipe.terms, recipe.weights))
+    without = {"without " + term: weighing(**{name: w for name, w in weights.items() if name != term})
+               for term in weights}
+    return {"recipe": recipe, **without,
+            "residual weight 0.25": weighing(**dict(weights, residual=0.25)),
+            "residual weight 1": weighing(**dict(weights, residual=1.0)),
+            "intensity weight 1.5": weighing(**dict(weights, intensity=1.5)),
+            "a sum": change(fusion="sum"), "no centring": change(centring="none"),
+            "no smoothing": change(sigma=0.0), "all terms by place": change(pooled=()),
+            "statistics of one level": change(levels=1), "intensity only": weighing(intensity=1.0)}
 
 
 def judge(config: ScoringConfig, raw, normals: Normals, half: np.ndarray, seen: Normals, scored):
@@ -89,13 +72,42 @@ def judge(config: ScoringConfig, raw, normals: Normals, half: np.ndarray, seen: 
     maps = [torch.zeros_like(images.masks) for _, images in scored]
     for own in (True, False):
         learn = torch.from_numpy(np.flatnonzero(half == own))
-        scale = fit_scale(config, rows_of(raw, learn), normals.level[learn], seen)
+        level = None if normals.level is None else normals.level[learn]
+        scale = fit_scale(config, rows_of(raw, learn), level, normals.masks[learn], seen)
         for out, (terms, images) in zip(maps, scored):
             rows = torch.tensor([n for n, p in enumerate(images.patients) if (p in first) != own])
             for part in rows.split(64):
                 chosen = with_level_chosen(rows_of(terms, part))
-                out[part] = score_maps(scale, chosen, images.level[part], images.masks[part])[0]
+                level = None if images.level is None else images.level[part]
+                out[part] = score_maps(scale, chosen, level, images.masks[part])[0]
     return maps
+
+
+def marked(maps: torch.Tensor, calibration: Calibration) -> np.ndarray:
+    """Pixels of findings at 5 % (N, S, S)."""
+    threshold = calibration.threshold(0.05)
+    return np.stack([findings.find(one[None].numpy(), np.eye(4), threshold, calibration=calibration, slice_axis=0)[0][0]
+                     for one in maps]) > 0
+
+
+def row_of(maps: torch.Tensor, images: Normals, lesions: torch.Tensor, normal: torch.Tensor, held: Normals,
+           calibration: Calibration, summary: str):
+    """Figures of a rule for implants of one size."""
+    inside = torch.stack([m[lesion].max() for m, lesion in zip(maps, lesions)]).numpy()
+    thin = lambda x: x[:, ::STEP, ::STEP]  # noqa: E731
+    pairs = [(thin(maps)[thin(images.masks) > 0], thin(lesions)[thin(images.masks) > 0]),
+             (thin(normal)[thin(held.masks) > 0], None)]
+    values = np.concatenate([pairs[0][0].numpy(), pairs[1][0].numpy()])
+    truth = np.concatenate([pairs[0][1].numpy(), np.zeros(len(pairs[1][0]), dtype=bool)])
+    scores = [summarise(m, summary).numpy() for m in (maps, normal[: len(normal) // 2])]
+    found, lesion = marked(maps, calibration), lesions.numpy()
+    figures = {
+        "sensitivity_at_5": (inside >= calibration.threshold(0.05)).mean(),
+        "sensitivity_at_20": (inside >= calibration.threshold(0.2)).mean(),
+        "pixel_ap": average_precision_score(truth, values),
+        "auroc": roc_auc_score(np.repeat([True, False], [len(s) for s in scores]), np.concatenate(scores)),
+        "dice": 2 * (found & lesion).sum() / (found.sum() + lesion.sum())}
+    return {name: round(float(value), 3) for name, value in figures.items()}
 
 
 def quiet(fraction: float, text: str) -> None:
@@ -105,35 +117,36 @@ def quiet(fraction: float, text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--set", required=True, choices=sorted(KINDS))
+    parser.add_argument("--model", help="bundle; default: the installed one")
+    parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
-    recipe, detector = RECIPES[MODEL], load_model(MODEL, "cpu")
-    samples = read_manifest(arguments.manifest, recipe.select)
-    fit_index, held_index = split_by_patient(samples, recipe.held_out)
-    seen, held = (load_normals([samples[n] for n in index], recipe, quiet) for index in (fit_index, held_index))
-    implanted = {size: implant(held, size, seed) for seed, size in enumerate(SIZES)}
+    name = arguments.set
+    recipe, detector, kind = RECIPES[name], load_model(arguments.model or name, "cpu"), KINDS[name]
+    seen, held = load_split(recipe, arguments.manifest, quiet)
+    implants = {group: implanted(held, kind, group, seed) for seed, group in enumerate(kind.groups)}
+    everyone = [held, *(images for images, _ in implants.values())]
+    rules = rules_of(name)
+    terms = tuple(dict.fromkeys(term for rule in rules.values() for term in rule.terms))
+    whole = dataclasses.replace(recipe.scoring, terms=terms, weights=(1.0,) * len(terms))
     half, rows = halves_by_patient(held.patients), {}
-    everyone = [held, *(images for images, _ in implanted.values())]
-    whole = dataclasses.replace(SHIPPED, terms=TERMS, weights=(1.0,) * len(TERMS))
     raw, *others = [raw_terms(detector.network, whole, images, quiet) for images in everyone]
-    for rule, config in RULES.items():
+    for rule, config in rules.items():
         normal, *maps = judge(config, raw, held, half, seen, list(zip([raw, *others], everyone)))
-        peaks = normal.amax(dim=(1, 2)).numpy()
-        rows[rule] = {}
-        for (size, (images, lesions)), found in zip(implanted.items(), maps):
-            inside = torch.stack([m[lesion].max() for m, lesion in zip(found, lesions)]).numpy()
-            head = images.masks[:, ::4, ::4] > 0
-            rows[rule][size] = {
-                "sensitivity_at_5": round(float((inside >= np.quantile(peaks, 0.95)).mean()), 3),
-                "sensitivity_at_20": round(float((inside >= np.quantile(peaks, 0.80)).mean()), 3),
-                "pixel_ap": round(float(average_precision_score(lesions[:, ::4, ::4][head].numpy(),
-                                                                found[:, ::4, ::4][head].numpy())), 3)}
-        print(rule, rows[rule], flush=True)
-    arguments.output.write_text(json.dumps({
-        "command": "python Testing/benchmarks/implanted_lesions.py --manifest {}".format(arguments.manifest.name),
+        calibration = Calibration.from_peaks(normal.amax(dim=(1, 2)).tolist(), unit=unit_of(recipe),
+                                             extent=extent_of([normal[held.masks > 0][::PIXEL_STRIDE]]))
+        rows[rule] = {group: row_of(found, images, lesions, normal, held, calibration, config.summary)
+                      for (group, (images, lesions)), found in zip(implants.items(), maps)}
+        rows[rule]["mean"] = {key: round(float(np.mean([rows[rule][group][key] for group in kind.groups])), 3)
+                              for key in rows[rule]["small"]}
+        print(rule, rows[rule]["mean"], flush=True)
+    output = arguments.output or RESULTS / "implanted_{}.json".format(name)
+    output.write_text(json.dumps({
+        "command": "python Testing/benchmarks/implanted_lesions.py --manifest {} --set {}".format(
+            arguments.manifest.name, name),
         "date": datetime.date.today().isoformat(), "device": "cpu, {} threads".format(torch.get_num_threads()),
-        "torch": torch.__version__, "model": {"name": MODEL, "sha256": detector.card["files"][bundle.WEIGHTS]},
-        "slices": {"normal": len(held), **{size: len(images) for size, (images, _) in implanted.items()}},
+        "torch": torch.__version__, "model": {"name": name, "sha256": detector.card["files"][bundle.WEIGHTS]},
+        "images": {"normal": len(held), **{group: len(images) for group, (images, _) in implants.items()}},
         "rules": rows}, indent=1) + "\n")
 
 

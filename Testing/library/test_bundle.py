@@ -84,7 +84,7 @@ def test_maps_are_the_same_bit_for_bit_after_saving(tmp_path):
 def test_verify_and_card(folder):
     card = bundle.verify(folder)
     assert card == bundle.read_card(folder)
-    assert (card["name"], card["format"]) == ("tiny-chest", 1) and list(card["files"]) == [bundle.WEIGHTS]
+    assert (card["name"], card["format"]) == ("tiny-chest", bundle.FORMAT) and list(card["files"]) == [bundle.WEIGHTS]
     assert card["preprocessing"]["size"] == tiny.SIZE
 
 

@@ -227,7 +227,7 @@ def models_folder(tmp_path, monkeypatch):
 
     folder = tmp_path / "models"
     card = dict.fromkeys(bundle.REQUIRED, "")
-    card.update(format=1, name="whole", title="A model", purpose="For tests.", not_for="Everything else.",
+    card.update(format=bundle.FORMAT, name="whole", title="A model", purpose="For tests.", not_for="Everything else.",
                 modality=["MR"], plane="axial", metrics={"image auroc": 0.87654}, licence="CC0",
                 files={bundle.WEIGHTS: hashlib.sha256(b"weights").hexdigest()})
     for name, weights in (("whole", b"weights"), ("tampered", b"Weights"), ("damaged", b"")):

@@ -254,11 +254,28 @@ def test_spread_as_deviation():
     assert relative_error(scale.spread[0, 0], slow_spread(maps, np.ones(60), 1)) > 0.05, "the other spread"
 
 
-def test_pooled_terms_have_one_mean_and_spread():
-    maps = uneven(60)
-    scale = fitted(maps, pooled=("residual",))
-    assert scale.mean.unique().numpy() == pytest.approx([maps.mean()], rel=1e-5)
-    assert scale.spread.unique().numpy() == pytest.approx([maps.std()], rel=1e-3)
+def test_pooled_terms_have_one_mean_and_spread_of_a_level():
+    """Inside the anatomy, every scan with the same weight however much of it is seen; by distance in level."""
+    maps, level = uneven(60), np.linspace(0, 1, 60)
+    maps += 3 * level[:, None, None]
+    masks = np.zeros(maps.shape)
+    for n, mask in enumerate(masks):
+        mask[2:4 + n % 7, 1:9] = 1
+    config = ScoringConfig(terms=("residual",), weights=(1.0,), grid=12, pooled=("residual",), levels=3)
+    scale = AnomalyScale(config)
+    scale.fit_term("residual", [torch.from_numpy(maps).float()], torch.from_numpy(level), torch.from_numpy(masks))
+    assert scale.mean.numel() == 0
+    for bucket in range(3):
+        share = masks / masks.sum(axis=(1, 2), keepdims=True)
+        weights = np.exp(-0.5 * (level * 3 - bucket - 0.5) ** 2)[:, None, None] * share
+        mean = np.average(maps, weights=weights)
+        spread = np.sqrt(np.average((maps - mean) ** 2, weights=weights))
+        assert float(scale.pooled_mean[0, bucket]) == pytest.approx(mean, rel=1e-5)
+        assert float(scale.pooled_spread[0, bucket]) == pytest.approx(spread, rel=1e-5)
+        assert abs(np.average(maps, weights=masks) - mean) > 0.01 < abs(maps.mean() - mean), "scans and anatomy"
+    z = standardised(scale, torch.full((2, 12, 12), 2.0), level=torch.tensor([1 / 6, 5 / 6]))
+    expected = (2.0 - scale.pooled_mean[0, [0, 2]]) / scale.pooled_spread[0, [0, 2]]
+    assert torch.allclose(z, expected[:, None, None].expand(2, 12, 12), atol=1e-5)
     assert len(fitted(maps).mean.unique()) > 100
 
 
@@ -276,58 +293,69 @@ def standardised(scale: AnomalyScale, raw: torch.Tensor, masks=None, level=None)
     return scale.standardise({scale.config.terms[0]: raw}, masks, level)[scale.config.terms[0]]
 
 
-def moved(raw: torch.Tensor) -> torch.Tensor:
-    """Every slice on a scale of its own."""
-    return raw * torch.tensor([1.0, 3.0, 0.2])[:, None, None] + torch.tensor([0.0, 40.0, -7.0])[:, None, None]
+def focal(z: torch.Tensor) -> torch.Tensor:
+    """A bright square in a ninth of each slice."""
+    out = z.clone()
+    out[:, 10:22, 10:22] += 8.0
+    return out
 
 
-def test_centring_undoes_what_moves_a_whole_slice():
-    raw = torch.randn(3, 48, 48, generator=torch.Generator().manual_seed(0)) ** 2
-    masks = torch.zeros(3, 48, 48)
-    masks[:, 8:40, 4:44] = 1.0
-    for centring, same in (("slice", True), ("none", False)):
-        scale = AnomalyScale(ScoringConfig(terms=("residual",), weights=(1.0,), grid=8, centring=centring))
-        scale.mean.fill_(0.7)
-        scale.spread.fill_(2.0)
-        z, other = standardised(scale, raw, masks), standardised(scale, moved(raw), masks)
-        assert torch.allclose(z, other, atol=1e-4) is same
-        assert not z[masks == 0].any() and z[masks > 0].all()
-    outside = torch.where(masks > 0, raw, raw + 50)
-    assert torch.equal(centred(raw, masks) * masks, centred(outside, masks) * masks), "only the anatomy counts"
-
-
-def test_centring_is_by_median_and_upper_quantile():
-    z = torch.randn(2, 40, 40, generator=torch.Generator().manual_seed(0))
+def test_centring_asks_the_calm_half_of_the_slice():
+    z = torch.randn(2, 40, 40, generator=torch.Generator().manual_seed(0)) * 2
+    z += torch.tensor([-1.0, 1.0])[:, None, None]
     masks = (torch.rand(2, 40, 40, generator=torch.Generator().manual_seed(1)) > 0.3).float()
     for image, mask, got in zip(z.double().numpy(), masks.numpy(), centred(z, masks)):
         inside = image[::4, ::4][mask[::4, ::4] > 0]
-        median, high = np.quantile(inside, 0.5), np.quantile(inside, 0.9)
-        assert relative_error(got, (image - median) / (high - median)) < 1e-5
+        low, median = np.quantile(inside, 0.1), np.quantile(inside, 0.5)
+        assert relative_error(got, (image - max(median, 0)) / (median - low)) < 1e-5
     for flat in (torch.zeros(1, 8, 8), torch.full((1, 8, 8), 3.0)):  # no anatomy, or nothing varies in it
         for mask in (torch.zeros(1, 8, 8), torch.ones(1, 8, 8)):
             assert torch.isfinite(centred(flat, mask)).all()
 
 
-def test_centring_keeps_what_is_focal_and_loses_what_is_diffuse():
-    z = torch.randn(1, 64, 64, generator=torch.Generator().manual_seed(0))
-    focal, diffuse, masks = z.clone(), z + 10.0, torch.ones(1, 64, 64)
-    focal[0, 20:28, 20:28] += 10.0
-    assert centred(focal, masks)[0, 20:28, 20:28].mean() > 6
-    assert torch.allclose(centred(diffuse, masks), centred(z, masks), atol=1e-4)
+def test_centring_undoes_what_moves_a_whole_slice_up():
+    raw = torch.randn(3, 48, 48, generator=torch.Generator().manual_seed(0))
+    up = raw * torch.tensor([1.0, 3.0, 2.0])[:, None, None] + torch.tensor([0.5, 40.0, 7.0])[:, None, None]
+    masks = torch.zeros(3, 48, 48)
+    masks[:, 8:40, 4:44] = 1.0
+    for centring, worst in (("slice", 0.5), ("none", 30.0)):
+        scale = AnomalyScale(ScoringConfig(terms=("residual",), weights=(1.0,), grid=8, centring=centring))
+        change = (standardised(scale, up, masks) - standardised(scale, raw, masks)).abs().max()
+        assert change < worst if centring == "slice" else change > worst
+    outside = torch.where(masks > 0, raw, raw + 50)
+    assert torch.equal(centred(raw, masks) * masks, centred(outside, masks) * masks), "only the anatomy counts"
 
 
-def test_only_intensity_knows_levels():
+def test_centring_keeps_large_lesions_and_loses_what_is_diffuse():
+    z = torch.randn(1, 36, 36, generator=torch.Generator().manual_seed(0))
+    masks = torch.ones(1, 36, 36)
+    large = z.clone()
+    large[:, :16] += 8.0  # under half of the slice
+    assert centred(large, masks)[0, :16].mean() > 3
+    assert centred(focal(z), masks)[0, 10:22, 10:22].mean() > 5
+    assert centred(z + 8.0, masks).mean() < 0.5
+
+
+def test_levels_count_for_every_term():
     config = ScoringConfig(terms=("residual", "intensity"), weights=(1.0, 1.0), grid=4, levels=3)
     scale, level = AnomalyScale(config), torch.linspace(0, 1, 300)
     maps = level[:, None, None] * 10 + torch.zeros(1, 4, 4)
-    for name in config.terms:
-        scale.fit_term(name, [maps[:100], maps[100:]], level)
-    residual, intensity = scale.mean[:, :, 0, 0]
-    assert torch.allclose(residual, torch.full((3,), 5.0), atol=1e-3)
     distance = (np.linspace(0, 1, 300)[None] * 3 - (np.arange(3) + 0.5)[:, None])
     weights = np.exp(-0.5 * distance ** 2)
     expected = (weights * np.linspace(0, 10, 300)).sum(axis=1) / weights.sum(axis=1)
-    assert np.allclose(intensity, expected, atol=1e-4) and intensity[2] - intensity[0] > 2
+    for row, name in enumerate(config.terms):
+        scale.fit_term(name, [maps[:100], maps[100:]], level)
+        assert np.allclose(scale.mean[row, :, 0, 0], expected, atol=1e-4)
+    assert expected[2] - expected[0] > 2
+
+
+def test_the_fused_map_is_smoothed():
+    z = {"residual": torch.randn(2, 20, 20, generator=torch.Generator().manual_seed(0))}
+    plain, smooth = (AnomalyScale(ScoringConfig(terms=("residual",), weights=(1.0,), grid=4, sigma=sigma)).fuse(z)
+                     for sigma in (0.0, 2.0))
+    assert torch.equal(plain, z["residual"])
+    for image, got in zip(plain.numpy(), smooth.numpy()):
+        assert relative_error(got, slow_blur(image, 2.0)) < 1e-5
 
 
 def test_statistics_between_levels():

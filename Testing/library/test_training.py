@@ -285,7 +285,7 @@ def test_thresholds_are_cross_fitted_by_patient(monkeypatch):
     halves = halves_by_patient(held.patients)
     assert halves.sum() == 20 and (halves[::2] == halves[1::2]).all(), "a patient is in both halves"
 
-    whole = fit_scale(config, drawn, None, held)
+    whole = fit_scale(config, drawn, None, held.masks, held)
     own = whole.fuse(whole.standardise(drawn, held.masks))
     own = (own - own.mean()) / own.std()
     tail = np.quantile(own.flatten(1).amax(dim=1).numpy(), 0.9)
@@ -311,7 +311,7 @@ def test_intensity_statistics_hear_the_training_images_too():
     config = ScoringConfig(terms=("residual", "intensity"), weights=(1.0, 1.0), grid=16)
     raw = raw_terms(network, config, held, quiet)
     assert raw["residual"].shape == (6, tiny.SIZE, tiny.SIZE)
-    scale, alone = fit_scale(config, raw, held.level, seen), fit_scale(config, raw, held.level, held)
+    scale, alone = (fit_scale(config, raw, held.level, held.masks, others) for others in (seen, held))
     assert torch.equal(scale.mean[0], alone.mean[0]) and not torch.allclose(scale.mean[1], alone.mean[1], atol=1e-3)
 
 
