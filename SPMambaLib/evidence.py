@@ -51,8 +51,8 @@ class Place:
     window: Window
 
     def patch(self, image: np.ndarray, side: int) -> np.ndarray:
-        """What the region shows of an image (H, W) of slice `number`, in the tile's grey scale: uint8 (side, side), linear
-        between pixels, black beyond the image."""
+        """What the region shows of an image (H, W) of slice `number`, in the tile's grey scale: uint8 (side, side),
+        linear between pixels, black beyond the image."""
         black, white = self.window
         grey = np.pad(255.0 * np.clip((np.nan_to_num(image.astype(np.float64)) - black) / (white - black), 0.0, 1.0), 1)
         for axis in (0, 1):
