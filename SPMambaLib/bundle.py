@@ -1,4 +1,5 @@
-"""Model bundles: a folder (or zip of it) with `card.json` and `model.safetensors`, checked against its hash.
+"""Model bundles: a folder (or zip of it) with `card.json` and `model.safetensors`, checked against its hash, and, if
+the card names it, `typical.png` (see `typical`).
 
 The card says what the model is for and not for, how to prepare images, the network's config, calibration on normal
 scans, training data and licence.  Nothing in a bundle is executed.  Reading cards and verifying needs no torch.
@@ -18,11 +19,11 @@ import tempfile
 import zipfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from . import fitness
+from . import fitness, typical
 from .errors import ModelDamagedError, ModelMissingError, OutputError, UsageError
 from .geometry import PLANES
 from .scoring.calibration import Calibration
@@ -158,25 +159,41 @@ def load(path: Path) -> Tuple[Dict[str, Any], Dict[str, Tensor]]:
         raise ModelDamagedError(message, str(error)) from error
 
 
-def save(folder: Path, card: Dict[str, Any], tensors: Dict[str, Tensor]) -> None:
+def read_file(path: Path, card: Dict[str, Any], name: str) -> Optional[bytes]:
+    """A file beside the weights, checked against its hash; None if the card names none.
+
+    Raises:
+        ModelDamagedError: it is missing or does not match.
+    """
+    return _hashed(Path(path), card, name) if name in card["files"] else None
+
+
+def save(folder: Path, card: Dict[str, Any], tensors: Dict[str, Tensor], extra: Optional[Dict[str, bytes]] = None,
+         ) -> None:
     """Write a bundle; the card gains format and hashes.  A previous one in `folder` stays until the new one is whole.
+
+    Args:
+        extra: further files by name; one of a previous bundle in `folder` goes if it is not among them.
 
     Raises:
         OutputError: the folder cannot be written.
     """
     from safetensors.torch import save as save_safetensors
 
-    contents = save_safetensors(pack(tensors))
-    card = dict(card, format=FORMAT, files={WEIGHTS: hashlib.sha256(contents).hexdigest()})
+    contents = {WEIGHTS: save_safetensors(pack(tensors)), **(extra or {})}
+    card = dict(card, format=FORMAT, files={name: hashlib.sha256(data).hexdigest() for name, data in contents.items()})
     text = json.dumps(card, indent=1, ensure_ascii=False, sort_keys=False) + "\n"
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=str(folder), suffix=".part") as whole:  # both whole, then moved
-            for name, data in ((WEIGHTS, contents), (CARD, text.encode("utf-8"))):
+        with tempfile.TemporaryDirectory(dir=str(folder), suffix=".part") as whole:  # all whole, then moved
+            contents[CARD] = text.encode("utf-8")  # moved last
+            for name, data in contents.items():
                 Path(whole, name).write_bytes(data)
-            for name in (WEIGHTS, CARD):
+            for name in contents:
                 os.replace(str(Path(whole, name)), str(folder / name))
+        if typical.FILE not in contents:
+            (folder / typical.FILE).unlink(missing_ok=True)
     except OSError as error:
         raise OutputError("The model could not be written to {}.".format(folder), str(error)) from error
 
@@ -253,13 +270,16 @@ def _checked(path: Path) -> Tuple[Dict[str, Any], Dict[str, bytes]]:
     card = read_card(path)
     if not isinstance(card["files"], dict) or WEIGHTS not in card["files"]:
         raise ModelDamagedError("The card of model {} names no weights.".format(path.name))
-    contents = {}
-    for name, expected in card["files"].items():
-        contents[name] = _read(path, name)
-        if hashlib.sha256(contents[name]).hexdigest() != expected:
-            raise ModelDamagedError("Model {} is damaged: {} is not the file that its card describes. Install it again."
-                                    .format(path.name, name))
-    return card, contents
+    return card, {name: _hashed(path, card, name) for name in card["files"]}
+
+
+def _hashed(path: Path, card: Dict[str, Any], name: str) -> bytes:
+    """A file that the card names, if it is the one."""
+    data = _read(path, name)
+    if hashlib.sha256(data).hexdigest() != card["files"][name]:
+        raise ModelDamagedError("Model {} is damaged: {} is not the file that its card describes. Install it again."
+                                .format(path.name, name))
+    return data
 
 
 def _read(path: Path, name: str) -> bytes:

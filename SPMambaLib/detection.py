@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
+from .evidence import Evidence
 from .fitness import MARK, MARKED, NO_CHECK, REFUSAL, REFUSED, Fitness
 
 RESULT_FORMAT = 1
@@ -84,6 +85,7 @@ class Detection:
         ijk_to_ras: 4x4, copied from the input.
         calibration: `Calibration.to_dict()` of the model, so that a viewer can move the threshold without the model.
         fitness: whether the scan looks like what the model knows; None for a model that cannot tell.
+        evidence: why places were marked, at any operating point.
     """
 
     map: np.ndarray
@@ -106,6 +108,7 @@ class Detection:
     timings: Dict[str, float]
     notices: List[Notice] = field(default_factory=list)
     fitness: Optional[Fitness] = None
+    evidence: Optional[Evidence] = None
 
     def to_dict(self) -> Dict[str, Any]:
         """JSON-ready summary (no voxels)."""
@@ -130,4 +133,5 @@ class Detection:
             "timings": self.timings,
             "notices": [asdict(n) for n in self.notices],
             "fitness": None if self.fitness is None else self.fitness.to_dict(),
+            "evidence": None if self.evidence is None else self.evidence.to_dict(),
         }

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar, Union
 
 import numpy as np
 import torch
@@ -24,20 +24,24 @@ from .errors import (
     UnsupportedImageError,
     UsageError,
 )
+from .evidence import Evidence
 from .failures import typed_error
 from .geometry import SlicePlane
 from .image import Image, finite_voxels
 from .levels import align_levels
 from .model.config import NetworkConfig
 from .model.network import SPMamba
+from .model.prototypes import at_level, pick
 from .model.teacher import to_teacher_input
 from .preprocess import PreparedSlices, Preprocessing, prepare, restore
 from .scan import default_backend, using
 from .scoring import findings
 from .scoring.calibration import Calibration
 from .scoring.fitness import FitnessCheck, extent_mm, scan_statistics
-from .scoring.maps import AnomalyScale, ScoringConfig, network_terms
+from .scoring.gathering import Gathering
+from .scoring.maps import AnomalyScale, ScoringConfig, level_index, terms_and_nearest
 from .scoring.slices import score_maps, slice_components
+from .typical import FILE, Typical
 
 Progress = Callable[[float, str], None]
 T = TypeVar("T")
@@ -61,7 +65,8 @@ def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] =
         UsageError: there is no scan backend or precision of that name.
     """
     chosen = choose_device(device)
-    card, tensors = bundle.load(bundle.find_bundle(name_or_path))
+    path = bundle.find_bundle(name_or_path)
+    card, tensors = bundle.load(path)
     bundle.check_card(card)
     try:
         network = SPMamba(NetworkConfig.from_dict(card["network"]))
@@ -72,7 +77,8 @@ def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] =
         for module, state in zip((network, scale), states):
             module.load_state_dict(state)
         check = FitnessCheck(known) if card["calibration"].get("fitness") else None
-        return Detector(card, network.to(chosen), scale, chosen, check=check, scan=scan, precision=precision)
+        return Detector(card, network.to(chosen), scale, chosen, check=check, scan=scan, precision=precision,
+                        typical=bundle.read_file(path, card, FILE))
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamagedError("Model {} does not fit its own card.".format(card["name"]), str(error)) from error
 
@@ -114,6 +120,7 @@ class _Volume:
 
     index: np.ndarray
     terms: Dict[str, Tensor]
+    nearest: Tensor
 
 
 class Detector:
@@ -127,7 +134,8 @@ class Detector:
     """
 
     def __init__(self, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, device: torch.device, *,
-                 check: Optional[FitnessCheck] = None, scan: Optional[str] = None, precision: str = "single") -> None:
+                 check: Optional[FitnessCheck] = None, scan: Optional[str] = None, precision: str = "single",
+                 typical: Union[bytes, Typical, None] = None) -> None:
         self.card, self.name, self.device = card, card["name"], str(device)
         self.network, self.scale, self.check = network.eval(), scale.eval(), check
         if device.type == "cpu":  # convolutions on a CPU read the channels of a pixel at once
@@ -137,6 +145,7 @@ class Detector:
         with using(scan):
             self.backend = default_backend(device)
         self._half = half_precision(precision, device)
+        self._typical = typical  # decoded when it is first needed
 
     def detect(self, image: Image, *, false_positive_rate: Optional[float] = None, level: Optional[float] = None,
                on_misfit: str = "refuse", progress: Optional[Progress] = None,
@@ -178,7 +187,7 @@ class Detector:
         volume = self._run(prepared, report, checkpoint)
         clock.lap("network")
         levels = self._levels(volume, prepared, is_volume, level)
-        maps, terms, slices = self._score(volume, prepared, plane, levels, checkpoint)
+        maps, terms, slices, evidence = self._score(volume, prepared, plane, levels, checkpoint)
         if fit is not None and levels is not None and is_volume:
             fit = fit.with_coverage(float(levels.max() - levels.min()), self.card)
         notices += fitness_notices(fit)
@@ -200,7 +209,7 @@ class Detector:
             threshold=threshold, false_positive_rate=rate, score=top.score, components=top.components, slices=slices,
             findings=found, calibration=self.calibration.to_dict(), model=self.summary(), backend=self.backend,
             device=self.device, timings=clock.laps, notices=notices,
-            fitness=fit)
+            fitness=fit, evidence=evidence)
 
     def assess(self, image: Image) -> Optional[fitness.Fitness]:
         """Whether an image looks like what the model knows (see `fitness`), without detecting anything in it; None if
@@ -230,12 +239,13 @@ class Detector:
         index = np.flatnonzero(prepared.analysed)
         batch = BATCH[self.device.split(":")[0]]
         parts: List[Dict[str, Tensor]] = []
+        nearest: List[Tensor] = []
         start = 0
         while start < len(index):
             checkpoint()
             chosen = torch.from_numpy(index[start:start + batch])
             try:
-                parts.append(self.terms(prepared.pixels[chosen]))
+                terms, numbers = self.terms(prepared.pixels[chosen])
             except (RuntimeError, MemoryError) as error:
                 if not isinstance(typed_error(error), OutOfMemoryError):
                     raise
@@ -246,16 +256,20 @@ class Detector:
                 if self.device != "cpu":
                     torch.cuda.empty_cache()
                 continue
+            parts.append(terms)
+            nearest.append(numbers)
             start += len(chosen)
             report(0.05 + 0.85 * start / len(index), "slice {} of {}".format(start, len(index)))
-        return _Volume(index, {name: torch.cat([part[name] for part in parts]) for name in parts[0]})
+        return _Volume(index, {name: torch.cat([part[name] for part in parts]) for name in parts[0]},
+                       torch.cat(nearest))
 
     @torch.inference_mode()
-    def terms(self, pixels: Tensor) -> Dict[str, Tensor]:
-        """Raw terms (`network_terms`) of prepared slices (B, 1, S, S), computed on the device, returned on the CPU."""
+    def terms(self, pixels: Tensor) -> Tuple[Dict[str, Tensor], Tensor]:
+        """Raw terms and nearest prototypes (`terms_and_nearest`) of prepared slices (B, 1, S, S), computed on the
+        device, returned on the CPU."""
         with using(self.backend), torch.autocast(self.device.split(":")[0], self._half, enabled=self._half is not None):
-            terms = network_terms(self.network, pixels.to(self.device), self.scale.config)
-        return {name: term.cpu() for name, term in terms.items()}
+            terms, nearest = terms_and_nearest(self.network, pixels.to(self.device), self.scale.config)
+        return {name: term.cpu() for name, term in terms.items()}, nearest.int().cpu()
 
     def _levels(self, volume: _Volume, prepared: PreparedSlices, is_volume: bool,
                 known: Optional[float]) -> Optional[Tensor]:
@@ -270,13 +284,16 @@ class Detector:
 
     @torch.inference_mode()
     def _score(self, volume: _Volume, prepared: PreparedSlices, plane: SlicePlane, levels: Optional[Tensor],
-               checkpoint: Callable[[], None]) -> Tuple[np.ndarray, Dict[str, np.ndarray], List[SliceScore]]:
-        """Anomaly map and standardised terms as slice stacks on the native grid, and the score of every slice."""
+               checkpoint: Callable[[], None],
+               ) -> Tuple[np.ndarray, Dict[str, np.ndarray], List[SliceScore], Evidence]:
+        """Anomaly map and standardised terms as slice stacks on the native grid, the score of every slice, and the
+        evidence of what may be marked."""
         shape = prepared.masks.shape
         maps = np.zeros(shape, dtype=np.float32)
         terms = {name: np.zeros(shape, dtype=np.float16) for name in self.scale.config.terms}
         slices = [SliceScore(plane.slice_index(n), plane.slice_center_ras(n), 0.0, 0.0, analysed=False)
                   for n in range(shape[0])]
+        gathering = Gathering(self.calibration.thresholds[0])
         for start in range(0, len(volume.index), 16):
             checkpoint()
             rows = slice(start, start + 16)
@@ -285,6 +302,10 @@ class Detector:
             raw = {name: term[rows] for name, term in volume.terms.items()}
             fused, standardised = score_maps(self.scale, raw, level, prepared.input_masks[torch.from_numpy(index)])
             maps[index] = restore(fused, prepared, index)
+            distances = raw["prototype"]
+            bucket = level_index(level, distances.shape[1])
+            gathering.add(index, fused, standardised, pick(volume.nearest[rows], distances, bucket),
+                          at_level(distances, bucket))
             for name in terms:
                 terms[name][index] = restore(standardised[name], prepared, index)
             scores = slice_components(self.scale, fused, standardised, self.card["calibration"], level)
@@ -292,7 +313,14 @@ class Detector:
                 values = {name: float(v[row]) for name, v in scores.items()}
                 slices[n] = replace(slices[n], score=values.pop("score"), peak=float(maps[n].max()), analysed=True,
                                     level=None if level is None else float(level[row]), components=values)
-        return maps, terms, slices
+        calibration = self.card["calibration"]
+        return maps, terms, slices, gathering.evidence(prepared, list(terms), self._tiles(), calibration)
+
+    def _tiles(self) -> Optional[Typical]:
+        """What is normal at each prototype; None if this model holds no pictures of it."""
+        if isinstance(self._typical, bytes):
+            self._typical = Typical.of(self.card, self._typical)
+        return self._typical
 
     @torch.inference_mode()
     def _fitness(self, image: Image, prepared: PreparedSlices, plane: SlicePlane,

@@ -5,7 +5,7 @@ always sees what it was trained on.  Slices are (N, H, W), row 0 at the top of t
 """
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
@@ -58,6 +58,7 @@ class PreparedSlices:
         input_masks: (N, S, S) float32, the anatomy in the network's frame.
         analysed: (N,) bool.
         levels: (N,) relative height inside the anatomy in [0, 1], or None for single images.
+        windows: (N, 2) float64, what becomes 0 and 1 in each analysed slice.
     """
 
     pixels: Tensor
@@ -66,6 +67,7 @@ class PreparedSlices:
     input_masks: Tensor
     analysed: np.ndarray
     levels: Optional[np.ndarray]
+    windows: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
 
 
 def prepare(slices: np.ndarray, spacing: Tuple[float, float], preprocessing: Preprocessing,
@@ -87,12 +89,14 @@ def prepare(slices: np.ndarray, spacing: Tuple[float, float], preprocessing: Pre
         areas = masks.sum(axis=(1, 2))
         analysed = areas >= max(ANALYSED_AREA * areas.max(), 16)
         boxes = [_square_box(m, spacing, preprocessing.margin) if a else whole for m, a in zip(masks, analysed)]
+    windows = np.zeros((count, 2))
     for n in np.flatnonzero(analysed):
         checkpoint()
-        normal = _normalised(slices[n].astype(np.float32), masks[n], preprocessing)
+        normal, windows[n] = _normalised(slices[n].astype(np.float32), masks[n], preprocessing)
         pixels[n, 0] = _resize(_cut(torch.from_numpy(normal), boxes[n]), (size, size))
         input_masks[n] = (_resize(_cut(torch.from_numpy(masks[n].astype(np.float32)), boxes[n]), (size, size)) > 0.5)
-    return PreparedSlices(pixels, boxes, masks, input_masks, analysed, _levels(analysed) if count > 1 else None)
+    return PreparedSlices(pixels, boxes, masks, input_masks, analysed, _levels(analysed) if count > 1 else None,
+                          windows)
 
 
 def restore(maps: Tensor, prepared: PreparedSlices, index: np.ndarray) -> np.ndarray:
@@ -115,15 +119,18 @@ def _levels(analysed: np.ndarray) -> np.ndarray:
     return np.clip((np.arange(len(analysed)) - first) / max(last - first, 1), 0.0, 1.0)
 
 
-def _normalised(image: np.ndarray, mask: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    """One slice (H, W) float32 in [0, 1], whatever its units: a diffusivity in m2/s is as good as a CT number."""
+def _normalised(image: np.ndarray, mask: np.ndarray,
+                preprocessing: Preprocessing) -> Tuple[np.ndarray, Tuple[float, float]]:
+    """One slice (H, W) float32 in [0, 1], whatever its units: a diffusivity in m2/s is as good as a CT number; and the
+    values that become 0 and 1."""
     low, high = (float(q) for q in np.quantile(image, (0.005, 0.995)))
     # A slice without contrast must not be stretched until its rounding errors show.
     least = max(ROUNDING * max(abs(low), abs(high)), float(np.finfo(np.float32).tiny))
     if preprocessing.normalise == "foreground-median":
         median = float(np.median(image[mask])) - low if mask.any() else 0.0
-        return np.clip((image - low) * (preprocessing.median_level / max(median, least)), 0.0, 1.0)
-    return np.clip((image - low) / max(high - low, least), 0.0, 1.0)
+        scale = preprocessing.median_level / max(median, least)
+        return np.clip((image - low) * scale, 0.0, 1.0), (low, low + 1.0 / scale)
+    return np.clip((image - low) / max(high - low, least), 0.0, 1.0), (low, low + max(high - low, least))
 
 
 def _foreground(slices: np.ndarray, checkpoint: Callable[[], None]) -> np.ndarray:

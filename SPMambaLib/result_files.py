@@ -22,6 +22,7 @@ from .errors import Cancelled, OutputError
 PART_SUFFIX = ".part"
 NO_SPACE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 RESULT_FILE = "result.json"
+EVIDENCE_FILE = "evidence.npz"
 ARRAY_FILES = ("map.npy", "labels.npy", "severity.npy", "terms.npy")
 
 
@@ -114,7 +115,7 @@ def arrays_of(detection: Detection) -> Dict[str, np.ndarray]:
 
 
 def write_detection(detection: Detection, folder: Path, cancelled: Optional[Callable[[], bool]] = None) -> None:
-    """Write the arrays and then ``result.json``: where that file is, all the others are whole and belong to it.
+    """Write the arrays, the evidence, then ``result.json``: where that is, all the others are whole and belong to it.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -128,6 +129,9 @@ def write_detection(detection: Detection, folder: Path, cancelled: Optional[Call
         if cancelled is not None and cancelled():
             raise Cancelled()
         write_array(folder / name, array)
+    if detection.evidence is not None:
+        with replacing(folder / EVIDENCE_FILE) as file:
+            file.write(detection.evidence.to_bytes())
     if cancelled is not None and cancelled():
         raise Cancelled()
     write_json(folder / RESULT_FILE, detection.to_dict())

@@ -5,10 +5,14 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from SPMambaLib.errors import UnreadableFileError
+
 from .decisions import ACCEPTED, REASONS, REJECTED, UNDECIDED, UNSURE, reasonText
 from .findingstable import FindingsTable, placeText
+from .keptevidence import evidenceOf
 from .review import Review
 from .scorebars import barsHtml
+from .why import picturesHtml
 
 
 class Deciding:
@@ -35,6 +39,7 @@ class Deciding:
         ui.noteEdit.editingFinished.connect(self.onNoteEdited)
         ui.decisionFilter.currentIndexChanged.connect(lambda *args: self.showFindings())
         ui.sizeFilter.valueChanged.connect(lambda *args: self.showFindings())
+        ui.whyCollapsibleButton.contentsCollapsed.connect(self.showWhy)
         ui.findingsTable.horizontalHeader().sectionClicked.connect(self.onHeaderClicked)
 
     # -- clicks -------------------------------------------------------------------------------------------------------
@@ -89,6 +94,20 @@ class Deciding:
         if ui.noteEdit.text != (row["note"] if row else ""):
             ui.noteEdit.text = row["note"] if row else ""
         ui.scoreLabel.text = self._scoreText()
+        self.showWhy()
+
+    def showWhy(self, *args: Any) -> None:
+        """Pictures of the current finding and of what is normal there, while their section is open."""
+        row = self.review.current
+        shown = row is not None and not self.ui.whyCollapsibleButton.collapsed
+        self.ui.whyLabel.text = picturesHtml(self.review.result, row) if shown else ""
+
+    def toggleWhy(self) -> None:
+        """Open the section of pictures, or close it."""
+        button = self.ui.whyCollapsibleButton
+        button.collapsed = not button.collapsed
+        if not button.collapsed:
+            self.ui.findingsCollapsibleButton.collapsed = False
 
     def _scoreText(self) -> str:
         row, review = self.review.current, self.review
@@ -96,4 +115,8 @@ class Deciding:
             return _("Select a finding to see what its score is made of.") if review.findings else ""
         side = {1: _("right half of the image"), -1: _("left half of the image")}[review.sideOf(row)]
         text = _("<b>Finding {rank}</b>, {place}, {side}").format(rank=row["rank"], place=placeText(row), side=side)
-        return text + barsHtml(row, review.findings, review.result.calibration)
+        try:
+            evidence = evidenceOf(review.result)
+        except UnreadableFileError:
+            evidence = None  # the pictures say so
+        return text + barsHtml(row, review.findings, review.result.calibration, evidence)

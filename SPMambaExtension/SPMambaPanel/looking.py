@@ -24,13 +24,16 @@ class Looking:
         review: what is being read.
         choices: gives the case's parameter node, or None.
         decide: called with the decision of a key.
+        why: called by the key that asks why a finding was marked.
     """
 
-    def __init__(self, ui: Any, review: Review, choices: Callable[[], Any], decide: Callable[[str], None]) -> None:
+    def __init__(self, ui: Any, review: Review, choices: Callable[[], Any], decide: Callable[[str], None],
+                 why: Callable[[], None]) -> None:
         self.ui = ui
         self._review = review
         self._choices = choices
         self._decide = decide
+        self._why = why
         self._lit = True
         self._menu: Any = None
         self._plotView: Any = None
@@ -145,7 +148,7 @@ class Looking:
             shortcuts.NEXT_UNSEEN: ui.nextUnseenButton.click,
             shortcuts.PREVIOUS_UNSEEN: ui.previousUnseenButton.click,
             shortcuts.ACCEPT: lambda: self._decide(ACCEPTED), shortcuts.REJECT: lambda: self._decide(REJECTED),
-            shortcuts.UNSURE: lambda: self._decide(UNSURE),
+            shortcuts.UNSURE: lambda: self._decide(UNSURE), shortcuts.WHY: self._why,
             shortcuts.TOGGLE_OVERLAY: ui.overlayVisibleCheckBox.click, shortcuts.TOGGLE_MAP: self.toggleMap,
             shortcuts.BLINK: ui.blinkButton.click, shortcuts.COMPARE: ui.compareCheckBox.click,
             shortcuts.HELP: ui.keysButton.click}

@@ -22,7 +22,7 @@ from SPMambaLib.errors import SPMambaError
 from SPMambaLib.scoring.calibration import Band
 from SPMambaLib.worker import protocol
 
-from . import colors, sliceplot, tables
+from . import colors, keptevidence, sliceplot, tables
 from .decisions import REJECTED
 from .facts import ijkToRas
 from .result import Result
@@ -67,9 +67,11 @@ def build(folder: Path, volumeNode: Any) -> Work:
         segmentationNode.GetDisplayNode().SetVisibility(False)  # until the result is revealed
         yield
         _carryDecisions(result)
+        keptevidence.keep(result, folder, name + " evidence")
         settled = settle(result.decisions, slicer.util.arrayFromVolume(mapNode),
                          np.load(folder / "labels.npy", mmap_mode="r"), findings, ijkToRas=ijkToRas(mapNode),
                          threshold=summary["threshold"], calibration=calibration)
+        settled = keptevidence.withTerms(result, settled)  # of findings that were joined
         yield
         fillSegmentation(result, settled)
         yield

@@ -23,7 +23,8 @@ DECISIONS_PARAMETER = "SPMamba.Decisions"
 REVIEWED_PARAMETER = "SPMamba.Reviewed"
 INPUT = "spmambaInput"
 OWNED = ("mapColors", "bandColors", "map", "severity", "segmentation", "findings", "slices", "series", "chart",
-         "normalTable", "normalSeries", "unseenTable", "unseenSeries", "marksTable", "currentSeries", "thresholdSeries")
+         "normalTable", "normalSeries", "unseenTable", "unseenSeries", "marksTable", "currentSeries", "thresholdSeries",
+         "evidence")
 SUMMARY_FIELDS = ("threshold", "false_positive_rate", "slice_axis", "plane", "score", "components", "calibration",
                   "model", "backend", "device", "timings", "notices", "unit")
 

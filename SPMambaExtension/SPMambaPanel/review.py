@@ -10,7 +10,7 @@ import slicer
 
 from SPMambaLib.scoring import findings as regions
 
-from . import overlay, tables
+from . import keptevidence, overlay, tables
 from .bands import LiveBands
 from .decisions import Verdict
 from .facts import ijkToRas
@@ -125,6 +125,7 @@ class Review:
                                      slice_axis=int(result.summary["slice_axis"]))
         settled = settle(result.decisions, values, labels, found, ijkToRas=matrix, threshold=threshold,
                          calibration=calibration)
+        settled = keptevidence.withTerms(result, settled)
         tables.writeFindings(result.get("findings"), settled)
         result.setOperatingPoint(self._rate, threshold)
         self._found = settled

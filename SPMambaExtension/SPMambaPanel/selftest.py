@@ -14,6 +14,8 @@ import slicer
 import vtk
 
 from SPMambaLib.detection import Detection, Finding, Notice, SliceScore
+from SPMambaLib.evidence import Evidence
+from SPMambaLib.geometry import plane_of
 from SPMambaLib.result_files import write_detection
 from SPMambaLib.scoring.calibration import Calibration
 
@@ -71,9 +73,27 @@ def writeResult(folder: Path, volumeNode: Any, rate: float = 0.05, peak: float =
         ijk_to_ras=matrix, slice_axis=0, plane="axial", threshold=threshold, false_positive_rate=rate, score=peak,
         components={}, slices=slices, findings=[finding], calibration=calibration.to_dict(),
         model={"name": "synthetic", "version": "1"}, backend="none", device="cpu", timings={"total": 0.0},
-        notices=[Notice("test", "This result is synthetic.")])
+        notices=[Notice("test", "This result is synthetic.")], evidence=syntheticEvidence(values, matrix))
     write_detection(detection, Path(folder))
     return detection
+
+
+def syntheticEvidence(values: np.ndarray, matrix: np.ndarray) -> Evidence:
+    """One term, the map `values` (K, J, I) itself, in blocks of 8 x 8 voxels or less; the same dark tile
+    at every cell."""
+    stack = plane_of(matrix, values.shape).to_slices(values)
+    count, height, width = stack.shape
+    grid = 8
+    blocks = np.array([[image[row * height // grid:(row + 1) * height // grid,
+                              column * width // grid:(column + 1) * width // grid].max()
+                        for row in range(grid) for column in range(grid)] for image in stack])
+    row, block = np.divmod(np.arange(blocks.size), grid ** 2)
+    return Evidence(
+        terms=np.array(["residual"]), frame=np.array([4 * grid, grid, grid, 4]), rates=np.array([0.5, 0.05, 0.01]),
+        reached=np.array([[1.0, 2.0, 3.0]]), slices=np.arange(count), boxes=np.array([[0, 0, height, width]] * count),
+        windows=np.array([[0.0, 255.0]] * count), places=np.stack([row, block, block], axis=1),
+        values=blocks.reshape(-1, 1).astype(np.float16), distances=np.zeros(len(row), np.float16),
+        tiles=np.full((grid ** 2, 16, 16), 100, np.uint8), patients=np.full(grid ** 2, 7), cells=np.arange(grid ** 2))
 
 
 def finish(work: Work) -> Any:

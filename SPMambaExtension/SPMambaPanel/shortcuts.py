@@ -15,8 +15,9 @@ NEXT_FINDING, PREVIOUS_FINDING, NEXT_SLICE, PREVIOUS_SLICE = "Alt+Down", "Alt+Up
 NEXT_UNSEEN, PREVIOUS_UNSEEN = "Alt+PgDown", "Alt+PgUp"
 ACCEPT, REJECT, UNSURE = "Alt+A", "Alt+R", "Alt+U"
 TOGGLE_OVERLAY, TOGGLE_MAP, BLINK, COMPARE, HELP = "Alt+O", "Alt+M", "Alt+B", "Alt+C", "Alt+K"
+WHY = "Alt+W"
 KEYS = (NEXT_FINDING, PREVIOUS_FINDING, NEXT_SLICE, PREVIOUS_SLICE, NEXT_UNSEEN, PREVIOUS_UNSEEN, ACCEPT, REJECT,
-        UNSURE, TOGGLE_OVERLAY, TOGGLE_MAP, BLINK, COMPARE, HELP)
+        UNSURE, WHY, TOGGLE_OVERLAY, TOGGLE_MAP, BLINK, COMPARE, HELP)
 
 
 def descriptions() -> List[Tuple[str, str]]:
@@ -25,6 +26,7 @@ def descriptions() -> List[Tuple[str, str]]:
         _("next finding"), _("previous finding"), _("next slice by score"), _("previous slice by score"),
         _("next slice with a mark not seen yet"), _("previous slice with a mark not seen yet"),
         _("accept the finding"), _("reject the finding"), _("unsure about the finding"),
+        _("why the finding was marked"),
         _("show or hide the overlay"), _("severity bands or continuous map"), _("blink"), _("compare side by side"),
         _("show these keys"))))
 

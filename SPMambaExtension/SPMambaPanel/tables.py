@@ -87,8 +87,7 @@ def readTable(tableNode: Any, columns: Sequence[Tuple[str, int]]) -> List[Row]:
 def writeFindings(tableNode: Any, settled: Settled) -> None:
     """Findings with their decisions.
 
-    Components that are not known of all findings have no column: a model lacks some of them, and after a move of the
-    operating point the terms behind the map are gone.
+    Components that are not known of all findings have no column: a model lacks some of them.
     """
     rows = []
     for finding, places, verdict in zip(settled.findings, settled.places, settled.verdicts):

@@ -48,7 +48,7 @@ class Workplace:
         self.machine = Machine(self.panel.apply)
         self.review = Review(self._onFindings, self._onSlices)
         self.deciding = Deciding(ui, self.review)
-        self.looking = Looking(ui, self.review, lambda: self.parameters, self.deciding.decide)
+        self.looking = Looking(ui, self.review, lambda: self.parameters, self.deciding.decide, self.deciding.toggleWhy)
         self.rates = RateChoice(ui, self.settings, self.review, lambda: self.parameters, self.card)
         self.exporting = Exporting(ui, self.settings, lambda: self.review.result, cards, self.machine.say)
         self.detecting = Detecting(self)

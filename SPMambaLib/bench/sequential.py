@@ -8,7 +8,7 @@ the steps; a loop over cells and prototypes.
 from __future__ import annotations
 
 import copy
-from typing import List
+from typing import List, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -101,6 +101,11 @@ class SequentialPrototypes(nn.Module):
     def __init__(self, prototypes: Prototypes) -> None:
         super().__init__()
         self.prototypes = prototypes
+
+    def nearest(self, features: Tensor) -> Tuple[Tensor, Tensor]:
+        """`distances`; which prototypes these are is not told: always 0."""
+        distances = self.distances(features)
+        return distances, torch.zeros_like(distances, dtype=torch.int64)
 
     def distances(self, features: Tensor) -> Tensor:
         """(B, C, grid, grid) -> (B, levels, grid, grid), as `Prototypes.distances`."""

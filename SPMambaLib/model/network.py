@@ -1,7 +1,7 @@
 """SP-Mamba as a whole: frozen teacher, fusion neck, prototypes and decoder."""
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +20,13 @@ class Output(NamedTuple):
         features: the teacher's matched feature maps, finest first, (B, C, h, w) each.
         reconstructions: the decoder's, same shapes.
         prototype_distances: (B, levels, grid, grid), in [0, 2]; `prototypes.at_level` picks one level.
+        nearest: which prototypes these are, see `Prototypes.nearest`; None if nobody asks.
     """
 
     features: List[Tensor]
     reconstructions: List[Tensor]
     prototype_distances: Tensor
+    nearest: Optional[Tensor] = None
 
 
 class SPMamba(nn.Module):
@@ -64,10 +66,12 @@ class SPMamba(nn.Module):
         """The part that learns, from all three (cached) teacher feature maps f1, f2, f3."""
         neck = self.neck(features)
         positioned = neck if self.config.prototype_features == "neck" else features[2]
+        distances, nearest = self.prototypes.nearest(positioned)
         return Output(
             features=[features[scale] for scale in self.config.matched_scales],
             reconstructions=self.decoder(neck),
-            prototype_distances=self.prototypes.distances(positioned),
+            prototype_distances=distances,
+            nearest=nearest,
         )
 
     def parameter_groups(self, weight_decay: float) -> List[Dict[str, Any]]:

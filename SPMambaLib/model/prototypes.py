@@ -65,6 +65,11 @@ class Prototypes(nn.Module):
         Returns:
             (B, levels, grid, grid); `at_level` picks.
         """
+        return self.nearest(features)[0]
+
+    def nearest(self, features: Tensor) -> Tuple[Tensor, Tensor]:
+        """`distances`, and which prototype it is: its number in `vectors`, counted over levels, cells and k; int64 of
+        the same shape.  Where prototypes slide, it may be one of a neighbouring cell."""
         batch, _, height, width = features.shape
         if (height, width) != (self.grid, self.grid):
             raise ValueError("prototypes of a {0} x {0} grid cannot judge {1} x {2} features".format(
@@ -75,9 +80,15 @@ class Prototypes(nn.Module):
         with torch.autocast(features.device.type, enabled=False):
             windows = self._windows(F.normalize(self.space.maps(features.to(self.vectors.dtype)), dim=1))
             cosines = torch.bmm(self._directions(), windows.transpose(1, 2))
-        best = cosines.view(cells, levels, per_cell, batch, -1).amax(dim=2)
-        nearest = best.amax(dim=-1) if self.match == "features" else self._best_at_feature(best)
-        return (1.0 - nearest).permute(2, 1, 0).reshape(batch, levels, height, width)
+        best, number = cosines.view(cells, levels, per_cell, batch, -1).max(dim=2)
+        first = per_cell * torch.arange(levels * cells, device=number.device).view(levels, cells).T
+        number = number + first[:, :, None, None]
+        if self.match == "prototypes":  # the cell of a feature, instead of that of a prototype, comes first
+            best, number = self._at_feature(best, -math.inf), self._at_feature(number, 0)
+        cosine, where = best.max(dim=-1)
+        number = number.gather(-1, where[..., None])[..., 0]
+        shape = batch, levels, height, width
+        return (1.0 - cosine).permute(2, 1, 0).reshape(shape), number.permute(2, 1, 0).reshape(shape)
 
     def _directions(self) -> Tensor:
         """Unit vectors (cells, levels * k, C); kept until the prototypes change: they are larger than an image."""
@@ -101,16 +112,15 @@ class Prototypes(nn.Module):
         windows = padded.unfold(2, self.window, 1).unfold(3, self.window, 1)  # (B, C, grid, grid, window, window)
         return windows.permute(2, 3, 0, 4, 5, 1).reshape(self.grid ** 2, -1, features.shape[1])
 
-    def _best_at_feature(self, best: Tensor) -> Tensor:
-        """From the cosine of cell p's prototypes with the j-th cell of its window, (cells, levels, B, window^2), to the
-        largest cosine of each cell with the prototypes around it, (cells, levels, B)."""
+    def _at_feature(self, values: Tensor, outside: float) -> Tensor:
+        """From values of cell p's prototypes with the j-th cell of its window to those of each cell with the prototypes
+        around it, both (cells, levels, B, window^2); `outside` where the grid ends."""
         reach, grid = self.window // 2, self.grid
-        padded = F.pad(best.unflatten(0, (grid, grid)), (0, 0, 0, 0, 0, 0, reach, reach, reach, reach),
-                       value=-math.inf)
+        padded = F.pad(values.unflatten(0, (grid, grid)), (0, 0, 0, 0, 0, 0, reach, reach, reach, reach), value=outside)
         # Cell q is the j-th of the window of p = q - offset(j).
         seen = [padded[2 * reach - row:, 2 * reach - column:][:grid, :grid, ..., row * self.window + column]
                 for row in range(self.window) for column in range(self.window)]
-        return torch.stack(seen).amax(dim=0).flatten(0, 1)
+        return torch.stack(seen, dim=-1).flatten(0, 1)
 
 
 def at_level(distances: Tensor, level_index: Optional[Tensor] = None) -> Tensor:
@@ -119,8 +129,13 @@ def at_level(distances: Tensor, level_index: Optional[Tensor] = None) -> Tensor:
     Args:
         level_index: (B,) int64; `ANY_LEVEL` takes the nearest prototype of any level, None does so for all.
     """
-    nearest = distances.amin(dim=1)
-    if level_index is None:
-        return nearest
-    chosen = distances[torch.arange(len(distances), device=distances.device), level_index.clamp(min=0)]
-    return torch.where((level_index == ANY_LEVEL)[:, None, None], nearest, chosen)
+    return pick(distances, distances, level_index)
+
+
+def pick(values: Tensor, distances: Tensor, level_index: Optional[Tensor] = None) -> Tensor:
+    """Of `values` (B, levels, h, w), such as the numbers of the nearest prototypes, those that `at_level` goes by."""
+    level = distances.argmin(dim=1, keepdim=True)
+    if level_index is not None:
+        wanted = level_index[:, None, None, None]
+        level = torch.where(wanted == ANY_LEVEL, level, wanted.clamp(min=0))
+    return values.gather(1, level)[:, 0]

@@ -268,6 +268,11 @@ def network_terms(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Di
     Returns ``residual`` and ``intensity`` (B, S, S), ``mirror`` (B, h, w), and ``prototype`` (B, levels, h, w): the
     distance to the prototypes of every level.
     """
+    return terms_and_nearest(network, pixels, config)[0]
+
+
+def terms_and_nearest(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Tuple[Dict[str, Tensor], Tensor]:
+    """`network_terms`, and the numbers of the nearest prototypes (B, levels, h, w)."""
     size = pixels.shape[-1]
     features = network.encode(to_teacher_input(pixels))
     output = network.decode(features)
@@ -278,7 +283,15 @@ def network_terms(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Di
         terms["mirror"] = mirror_map(features[-1], network.teacher(to_teacher_input(pixels.flip(-1)))[-1])
     if "intensity" in config.terms:
         terms["intensity"] = gaussian_blur(pixels[:, 0], config.intensity_sigma)
-    return {name: term.float() for name, term in terms.items()}
+    assert output.nearest is not None
+    return {name: term.float() for name, term in terms.items()}, output.nearest
+
+
+def level_index(level: Optional[Tensor], levels: int) -> Optional[Tensor]:
+    """Index of the bucket of each `level` (B,) in [0, 1], `ANY_LEVEL` where it is negative; None for None."""
+    if level is None:
+        return None
+    return torch.where(level >= 0, (level.clamp(0, 1) * levels).long().clamp(max=levels - 1), ANY_LEVEL)
 
 
 def at_input_size(terms: Dict[str, Tensor], level: Optional[Tensor], size: int) -> Dict[str, Tensor]:
@@ -286,10 +299,6 @@ def at_input_size(terms: Dict[str, Tensor], level: Optional[Tensor], size: int) 
 
     `level` (B,) in [0, 1]; None or negative takes the nearest prototype of any level.
     """
-    levels = terms["prototype"].shape[1]
-    index = None
-    if level is not None:
-        index = torch.where(level >= 0, (level.clamp(0, 1) * levels).long().clamp(max=levels - 1), ANY_LEVEL)
-    nearest = at_level(terms["prototype"], index)
+    nearest = at_level(terms["prototype"], level_index(level, terms["prototype"].shape[1]))
     maps = dict(terms, prototype=nearest)
     return {name: m if m.shape[-1] == size else resize(m, size) for name, m in maps.items()}

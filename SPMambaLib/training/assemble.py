@@ -31,6 +31,7 @@ from ..model.network import SPMamba
 from ..model.teacher import Teacher
 from ..scoring.fitness import FitnessCheck
 from ..scoring.maps import AnomalyScale
+from ..typical import FILE, Typical
 from .adapt import adapt_teacher
 from .augment import augment
 from .checkpoint import Checkpoints
@@ -41,6 +42,7 @@ from .fit import Normals, Progress, cache_features, calibrate, fit_prototypes, f
 from .plan import DEFAULT, Machine, device_name, plan_of, precision_name, run_facts
 from .recipes import Recipe, find_recipe
 from .train import TrainingConfig, train_decoder, validation_rows
+from .typical import thumbnails, typical_of
 from .work_folder import CHECKPOINT, LOG, RunManifest, WorkFolder, digest_of
 
 ADAPTATION_STEPS = 200
@@ -136,6 +138,7 @@ def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFold
     round_weights(network)
     scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress)
     check, calibration["fitness"] = fitness_of(network, seen, held, progress=progress)
+    tiles = tiles_of(network, features[2], seen)
 
     card: Dict[str, Any] = {
         "name": name, "version": __version__, **recipe.card,
@@ -151,7 +154,7 @@ def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFold
                      "device": device_name(ranks.device), "precision": precision_name(precision),
                      "processes": ranks.count, "minutes": round((time.time() - started) / 60, 1)},
     }
-    return write_bundle(output, card, network, scale, check)
+    return write_bundle(output, card, network, scale, check, tiles)
 
 
 def train_together(network: SPMamba, features: Optional[Sequence[Tensor]], training: TrainingConfig, *, ranks: Ranks,
@@ -191,14 +194,22 @@ def recalibrate(source: Path, manifest: Path, output: Path, *,
     check, calibration["fitness"] = fitness_of(network, seen, held, progress=progress)
     card = {**card, **recipe.card, "scoring": recipe.scoring.to_dict(), "calibration": calibration}
     card.pop("metrics", None)
-    return write_bundle(output, card, network, scale, check)
+    tiles = tiles_of(network, cache_features(network, seen.pixels, progress)[2], seen)
+    return write_bundle(output, card, network, scale, check, tiles)
 
 
-def write_bundle(output: Path, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale,
-                 check: FitnessCheck) -> Dict[str, Any]:
-    """Save network, scale and fitness check under the card; returns the card as a reader will find it."""
-    bundle.save(output, card, bundle.join_states(network.state_dict(), scale.state_dict(), check.state_dict()))
+def write_bundle(output: Path, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, check: FitnessCheck,
+                 tiles: Typical) -> Dict[str, Any]:
+    """Save network, scale, fitness check and tiles under the card; returns the card as a reader will find it."""
+    bundle.save(output, dict(card, typical=tiles.card()),
+                bundle.join_states(network.state_dict(), scale.state_dict(), check.state_dict()), {FILE: tiles.png()})
     return bundle.verify(output)
+
+
+def tiles_of(network: SPMamba, features: Tensor, seen: Normals) -> Typical:
+    """What is normal at each prototype, from the features (N, C, grid, grid) that they were placed among."""
+    return typical_of(network.prototypes, features, thumbnails(seen.pixels, network.prototypes.grid), seen.level,
+                      seen.patients)
 
 
 def load_split(recipe: Recipe, manifest: Path, progress: Progress) -> Tuple[Normals, Normals]:

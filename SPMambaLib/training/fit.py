@@ -75,9 +75,7 @@ def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], 
     levels, cells, k, _ = network.prototypes.vectors.shape
     vectors, distances = [], []
     for bucket in range(levels):
-        keep = torch.ones(len(features), dtype=torch.bool)
-        if levels > 1 and level is not None:
-            keep = (level * levels - (bucket + 0.5)).abs() <= 0.75
+        keep = of_level(level, bucket, levels, len(features))
         if not keep.any():
             raise UsageError("No normal image shows level {} of {}; more images are needed.".format(bucket + 1, levels))
         first = torch.randint(int(keep.sum()), (k,), generator=generator)  # the same images at every cell
@@ -89,6 +87,13 @@ def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], 
         distances.append(float(1.0 - torch.cat([similarity for _, similarity in parts]).mean()))
     network.prototypes.initialise(torch.stack(vectors))
     return float(np.mean(distances))
+
+
+def of_level(level: Optional[Tensor], bucket: int, levels: int, count: int) -> Tensor:
+    """Which of `count` images with `level` (N,), or None, count for a bucket, bool (N,)."""
+    if levels == 1 or level is None:
+        return torch.ones(count, dtype=torch.bool)
+    return (level * levels - (bucket + 0.5)).abs() <= 0.75
 
 
 def spherical_k_means(x: Tensor, first: Tensor, iterations: int) -> Tuple[Tensor, Tensor]:

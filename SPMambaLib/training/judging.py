@@ -68,8 +68,8 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
           progress: Progress = lambda fraction, text: None) -> Judgement:
     """Statistics and thresholds from held-out normals.
 
-    The card is {"map": quantile table, "components": mean and spread of each, "normals": n, "patients": n}, and
-    "score_by_level" where the model knows levels.
+    The card is {"map": quantile table, "components": mean and spread of each, "term_peaks": what the shares of the
+    table reach in each term, "normals": n, "patients": n}, and "score_by_level" where the model knows levels.
 
     Raises:
         UsageError: fewer than two patients (each half judges the other) or 20 images.
@@ -89,16 +89,21 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
     progress(0.6, "thresholds")
     peaks = torch.zeros(len(half))
     pixels: List[Tensor] = []
+    term_peaks = {name: torch.zeros(len(half)) for name in config.terms}
     values: Dict[str, Tensor] = {}
     for rows, total, standardised, masks in cross_fitted(held, half, by_half):
         fused = (total - scale.centre) / scale.unit * masks
         peaks[rows] = fused.amax(dim=(1, 2))
         pixels.append(fused[masks > 0][::PIXEL_STRIDE])
+        for name, term in standardised.items():
+            term_peaks[name][rows] = term.amax(dim=(1, 2))
         for name, value in slice_components(scale, fused, standardised).items():
             values.setdefault(name, torch.zeros(len(half)))[rows] = value
     card = {
         "map": Calibration.from_peaks(peaks.tolist(), unit=unit, extent=extent_of(pixels)).to_dict(),
         "components": {name: [float(v.mean()), float(v.std())] for name, v in values.items()},
+        "term_peaks": {name: list(Calibration.from_peaks(each.tolist(), unit=unit).thresholds)
+                       for name, each in term_peaks.items()},
         "normals": len(half),
         "patients": len(set(held.patients)),
     }

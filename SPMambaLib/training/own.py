@@ -8,7 +8,7 @@ fitted anew: prototypes of every cell, statistics per position, thresholds and c
 2. features of the normals, each with a varied copy, as the base model's recipe varies them;
 3. prototypes; with few patients also those of each fold, so that nobody is judged by prototypes of their own;
 4. raw terms of the patients who judge;
-5. statistics and thresholds, cross-fitted, and the fitness check;
+5. statistics and thresholds, cross-fitted, the fitness check, and a picture of what is normal at each prototype;
 6. write the bundle, whole or not at all.
 
 Steps 2 and 4 go group by group, over a workbench next to the output: killed and started again, the fit goes on, and
@@ -35,6 +35,7 @@ from ..model.network import SPMamba
 from ..preprocess import Preprocessing
 from ..scoring.maps import ScoringConfig
 from ..scoring.reliability import reliability
+from ..typical import FILE
 from .augment import Augmentation
 from .fit import fit_prototypes
 from .fitness_fit import fit_fitness
@@ -43,6 +44,7 @@ from .own_data import OwnNormals, Plan, own_normals, plan_of, require_images
 from .own_features import Features, HeldOnBench, Passes
 from .recipes import RECIPES
 from .stream import Preparation, within
+from .typical import FORM, typical_of
 from .workbench import Workbench, key_of
 
 SUFFIX = " (fitted on own normals)"
@@ -79,7 +81,8 @@ def fit_own(base: Path, data: DataSet, output: Path, *, name: Optional[str] = No
     augmentation = augmentation_of(card)
     preparation = Preparation(Preprocessing.from_dict(card["preprocessing"]), card["plane"], augmentation)
     facts = {"base": card["files"], "preprocessing": card["preprocessing"], "scoring": card["scoring"],
-             "augmentation": asdict(augmentation), "version": __version__, "torch": torch.__version__}
+             "augmentation": asdict(augmentation), "tiles": asdict(FORM), "version": __version__,
+             "torch": torch.__version__}
     bench = Workbench(workbench_of(output))
     passes = Passes(network, config, preparation, bench, facts)
 
@@ -92,6 +95,7 @@ def fit_own(base: Path, data: DataSet, output: Path, *, name: Optional[str] = No
     require_images(features.available, words(card))
     held = judging(passes, features, plan, limits, stretch(progress, share, 0.92))
     distance = place(passes, features, {source.sample.patient for source in plan.fitted})[0]
+    tiles = typical_of(network.prototypes, features.features, features.images_small, features.level, features.patients)
     intensity = Intensity([], None)
     if features.intensity is not None and not plan.crossed:  # else it is among the judges' terms already
         intensity = Intensity([features.intensity], features.level)
@@ -100,10 +104,10 @@ def fit_own(base: Path, data: DataSet, output: Path, *, name: Optional[str] = No
     check, judgement.card["fitness"] = fit_fitness(features.looks)
 
     fresh = fitted_card(card, judgement, held, features, normals, plan, distance, augmentation)
-    fresh["name"] = name or output.name
+    fresh.update(typical=tiles.card(), name=name or output.name)
     fresh["title"] = title or card["title"].replace(SUFFIX, "") + SUFFIX
     written = write_whole(output, fresh, bundle.join_states(
-        network.state_dict(), judgement.scale.state_dict(), check.state_dict()))
+        network.state_dict(), judgement.scale.state_dict(), check.state_dict()), {FILE: tiles.png()})
     bench.remove()
     return written
 
@@ -219,7 +223,8 @@ def require_free(output: Path) -> None:
         raise OutputError("{} exists and is no model; name a new folder.".format(output))
 
 
-def write_whole(output: Path, card: Dict[str, Any], tensors: Dict[str, Tensor]) -> Dict[str, Any]:
+def write_whole(output: Path, card: Dict[str, Any], tensors: Dict[str, Tensor],
+                extra: Optional[Dict[str, bytes]] = None) -> Dict[str, Any]:
     """Write the bundle next to its place, check it, then move it there; returns the card as a reader will find it.
 
     A bundle that is there already steps aside first, and comes back if that fails.
@@ -227,7 +232,7 @@ def write_whole(output: Path, card: Dict[str, Any], tensors: Dict[str, Tensor]) 
     whole = output.with_name("{}.{}.part".format(output.name, uuid4().hex[:8]))
     former = whole.with_suffix(".former")
     try:
-        bundle.save(whole, card, tensors)
+        bundle.save(whole, card, tensors, extra)
         written = bundle.verify(whole)
         if output.exists():
             os.replace(str(output), str(former))

@@ -16,6 +16,7 @@ from ..scoring.maps import ScoringConfig, gaussian_blur, network_terms
 from .fitness_fit import PREFIX, Looks, look, looks_of
 from .judging import Batch, Progress, pool
 from .stream import Preparation, Source, Views, groups
+from .typical import thumbnails
 from .workbench import Workbench, key_of
 
 JUDGED_TOGETHER = 16  # images that are scored at once
@@ -27,6 +28,7 @@ class Features:
 
     Attributes:
         intensity: smoothed intensity on the statistics grid (N, grid, grid), or None.
+        images_small: `typical.thumbnails` of the images.
         looks: what the fitness check is fitted on.
         available: images that the files hold, copies and quotas aside.
         images: images used, copies aside.
@@ -36,6 +38,7 @@ class Features:
     level: Optional[Tensor]
     patients: List[str]
     intensity: Optional[Tensor]
+    images_small: Tensor
     looks: Looks
     available: int
 
@@ -67,7 +70,7 @@ class Passes:
         """First pass; `images` is the largest number that the sources' quotas allow."""
         grid, channels = self.network.config.prototype_grid, self.network.config.prototype_channels
         whole = torch.empty(2 * images, channels, grid, grid, dtype=torch.float16)  # memory is taken as it is filled
-        levels, patients, smooth = [], [], []
+        levels, patients, smooth, small = [], [], [], []
         looks: Dict[str, List[Tensor]] = {}
         filled = available = done = 0
         for group in groups(sources, self.preparation.plane):
@@ -80,13 +83,14 @@ class Passes:
             available += int(result["available"])
             for name in (name for name in result if name.startswith(PREFIX) or name == "copy"):
                 looks.setdefault(name, []).append(result[name])
+            small.append(result["thumbnails"])
             if "intensity" in result:
                 smooth.append(result["intensity"])
             done += len(group)
             progress(done / len(sources), "features of {}".format(group[-1].sample.path.name))
         level, seen = known(torch.cat(levels)), {name: torch.cat(part) for name, part in looks.items()}
         return Features(whole[:filled], level, patients, torch.cat(smooth) if smooth else None,
-                        looks_of(seen, level, patients, seen["copy"]), available)
+                        torch.cat(small), looks_of(seen, level, patients, seen["copy"]), available)
 
     def terms(self, sources: Sequence[Source], prototypes: str, progress: Progress) -> List[Tuple[str, List[str]]]:
         """Second pass, with the network's present prototypes, whose hash is given.
@@ -114,6 +118,7 @@ class Passes:
             encoded = self.network.encode(to_teacher_input(views.pixels))
             placed = self.network.neck(encoded) if self.network.config.prototype_features == "neck" else encoded[2]
             part = dict(labels_of(views), features=placed.half().contiguous(),
+                        thumbnails=thumbnails(views.pixels, self.network.config.prototype_grid),
                         **look(views.pixels, views.masks, encoded))
             if "intensity" in self.config.terms:
                 part["intensity"] = pool(gaussian_blur(views.pixels[:, 0], self.config.intensity_sigma), self.config)

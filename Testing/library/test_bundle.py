@@ -15,6 +15,7 @@ import torch
 from SPMambaLib import bundle
 from SPMambaLib.detector import load_model
 from SPMambaLib.errors import ModelDamagedError, ModelMissingError, OutputError
+from SPMambaLib.typical import FILE
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def change_card(folder: Path, change) -> None:
 def zipped(folder: Path, inside: str = "", compression: int = zipfile.ZIP_DEFLATED) -> Path:
     path = folder.parent / "packed.zip"
     with zipfile.ZipFile(path, "w", compression) as archive:
-        for name in (bundle.CARD, bundle.WEIGHTS):
+        for name in (bundle.CARD, bundle.WEIGHTS, FILE):
             archive.write(folder / name, inside + name)
     return path
 
@@ -84,7 +85,8 @@ def test_maps_are_the_same_bit_for_bit_after_saving(tmp_path):
 def test_verify_and_card(folder):
     card = bundle.verify(folder)
     assert card == bundle.read_card(folder)
-    assert (card["name"], card["format"]) == ("tiny-chest", bundle.FORMAT) and list(card["files"]) == [bundle.WEIGHTS]
+    assert (card["name"], card["format"]) == ("tiny-chest", bundle.FORMAT)
+    assert list(card["files"]) == [bundle.WEIGHTS, FILE]
     assert card["preprocessing"]["size"] == tiny.SIZE
 
 

@@ -35,7 +35,7 @@ def progress(run: str, fraction: float) -> None:
 def answer(run: str, job: Path) -> None:
     request = json.loads((job / "job.json").read_text())
     assert (job / request["input"]).is_file()
-    for name in folder.glob("*.npy"):
+    for name in [*folder.glob("*.npy"), *folder.glob("*.npz")]:
         shutil.copy(name, job)
     result = json.loads((folder / "result.json").read_text())
     if behaviour == "other":

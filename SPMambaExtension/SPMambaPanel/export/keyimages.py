@@ -5,16 +5,14 @@ from typing import Any, Tuple
 
 import numpy as np
 import slicer
-import vtk
-from vtk.util import numpy_support
 
 from SPMambaLib.geometry import plane_of
 
 from ..facts import ijkToRas
+from ..pictures import OUTLINE, cross, png
 from ..result import Result
 from ..tables import Row
 
-OUTLINE = (60, 220, 255)  # neither a gray of the image nor a color of the map
 REJECTED_OUTLINE = (170, 170, 170)
 SIDE = 260  # longer side of one tile in pixels
 GAP = 3
@@ -38,8 +36,8 @@ def keyImage(result: Result, row: Row, sliceNumber: int, rejected: bool) -> byte
     plain = np.repeat(gray[:, :, None], 3, axis=2)
     outlined = plain.copy()
     outlined[_border(marked)] = REJECTED_OUTLINE if rejected else OUTLINE
-    _cross(outlined, _place(plane, row, rows, columns))
-    return _png(np.concatenate([plain, np.full((len(rows), GAP, 3), 255, np.uint8), outlined], axis=1))
+    cross(outlined, _place(plane, row, rows, columns))
+    return png(np.concatenate([plain, np.full((len(rows), GAP, 3), 255, np.uint8), outlined], axis=1))
 
 
 def _gray(image: np.ndarray, volume: Any) -> np.ndarray:
@@ -67,25 +65,3 @@ def _place(plane: Any, row: Row, rows: np.ndarray, columns: np.ndarray) -> Tuple
     """Pixel (row, column) of the highest point."""
     point = np.linalg.solve(plane.stack_to_ras, [row["right"], row["anterior"], row["superior"], 1.0])
     return int(np.abs(rows - point[1]).argmin()), int(np.abs(columns - point[0]).argmin())
-
-
-def _cross(picture: np.ndarray, place: Tuple[int, int]) -> None:
-    """Four short strokes that point at a place from 14 to 8 pixels away, and leave it free."""
-    y, x = place
-    for near, far in ((8, 15), (-14, -7)):
-        picture[max(0, y + near):max(0, y + far), x] = OUTLINE
-        picture[y, max(0, x + near):max(0, x + far)] = OUTLINE
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    """uint8 (H, W, 3), row 0 on top."""
-    height, width, _ = pixels.shape
-    image = vtk.vtkImageData()
-    image.SetDimensions(width, height, 1)
-    image.GetPointData().SetScalars(numpy_support.numpy_to_vtk(
-        np.ascontiguousarray(pixels[::-1]).reshape(-1, 3), 1, vtk.VTK_UNSIGNED_CHAR))
-    writer = vtk.vtkPNGWriter()
-    writer.WriteToMemoryOn()
-    writer.SetInputData(image)
-    writer.Write()
-    return bytes(numpy_support.vtk_to_numpy(writer.GetResult()))

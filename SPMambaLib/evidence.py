@@ -1,0 +1,219 @@
+"""Why a place was marked: what the nearest normal looks like there, and how far each term of the map stands out.
+
+Kept for every place that any operating point can mark, so a finding has its evidence wherever the threshold is moved,
+without the model.  A place is a block of `BLOCK` x `BLOCK` pixels of the network's input, the pictures of a place show
+the cells around the prototype's own.  Light: numpy only.
+"""
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from dataclasses import dataclass, fields
+from typing import Any, Dict, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .errors import UnreadableFileError
+from .geometry import SlicePlane
+
+BLOCK = 4  # input pixels, about half of what a term tells apart
+REACH = 3  # blocks within which the evidence of a voxel is looked for: mapping to voxels and back is not exact
+NO_TILE = -1
+
+Window = Tuple[float, float]
+Region = Tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Place:
+    """What is known about one voxel.
+
+    Attributes:
+        number: of the slice in the stack of its plane.
+        terms: standardised terms there, by name, in units of normal spread.
+        distance: cosine distance of its features to the nearest prototype.
+        tile: uint8 (side, side), mean image patch of the normals closest to that prototype; None if there is none.
+        patients: how many normals that is the mean of.
+        region: what the pictures show of the slice: top, left, rows and columns, in pixels; may reach beyond it.  It is
+            that of the prototype, so that tile and scan show the same place; the voxel may lie a cell off its middle.
+        spot: where the voxel lies in the region, down and to the right, 0 to 1.
+        window: image values that are black and white in the tile's grey scale.
+    """
+
+    number: int
+    terms: Dict[str, float]
+    distance: float
+    tile: Optional[np.ndarray]
+    patients: int
+    region: Region
+    spot: Tuple[float, float]
+    window: Window
+
+    def patch(self, image: np.ndarray, side: int) -> np.ndarray:
+        """What the region shows of an image (H, W) of slice `number`, in the tile's grey scale: uint8 (side, side),
+        linear between pixels, black beyond the image."""
+        black, white = self.window
+        grey = np.pad(255.0 * np.clip((np.nan_to_num(image.astype(np.float64)) - black) / (white - black), 0.0, 1.0), 1)
+        for axis in (0, 1):
+            start, length, last = self.region[axis], self.region[axis + 2], grey.shape[axis] - 1
+            at = np.clip(start + (np.arange(side) + 0.5) * length / side + 0.5, 0, last)  # 0.5 of a pixel is its middle
+            low = np.minimum(at.astype(int), last - 1)
+            share = np.expand_dims(at - low, 1 - axis)
+            grey = grey.take(low, axis) * (1 - share) + grey.take(low + 1, axis) * share
+        return np.round(grey).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Of all slices of a detection (N analysed slices, P places, T terms, U different tiles).
+
+    Attributes:
+        terms: (T,) names.
+        frame: (4,) side of the network's input in pixels, of its grid of blocks and of its grid of cells; cells along
+            a side of a picture.
+        rates: (R,) shares of normals, descending.
+        reached: (T, R) values that these shares of held-out normals reach somewhere; (0, 0) if not known.
+        slices: (N,) number in the stack, ascending.
+        boxes: (N, 4) the input's frame in each slice: top, left, rows, columns.
+        windows: (N, 2) image values that are black and white.
+        places: (P, 3) row of `slices`, block in row-major order, row of `tiles` or `NO_TILE`; sorted.
+        values: (P, T) float16 standardised terms.
+        distances: (P,) float16.
+        tiles: uint8 (U, side, side).
+        patients: (U,) behind each tile.
+        cells: (U,) cell of each tile, in row-major order.
+    """
+
+    terms: np.ndarray
+    frame: np.ndarray
+    rates: np.ndarray
+    reached: np.ndarray
+    slices: np.ndarray
+    boxes: np.ndarray
+    windows: np.ndarray
+    places: np.ndarray
+    values: np.ndarray
+    distances: np.ndarray
+    tiles: np.ndarray
+    patients: np.ndarray
+    cells: np.ndarray
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Facts for ``result.json``."""
+        return {"terms": self.terms.tolist(), "slices": len(self.slices), "places": len(self.places),
+                "tiles": len(self.tiles)}
+
+    def to_bytes(self) -> bytes:
+        """One compressed file, no pickle in it."""
+        stream = io.BytesIO()
+        np.savez_compressed(stream, **{each.name: getattr(self, each.name) for each in fields(self)})
+        return stream.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Evidence":
+        """Inverse of `to_bytes`.
+
+        Raises:
+            UnreadableFileError: it is damaged, or of another version.
+        """
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                found = cls(**{each.name: arrays[each.name] for each in fields(cls)})
+            if not found._sound():
+                raise ValueError("shapes do not fit")
+        except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, zipfile.BadZipFile,
+                zlib.error) as error:
+            raise UnreadableFileError("The evidence of this result is damaged; detect again to see it.",
+                                      repr(error)) from error
+        return found
+
+    def _sound(self) -> bool:
+        count, places = len(self.slices), len(self.places)
+        return bool(
+            self.frame.shape == (4,) and self.boxes.shape == (count, 4) and self.windows.shape == (count, 2)
+            and self.places.shape == (places, 3) and self.values.shape == (places, len(self.terms))
+            and self.distances.shape == (places,) and self.tiles.ndim == 3
+            and len(self.patients) == len(self.cells) == len(self.tiles)
+            and len(self.reached) in (0, len(self.terms)) and self.reached.shape[-1] in (0, len(self.rates))
+            and (not places or (self.places.min(axis=0)[:2].min() >= 0 and self.places[:, 0].max() < count
+                                and self.places[:, 2].max() < len(self.tiles))))
+
+    # -- one voxel ----------------------------------------------------------------------------------------------------
+
+    def at(self, plane: SlicePlane, ijk: Sequence[int]) -> Optional[Place]:
+        """Of voxel (i, j, k) of the volume that `plane` cuts; None where nothing can be marked."""
+        rows, inside = self._inside(plane, np.asarray([ijk])[:, ::-1])
+        row, block = int(rows[0]), int(self._blocks(inside)[0])
+        if row < 0:
+            return None
+        side = int(self.frame[1])
+        first, last = np.searchsorted(self.places[:, 0], (row, row + 1))
+        if first == last:
+            return None
+        away = np.abs(np.array(divmod(self.places[first:last, 1], side)) - np.array(divmod(block, side))[:, None])
+        nearest = int(away.max(axis=0).argmin())
+        if away[:, nearest].max() > REACH:
+            return None
+        return self._place(first + nearest, inside[0])
+
+    def _place(self, index: int, inside: np.ndarray) -> Place:
+        """Of a row of `places`, for a voxel at `inside` (2,) of the frame."""
+        row, block, tile = (int(n) for n in self.places[index])
+        _, blocks, cells, shown = (int(n) for n in self.frame)
+        top, left, rows, columns = (float(n) for n in self.boxes[row])
+        known = tile != NO_TILE
+        cell = divmod(int(self.cells[tile]), cells) if known else [n * cells // blocks for n in divmod(block, blocks)]
+        down, right = (n - (shown - 1) / 2 for n in cell)  # in cells
+        region = (top + down * rows / cells, left + right * columns / cells, shown * rows / cells,
+                  shown * columns / cells)
+        spot = (float(inside[0] * cells - down) / shown, float(inside[1] * cells - right) / shown)
+        return Place(int(self.slices[row]), dict(zip(self.terms.tolist(), self.values[index].astype(float).tolist())),
+                     float(self.distances[index]), self.tiles[tile] if known else None,
+                     int(self.patients[tile]) if known else 0, region, spot,
+                     (float(self.windows[row, 0]), float(self.windows[row, 1])))
+
+    def _inside(self, plane: SlicePlane, kji: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Row of `slices` (-1 where not analysed) of voxels (n, 3), and where they lie in the frame (n, 2), 0 to 1."""
+        stack = [plane.shape[axis] - 1 - kji[:, axis] if flip else kji[:, axis]
+                 for axis, flip in zip(plane.order, plane.flips)]
+        row = np.searchsorted(self.slices, stack[0]).clip(max=max(len(self.slices) - 1, 0))
+        if not len(self.slices):
+            return np.full(len(kji), -1), np.zeros((len(kji), 2))
+        box = self.boxes[row]
+        inside = np.stack([(stack[n + 1] + 0.5 - box[:, n]) / box[:, n + 2] for n in (0, 1)], axis=1)
+        return np.where(self.slices[row] == stack[0], row, -1), inside
+
+    def _blocks(self, inside: np.ndarray) -> np.ndarray:
+        """Block of each place (n, 2) in the frame."""
+        side = int(self.frame[1])
+        at = np.floor(inside * side).astype(int).clip(0, side - 1)
+        return at[:, 0] * side + at[:, 1]
+
+    # -- findings -----------------------------------------------------------------------------------------------------
+
+    def peaks(self, plane: SlicePlane, labels: np.ndarray, count: int) -> np.ndarray:
+        """Highest value of each term in the findings 1 to `count` of `labels` (K, J, I): (count, T), NaN where nothing
+        is known."""
+        found = np.full((count + 1, len(self.terms)), -np.inf, dtype=np.float32)
+        where = np.flatnonzero(labels)
+        if len(where) and len(self.places):
+            row, inside = self._inside(plane, np.stack(np.unravel_index(where, labels.shape), axis=1))
+            block = self._blocks(inside)
+            blocks = int(self.frame[1]) ** 2
+            keys = self.places[:, 0].astype(np.int64) * blocks + self.places[:, 1]
+            wanted = np.unique((labels.ravel()[where].astype(np.int64) * (len(self.slices) + 1) + row) * blocks + block)
+            label, wanted = np.divmod(wanted, (len(self.slices) + 1) * blocks)
+            place = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
+            known = (keys[place] == wanted) & (label <= count)
+            np.maximum.at(found, label[known], self.values[place[known]].astype(np.float32))
+        return np.where(np.isfinite(found[1:]), found[1:], np.nan)
+
+    # -- the normals --------------------------------------------------------------------------------------------------
+
+    def reach(self, term: str) -> Optional[Tuple[float, float]]:
+        """Values of a term that 1 in 20 held-out normals and that none of them exceeds; None if not known."""
+        if not len(self.reached):
+            return None
+        row = self.reached[self.terms.tolist().index(term)]
+        return float(np.interp(-0.05, -self.rates, row)), float(row[-1])

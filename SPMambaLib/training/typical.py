@@ -1,0 +1,67 @@
+"""The tiles of `typical`: which normals come closest to a prototype, and the mean of what they show around its cell.
+
+Of every patient one image speaks, the one whose features at the prototype's cell come closest to it.  Images are kept
+as thumbnails in which a tile is a plain cut, so that those of a whole hospital fit into memory.
+"""
+from __future__ import annotations
+
+from typing import List, Optional, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..model.prototypes import Prototypes
+from ..typical import FEWEST, MOST, TileForm, Typical
+from .fit import CELLS, of_level
+
+FORM = TileForm()
+
+
+def thumbnails(pixels: Tensor, grid: int, form: TileForm = FORM) -> Tensor:
+    """Prepared images (N, 1, S, S) -> uint8 (N, t, t), `form.per_cell` pixels along each of the `grid` cells."""
+    small = F.adaptive_avg_pool2d(pixels[:, 0], grid * form.per_cell)
+    return (255.0 * small).round().clamp(0, 255).to(torch.uint8)
+
+
+@torch.no_grad()
+def typical_of(prototypes: Prototypes, features: Tensor, images: Tensor, level: Optional[Tensor],
+               patients: Sequence[str], form: TileForm = FORM) -> Typical:
+    """Tiles of the prototypes as they are stored.
+
+    Args:
+        features: (N, C, grid, grid) of the normals that the prototypes were placed among.
+        images: their `thumbnails`.
+        level: (N,) relative height, or None.
+        patients: of each image.
+    """
+    levels, cells, k, _ = prototypes.vectors.shape
+    grid = prototypes.grid
+    framed = np.pad(images.numpy(), ((0, 0), (form.before, form.before), (form.before, form.before)))
+    owner = np.unique(np.asarray(patients), return_inverse=True)[1]
+    tiles = np.zeros((levels, cells, k, form.side, form.side), dtype=np.uint8)
+    counts: List[int] = []
+    for bucket in range(levels):
+        rows = np.flatnonzero(of_level(level, bucket, levels, len(features)).numpy())
+        count = min(MOST, len(set(owner[rows].tolist())))
+        counts.append(count if count >= FEWEST else 0)
+        if count < FEWEST:
+            continue
+        for start in range(0, cells, CELLS):
+            some = features.flatten(2)[:, :, start:start + CELLS][torch.from_numpy(rows)].float().permute(2, 0, 1)
+            wanted = F.normalize(prototypes.vectors[bucket, start:start + CELLS].float(), dim=-1)
+            cosines = torch.bmm(wanted, F.normalize(prototypes.space(some), dim=-1).transpose(1, 2))
+            orders = cosines.argsort(dim=2, descending=True, stable=True).numpy()  # (cells, k, n)
+            for cell, of_cell in enumerate(orders, start):
+                top, left = (number * form.per_cell for number in divmod(cell, grid))
+                patches = framed[:, top:top + form.side, left:left + form.side]
+                for number, order in enumerate(of_cell):
+                    chosen = rows[order[np.sort(first_of_each(owner[rows][order]))[:count]]]
+                    tiles[bucket, cell, number] = np.round(patches[chosen].mean(axis=0))
+    return Typical(tiles, form, tuple(counts))
+
+
+def first_of_each(owners: np.ndarray) -> np.ndarray:
+    """Where each owner comes first."""
+    return np.unique(owners, return_index=True)[1]

@@ -1,0 +1,100 @@
+"""What is normal at a prototype, as a picture: the mean patch of the normal scans that come closest to it.
+
+A bundle may have such a tile for each of its prototypes, all in one grey PNG beside the weights.  A tile is a mean over
+patients, one patch of each; where they were fewer than `FEWEST`, there is none.  Light: numpy, and SimpleITK at the
+call.
+"""
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Tuple
+
+import numpy as np
+
+from .errors import ModelDamagedError
+
+FILE = "typical.png"
+FEWEST, MOST = 5, 12  # patients behind a tile: a mean of fewer might show one of them; more only blur it
+GREYS = 64  # levels that are told apart; more cost bytes and show nothing
+
+
+@dataclass(frozen=True)
+class TileForm:
+    """What a tile shows: `cells` x `cells` cells of the prototypes' grid around its own, on `side` x `side` pixels."""
+
+    side: int = 16
+    cells: int = 4
+
+    def __post_init__(self) -> None:
+        if self.side % self.cells or (self.cells - 1) * self.per_cell % 2:
+            raise ValueError("{} pixels cannot be centred on {} cells".format(self.side, self.cells))
+
+    @property
+    def per_cell(self) -> int:
+        """Pixels along a cell."""
+        return self.side // self.cells
+
+    @property
+    def before(self) -> int:
+        """Pixels of a tile before its own cell, as many as after it."""
+        return (self.cells - 1) * self.per_cell // 2
+
+
+@dataclass(frozen=True)
+class Typical:
+    """Tiles of all prototypes.
+
+    Attributes:
+        tiles: uint8 (levels, cells, k, side, side), 0 to 255 for 0 to 1 in prepared images; row 0 on top.
+        form: what a tile shows.
+        patients: how many are behind each tile of a level; 0 where there are no tiles.
+    """
+
+    tiles: np.ndarray
+    form: TileForm
+    patients: Tuple[int, ...]
+
+    def card(self) -> Dict[str, Any]:
+        """The card's part "typical"."""
+        return {"side": self.form.side, "cells": self.form.cells, "shape": list(self.tiles.shape[:3]),
+                "patients": list(self.patients)}
+
+    def png(self) -> bytes:
+        """One picture, a line of tiles for each cell of each level."""
+        import SimpleITK as sitk
+
+        levels, cells, k, side, _ = self.tiles.shape
+        step = 256 // GREYS
+        atlas = self.tiles // step * step + step // 2
+        atlas = atlas.transpose(0, 1, 3, 2, 4).reshape(levels * cells * side, k * side)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, FILE)
+            sitk.WriteImage(sitk.GetImageFromArray(atlas), str(path), True, 9)
+            return path.read_bytes()
+
+    @classmethod
+    def of(cls, card: Dict[str, Any], png: bytes) -> "Typical":
+        """Inverse of `card` and `png`, but for the greys.
+
+        Raises:
+            ModelDamagedError: the picture is none, or not the one that the card describes.
+        """
+        import SimpleITK as sitk
+
+        try:
+            facts = card["typical"]
+            form, patients = TileForm(facts["side"], facts["cells"]), tuple(int(n) for n in facts["patients"])
+            levels, cells, k = (int(n) for n in facts["shape"])
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder, FILE)
+                path.write_bytes(png)
+                atlas = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+            if len(patients) != levels or atlas.dtype != np.uint8:
+                raise ValueError("{} patients, {}".format(len(patients), atlas.dtype))
+            tiles = atlas.reshape(levels, cells, form.side, k, form.side).transpose(0, 1, 3, 2, 4)
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            raise ModelDamagedError("The pictures of what is normal in model {} cannot be read; install it again."
+                                    .format(card.get("name")), str(error)) from error
+        return cls(np.ascontiguousarray(tiles), form, patients)
