@@ -47,23 +47,30 @@ class Chosen:
     ranks: List[int]
 
 
-def copySegments(result: Result, choice: str, target: Any) -> List[int]:
-    """Copy the segments of a choice into a segmentation node, with geometry and transform; returns their ranks."""
-    source = result.segmentation.GetSegmentation()
+def ranksOf(result: Result, choice: str) -> Dict[str, int]:
+    """Rank of each segment of a choice by its ID, in the order of the segmentation."""
+    segmentation = result.segmentation.GetSegmentation()
     rows = tables.readFindings(result.get("findings"))
     known = {tables.segmentId(row["rank"]): row for row in rows}
-    ranks, added = [], len(rows)
-    target.SetReferenceImageGeometryParameterFromVolumeNode(result.map)
-    target.SetAndObserveTransformNodeID(result.segmentation.GetTransformNodeID())
-    for n in range(source.GetNumberOfSegments()):
-        name = source.GetNthSegmentID(n)
+    ranks, added = {}, len(rows)
+    for n in range(segmentation.GetNumberOfSegments()):
+        name = segmentation.GetNthSegmentID(n)
         row = known.get(name)
         if row is None:
             added += 1  # the user drew it: nothing to be decided about
         if row is None or fits(row["decision"], choice):
-            target.GetSegmentation().CopySegmentFromSegmentation(source, name)
-            ranks.append(row["rank"] if row else added)
+            ranks[name] = row["rank"] if row else added
     return ranks
+
+
+def copySegments(result: Result, choice: str, target: Any) -> List[int]:
+    """Copy the segments of a choice into a segmentation node, with geometry and transform; returns their ranks."""
+    ranks = ranksOf(result, choice)
+    target.SetReferenceImageGeometryParameterFromVolumeNode(result.map)
+    target.SetAndObserveTransformNodeID(result.segmentation.GetTransformNodeID())
+    for name in ranks:
+        target.GetSegmentation().CopySegmentFromSegmentation(result.segmentation.GetSegmentation(), name)
+    return list(ranks.values())
 
 
 @contextmanager
