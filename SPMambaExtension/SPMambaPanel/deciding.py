@@ -35,7 +35,9 @@ class Deciding:
         ui.noteEdit.editingFinished.connect(self.onNoteEdited)
         ui.decisionFilter.currentIndexChanged.connect(lambda *args: self.showFindings())
         ui.sizeFilter.valueChanged.connect(lambda *args: self.showFindings())
-        ui.findingsTable.horizontalHeader().sectionClicked.connect(self.onHeaderClicked)
+        ui.findingsTable.horizontalHeader().sectionClicked.connect(self.onSortedBy)
+        ui.sortSelector.currentIndexChanged.connect(self.onSortedBy)
+        ui.sortDescendingCheckBox.toggled.connect(self.onDescending)
 
     # -- clicks -------------------------------------------------------------------------------------------------------
 
@@ -61,8 +63,13 @@ class Deciding:
         if row is not None and self.ui.noteEdit.text != row["note"]:
             self.review.decide(row["decision"], row["reason"], self.ui.noteEdit.text)
 
-    def onHeaderClicked(self, column: int) -> None:
+    def onSortedBy(self, column: int) -> None:
+        """By the header or by the choice above it."""
         self.table.sortBy(column)
+        self.showFindings()
+
+    def onDescending(self, descending: bool) -> None:
+        self.table.sort(self.ui.sortSelector.currentIndex, descending)
         self.showFindings()
 
     # -- what is shown ------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ ROW_HEIGHT = 22  # pixels
 ALL = "all"
 GRAY = "#808080"
 RANK, DECISION, PLACE, SLICE, SIZE, VOLUME, PEAK, MEAN, BAND = range(9)
+HIGHEST_FIRST = (SIZE, VOLUME, PEAK, MEAN, BAND)
 SORT_KEYS: Tuple[Callable[[Row], Any], ...] = (
     lambda row: row["rank"], lambda row: (*DECISIONS, UNDECIDED).index(row["decision"]),
     lambda row: (row["superior"], row["anterior"], row["right"]), lambda row: row["superior"],
@@ -33,7 +34,6 @@ class FindingsTable:
 
     def __init__(self, ui: Any) -> None:
         self._ui = ui
-        self._column, self._descending = RANK, False
         self.shown: List[int] = []
         table = ui.findingsTable
         table.setColumnCount(len(headers()))
@@ -46,18 +46,28 @@ class FindingsTable:
             header.resizeSection(column, width)
         header.sectionsClickable = True
         header.setSortIndicatorShown(True)
-        header.setSortIndicator(RANK, qt.Qt.AscendingOrder)
+        for title in (_("rank"), *headers()[DECISION:]):
+            ui.sortSelector.addItem(title)
+        self.sort(RANK, False)
         ui.decisionFilter.addItem(_("all findings"), ALL)
         for decision in (UNDECIDED, *DECISIONS):
             ui.decisionFilter.addItem(decisionText(decision), decision)
 
     def sortBy(self, column: int) -> None:
         """By a column; a second time the other way round.  Sizes and peaks begin with the highest."""
-        first = column in (SIZE, VOLUME, PEAK, MEAN, BAND)
-        self._descending = not self._descending if column == self._column else first
-        self._column = column
-        order = qt.Qt.DescendingOrder if self._descending else qt.Qt.AscendingOrder
-        self._ui.findingsTable.horizontalHeader().setSortIndicator(column, order)
+        self.sort(column, not self._descending if column == self._column else column in HIGHEST_FIRST)
+
+    def sort(self, column: int, descending: bool) -> None:
+        """Order of the lines from the next `show` on; header, choice and box say it."""
+        self._column, self._descending = column, descending
+        ui = self._ui
+        order = qt.Qt.DescendingOrder if descending else qt.Qt.AscendingOrder
+        ui.findingsTable.horizontalHeader().setSortIndicator(column, order)
+        wasBlocked = [each.blockSignals(True) for each in (ui.sortSelector, ui.sortDescendingCheckBox)]
+        ui.sortSelector.setCurrentIndex(column)
+        ui.sortDescendingCheckBox.checked = descending
+        for each, blocked in zip((ui.sortSelector, ui.sortDescendingCheckBox), wasBlocked):
+            each.blockSignals(blocked)
 
     def _chosen(self, findings: Sequence[Row]) -> List[int]:
         """Indices of what the filters let through, sorted; equal ones by rank."""

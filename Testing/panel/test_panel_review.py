@@ -163,6 +163,10 @@ def test_legend_follows_the_overlay(host: Any, ui: Any, result: Result) -> None:
         return legend is not None and bool(legend.GetVisibility())
 
     assert visible(result.severity) and not visible(result.map)
+    ui.legendCheckBox.click()
+    assert not visible(result.severity) and not visible(result.map)
+    ui.legendCheckBox.click()
+    assert visible(result.severity)
     ui.overlaySelector.setCurrentIndex(1)
     assert visible(result.map) and not visible(result.severity)
     ui.overlayVisibleCheckBox.click()

@@ -100,6 +100,14 @@
       <translation>Umrisse</translation>
     </message>
     <message>
+      <source>Legend</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The colors and what they mean, in a corner of the views. In a close-up it may lie over the image.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
       <source>Opacity:</source>
       <translation>Deckkraft:</translation>
     </message>
@@ -146,6 +154,18 @@
     <message>
       <source> ml</source>
       <translation> ml</translation>
+    </message>
+    <message>
+      <source>Sort by:</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The order of the list; a click on a column of the table does the same.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>descending</source>
+      <translation type="unfinished" />
     </message>
     <message>
       <source>Previous finding</source>
@@ -618,6 +638,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
   </context>
   <context>
     <name>SPMambaPanel.findingstable</name>
+    <message>
+      <source>rank</source>
+      <translation type="unfinished" />
+    </message>
     <message>
       <source>all findings</source>
       <translation>alle Befunde</translation>
