@@ -1205,8 +1205,8 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>スライス</translation>
     </message>
     <message>
-      <source>A slice counts as seen once a view in the analysed plane has shown it.</source>
-      <translation>解析した断面のビューに表示されたスライスを既読とします。</translation>
+      <source>A slice counts as seen once you have moved to it in a view of the analysed plane.</source>
+      <translation type="unfinished" />
     </message>
     <message>
       <source>Previous unseen mark</source>
