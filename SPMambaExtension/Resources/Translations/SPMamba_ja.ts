@@ -522,6 +522,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation type="unfinished" />
     </message>
     <message>
+      <source>From</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
       <source>Operating point</source>
       <translation>動作点</translation>
     </message>
@@ -1165,6 +1169,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>State</source>
       <translation>状態</translation>
+    </message>
+    <message>
+      <source>From</source>
+      <translation type="unfinished" />
     </message>
     <message>
       <source>running</source>
