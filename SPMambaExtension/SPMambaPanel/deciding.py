@@ -100,7 +100,7 @@ class Deciding:
     def _scoreText(self) -> str:
         row, review = self.review.current, self.review
         if row is None:
-            return _("Select a finding to see what its score is made of.") if review.findings else ""
+            return _("Select a finding to see what its score is made of.") if self.table.shown else ""
         side = {1: _("right half of the image"), -1: _("left half of the image")}[review.sideOf(row)]
         text = _("<b>Finding {rank}</b>, {place}, {side}").format(rank=row["rank"], place=placeText(row), side=side)
         return text + barsHtml(row, review.findings, review.result.calibration)

@@ -90,7 +90,7 @@ class FindingsTable:
             self._fillLine(line, row, review.sliceOf(row), calibration.band(row["band"]))
         table.blockSignals(wasBlocked)
         self._ui.findingsLabel.text = (summaryText(review.findings, len(self.shown)) if review.result
-                                       else _("No result for this volume yet."))
+                                       else _("No result yet. What Detect anomalies finds is listed here."))
 
     def _fillLine(self, line: int, row: Row, sliceNumber: int, band: Any) -> None:
         table = self._ui.findingsTable
@@ -149,9 +149,11 @@ def summaryText(findings: Sequence[Row], listed: int) -> str:
     """How many there are, how many are listed, how many were decided."""
     count = len(findings)
     if not count:
-        return _("No finding at this operating point.")
+        return _("No finding at this operating point; the scan may be abnormal all the same.")
     text = _("1 finding.") if count == 1 else _("{count} findings.").format(count=count)
-    if listed < count:
+    if not listed:
+        text += " " + _("None is listed: the choices below leave all of them out.")
+    elif listed < count:
         text += " " + _("{listed} listed.").format(listed=listed)
     decided = sum(bool(row["decision"]) for row in findings)
     if decided:

@@ -100,16 +100,16 @@
       <translation>Umrisse</translation>
     </message>
     <message>
+      <source>Opacity:</source>
+      <translation>Deckkraft:</translation>
+    </message>
+    <message>
       <source>Legend</source>
       <translation type="unfinished" />
     </message>
     <message>
       <source>The colors and what they mean, in a corner of the views. In a close-up it may lie over the image.</source>
       <translation type="unfinished" />
-    </message>
-    <message>
-      <source>Opacity:</source>
-      <translation>Deckkraft:</translation>
     </message>
     <message>
       <source>Whole map</source>
@@ -418,6 +418,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>Jedes Volumen der Szene ist untersucht.</translation>
     </message>
     <message>
+      <source>The scene has no volume that can be analysed.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
       <source>{number} of {total}, {name}: {text}</source>
       <translation>{number} von {total}, {name}: {text}</translation>
     </message>
@@ -651,8 +655,8 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>alle Befunde</translation>
     </message>
     <message>
-      <source>No result for this volume yet.</source>
-      <translation>Noch kein Ergebnis zu diesem Volumen.</translation>
+      <source>No result yet. What Detect anomalies finds is listed here.</source>
+      <translation type="unfinished" />
     </message>
     <message>
       <source>#</source>
@@ -691,8 +695,8 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>Stufe</translation>
     </message>
     <message>
-      <source>No finding at this operating point.</source>
-      <translation>Kein Befund bei diesem Arbeitspunkt.</translation>
+      <source>No finding at this operating point; the scan may be abnormal all the same.</source>
+      <translation type="unfinished" />
     </message>
     <message>
       <source>1 finding.</source>
@@ -701,6 +705,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>{count} findings.</source>
       <translation>{count} Befunde.</translation>
+    </message>
+    <message>
+      <source>None is listed: the choices below leave all of them out.</source>
+      <translation type="unfinished" />
     </message>
     <message>
       <source>{listed} listed.</source>
