@@ -181,6 +181,22 @@ def test_what_cannot_be_exported(ui: Any, workplace: Any, decided: Result, tmp_p
     ui.exportChoiceSelector.setCurrentIndex(0)
 
 
+def test_table_and_report_say_that_nothing_fits(ui: Any, workplace: Any, decided: Result, tmp_path: Path,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: List[List[str]] = []
+    exportSegments = export.exportSegments
+    monkeypatch.setattr(export, "exportSegments", lambda *given: asked.append(given[2]) or exportSegments(*given))
+    workplace.review.showFinding(0)
+    workplace.review.decide("unsure")
+    ui.exportChoiceSelector.setCurrentIndex(ui.exportChoiceSelector.findData(export.ACCEPTED_ONLY))
+    formats = [export.SEGMENTATION, export.TABLE, "report"]
+    files = workplace.exportTo(tmp_path, formats)
+    assert {path.suffix for path in files} == {".csv", ".html", ".pdf"} and asked == [[export.TABLE]]
+    ui.exportChoiceSelector.setCurrentIndex(ui.exportChoiceSelector.findData(export.EVERYTHING))
+    assert len(workplace.exportTo(tmp_path, formats)) == 4 and asked[1:] == [formats[:2]]
+    ui.exportChoiceSelector.setCurrentIndex(0)
+
+
 def test_accepted_findings_go_to_the_editor(ui: Any, workplace: Any, decided: Result) -> None:
     ui.editButton.click()
     node, = (node for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode") if "accepted" in node.GetName())
