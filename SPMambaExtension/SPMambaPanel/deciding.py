@@ -40,7 +40,9 @@ class Deciding:
         ui.decisionFilter.currentIndexChanged.connect(lambda *args: self.showFindings())
         ui.sizeFilter.valueChanged.connect(lambda *args: self.showFindings())
         ui.whyCollapsibleButton.contentsCollapsed.connect(self.showWhy)
-        ui.findingsTable.horizontalHeader().sectionClicked.connect(self.onHeaderClicked)
+        ui.findingsTable.horizontalHeader().sectionClicked.connect(self.onSortedBy)
+        ui.sortSelector.currentIndexChanged.connect(self.onSortedBy)
+        ui.sortDescendingCheckBox.toggled.connect(self.onDescending)
 
     # -- clicks -------------------------------------------------------------------------------------------------------
 
@@ -66,8 +68,13 @@ class Deciding:
         if row is not None and self.ui.noteEdit.text != row["note"]:
             self.review.decide(row["decision"], row["reason"], self.ui.noteEdit.text)
 
-    def onHeaderClicked(self, column: int) -> None:
+    def onSortedBy(self, column: int) -> None:
+        """By the header or by the choice above it."""
         self.table.sortBy(column)
+        self.showFindings()
+
+    def onDescending(self, descending: bool) -> None:
+        self.table.sort(self.ui.sortSelector.currentIndex, descending)
         self.showFindings()
 
     # -- what is shown ------------------------------------------------------------------------------------------------
@@ -112,7 +119,7 @@ class Deciding:
     def _scoreText(self) -> str:
         row, review = self.review.current, self.review
         if row is None:
-            return _("Select a finding to see what its score is made of.") if review.findings else ""
+            return _("Select a finding to see what its score is made of.") if self.table.shown else ""
         side = {1: _("right half of the image"), -1: _("left half of the image")}[review.sideOf(row)]
         text = _("<b>Finding {rank}</b>, {place}, {side}").format(rank=row["rank"], place=placeText(row), side=side)
         try:

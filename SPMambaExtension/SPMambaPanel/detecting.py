@@ -59,7 +59,8 @@ class Detecting:
         place.update()
         volumes = sorted(worklist.notRun(), key=lambda volume: volume is not place.parameters.inputVolume)
         if not volumes:
-            place.machine.say(_("Every volume of the scene has been analysed."))
+            place.machine.say(_("Every volume of the scene has been analysed.") if Result.all() else
+                              _("The scene has no volume that can be analysed."))
             return
         if place.machine.facts.rest not in (State.READY, State.DONE):
             place.parameters.inputVolume = volumes[0]

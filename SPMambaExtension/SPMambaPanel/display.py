@@ -103,8 +103,8 @@ def _restrict(displayNode: Any, parameters: Any) -> None:
 
 
 def _applyToLegends(result: Result, parameters: Any) -> None:
-    """One legend at a time: of the bands where they are shown, otherwise of the map."""
-    bands, continuous = _shown(parameters)
+    """One legend at most: of the bands where they are shown, otherwise of the map."""
+    bands, continuous = (shown and bool(parameters.legend) for shown in _shown(parameters))
     for node, title, shown in ((result.severity, _("Severity"), bands),
                                (result.map, _("Anomaly"), continuous and not bands)):
         legend = _legend(node, create=shown)

@@ -8,7 +8,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SPMambaLib.errors import SPMambaError, UsageError
+from SPMambaLib.errors import SPMambaError
 
 from . import audit, export
 from .export import chosen
@@ -127,14 +127,10 @@ class Exporting:
 
     def _write(self, result: Result, folder: Path, formats: Sequence[str]) -> List[Path]:
         """Where no finding is to be exported, table and report still say so."""
-        files: List[Path] = []
-        try:
-            files += export.exportSegments(result, folder, [each for each in formats if each != REPORT], self.choice)
-        except UsageError:
-            if REPORT not in formats or not result.complete:
-                raise
-            if export.TABLE in formats:
-                files += export.exportSegments(result, folder, [export.TABLE], self.choice)
+        others = [each for each in formats if each != REPORT]
+        if REPORT in formats and result.complete and not chosen.ranksOf(result, self.choice):
+            others = [each for each in others if each == export.TABLE]
+        files = export.exportSegments(result, folder, others, self.choice)
         if REPORT in formats:
             from .export.report import exportReport  # not before it is needed: the panel opens without it
 

@@ -14,6 +14,7 @@ ROW_HEIGHT = 22  # pixels
 ALL = "all"
 GRAY = "#808080"
 RANK, DECISION, PLACE, SLICE, SIZE, VOLUME, PEAK, MEAN, BAND = range(9)
+HIGHEST_FIRST = (SIZE, VOLUME, PEAK, MEAN, BAND)
 SORT_KEYS: Tuple[Callable[[Row], Any], ...] = (
     lambda row: row["rank"], lambda row: (*DECISIONS, UNDECIDED).index(row["decision"]),
     lambda row: (row["superior"], row["anterior"], row["right"]), lambda row: row["superior"],
@@ -33,7 +34,6 @@ class FindingsTable:
 
     def __init__(self, ui: Any) -> None:
         self._ui = ui
-        self._column, self._descending = RANK, False
         self.shown: List[int] = []
         table = ui.findingsTable
         table.setColumnCount(len(headers()))
@@ -46,18 +46,28 @@ class FindingsTable:
             header.resizeSection(column, width)
         header.sectionsClickable = True
         header.setSortIndicatorShown(True)
-        header.setSortIndicator(RANK, qt.Qt.AscendingOrder)
+        for title in (_("rank"), *headers()[DECISION:]):
+            ui.sortSelector.addItem(title)
+        self.sort(RANK, False)
         ui.decisionFilter.addItem(_("all findings"), ALL)
         for decision in (UNDECIDED, *DECISIONS):
             ui.decisionFilter.addItem(decisionText(decision), decision)
 
     def sortBy(self, column: int) -> None:
         """By a column; a second time the other way round.  Sizes and peaks begin with the highest."""
-        first = column in (SIZE, VOLUME, PEAK, MEAN, BAND)
-        self._descending = not self._descending if column == self._column else first
-        self._column = column
-        order = qt.Qt.DescendingOrder if self._descending else qt.Qt.AscendingOrder
-        self._ui.findingsTable.horizontalHeader().setSortIndicator(column, order)
+        self.sort(column, not self._descending if column == self._column else column in HIGHEST_FIRST)
+
+    def sort(self, column: int, descending: bool) -> None:
+        """Order of the lines from the next `show` on; header, choice and box say it."""
+        self._column, self._descending = column, descending
+        ui = self._ui
+        order = qt.Qt.DescendingOrder if descending else qt.Qt.AscendingOrder
+        ui.findingsTable.horizontalHeader().setSortIndicator(column, order)
+        wasBlocked = [each.blockSignals(True) for each in (ui.sortSelector, ui.sortDescendingCheckBox)]
+        ui.sortSelector.setCurrentIndex(column)
+        ui.sortDescendingCheckBox.checked = descending
+        for each, blocked in zip((ui.sortSelector, ui.sortDescendingCheckBox), wasBlocked):
+            each.blockSignals(blocked)
 
     def _chosen(self, findings: Sequence[Row]) -> List[int]:
         """Indices of what the filters let through, sorted; equal ones by rank."""
@@ -80,7 +90,7 @@ class FindingsTable:
             self._fillLine(line, row, review.sliceOf(row), calibration.band(row["band"]))
         table.blockSignals(wasBlocked)
         self._ui.findingsLabel.text = (summaryText(review.findings, len(self.shown)) if review.result
-                                       else _("No result for this volume yet."))
+                                       else _("No result yet. What Detect anomalies finds is listed here."))
 
     def _fillLine(self, line: int, row: Row, sliceNumber: int, band: Any) -> None:
         table = self._ui.findingsTable
@@ -139,9 +149,11 @@ def summaryText(findings: Sequence[Row], listed: int) -> str:
     """How many there are, how many are listed, how many were decided."""
     count = len(findings)
     if not count:
-        return _("No finding at this operating point.")
+        return _("No finding at this operating point; the scan may be abnormal all the same.")
     text = _("1 finding.") if count == 1 else _("{count} findings.").format(count=count)
-    if listed < count:
+    if not listed:
+        text += " " + _("None is listed: the choices below leave all of them out.")
+    elif listed < count:
         text += " " + _("{listed} listed.").format(listed=listed)
     decided = sum(bool(row["decision"]) for row in findings)
     if decided:

@@ -19,8 +19,9 @@ REVIEW_WIDGETS = ("overlaySelector", "overlayVisibleCheckBox", "outlineCheckBox"
                   "compareCheckBox", "nextUnseenButton", "previousUnseenButton", "opacitySlider", "findingsTable",
                   "previousFindingButton", "nextFindingButton", "previousSliceButton", "nextSliceButton", "plotButton",
                   "exportSegmentationCheckBox", "exportLabelMapCheckBox", "exportSurfacesCheckBox", "exportButton",
-                  "decisionFilter", "sizeFilter", "exportChoiceSelector", "exportTableCheckBox",
-                  "exportObjectsCheckBox", "exportReportCheckBox", "editButton")
+                  "decisionFilter", "sizeFilter", "sortSelector", "sortDescendingCheckBox", "legendCheckBox",
+                  "exportChoiceSelector", "exportTableCheckBox", "exportObjectsCheckBox", "exportReportCheckBox",
+                  "editButton")
 
 
 def detectTexts(machine: Machine) -> Dict[State, str]:

@@ -24,6 +24,7 @@ class SPMambaParameterNode:
         overlayOpacity: of the overlay over the image, 0 to 1.
         overlayVisible: False hides overlay, outlines and legend.
         outlineOnly: show bands as outlines instead of filled.
+        legend: show the legend of the colors in the views.
         wholeMap: show the continuous map below the operating point too.
         compare: two views side by side, the plain image beside the marked one.
         beforeCompare: what the views were before that, see `compare.Compare`; empty while not comparing.
@@ -36,6 +37,7 @@ class SPMambaParameterNode:
     overlayOpacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.5
     overlayVisible: bool = True
     outlineOnly: bool = False
+    legend: bool = True
     wholeMap: bool = False
     compare: bool = False
     beforeCompare: str = ""

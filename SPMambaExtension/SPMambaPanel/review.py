@@ -198,6 +198,7 @@ class Review:
             point = self._world(self.findings[index])
             for sliceNode in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
                 sliceNode.JumpSliceByCentering(*point)
+            self.seen.look(asked=True)
 
     def stepFinding(self, step: int) -> None:
         """Next (+1) or previous (-1) finding, from the last around to the first."""
@@ -239,6 +240,7 @@ class Review:
         views = slicer.util.getNodesByClass("vtkMRMLSliceNode")
         for sliceNode in [view for view in views if plane.isShownBy(view)] or views:
             sliceNode.JumpSliceByOffsetting(*point)
+        self.seen.look(asked=True)
 
     def sliceOf(self, row: Row) -> int:
         """Number of the slice that the peak of a finding lies in."""

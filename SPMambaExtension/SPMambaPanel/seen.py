@@ -1,7 +1,7 @@
 """Which slices the reader has had before the eyes, kept in the table of slice scores and so in the scene."""
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import qt
 import slicer
@@ -17,7 +17,8 @@ WRITE_MS = 40  # the scene is told at most this late; views stay fluent while th
 class SeenSlices:
     """Watches the slice views in the analysed plane.
 
-    A slice is seen once a view of the layout has shown it with the analysed volume as its image.
+    A slice is seen once the reader has moved to it in a view of the layout with the analysed volume as its image.  What
+    is there when a result or a scene is opened, or when a view is fitted to another image, was not moved to.
 
     Args:
         onChange: called a moment after the current slice or the slices seen have changed.
@@ -32,6 +33,8 @@ class SeenSlices:
         self._result: Optional[Result] = None
         self._plane: Optional[AnalysedPlane] = None
         self._seen: Set[int] = set()
+        self._shown: Dict[str, Tuple[Optional[int], Tuple[float, ...]]] = {}  # slice and field of view by view
+        self._fitted: Set[str] = set()  # views whose field of view has just changed: fitting moves them as well
         self._observations: List[Tuple[Any, int]] = []
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
@@ -50,7 +53,7 @@ class SeenSlices:
         for node, tag in self._observations:
             node.RemoveObserver(tag)
         self._observations = []
-        self._result, self._plane, self.current, self._seen = result, None, None, set()
+        self._result, self._plane, self.current, self._seen, self._shown = result, None, None, set(), {}
         if result is None:
             return
         self._plane = AnalysedPlane(result)
@@ -60,10 +63,10 @@ class SeenSlices:
             self._observations.append((node, node.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onView)))
         self.look()
 
-    def look(self) -> None:
-        """Take note of all views as they are."""
+    def look(self, asked: bool = False) -> None:
+        """Take note of all views as they are; `asked` if the reader wanted what they show."""
         for sliceNode in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
-            self._note(sliceNode)
+            self._note(sliceNode, asked)
 
     def _onView(self, caller: Any, event: Any) -> None:
         if caller.IsA("vtkMRMLSliceNode"):
@@ -71,19 +74,30 @@ class SeenSlices:
         else:
             self.look()
 
-    def _note(self, sliceNode: Any) -> None:
-        if (self._plane is None or not self._result.complete or not sliceNode.IsMappedInLayout()
-                or not _shows(sliceNode, self._result.input)):
+    def _note(self, sliceNode: Any, asked: bool = False) -> None:
+        if self._plane is None or not self._result.complete:
             return
-        index = self._plane.sliceOf(sliceNode)
-        if index is not None and (index != self.current or index not in self._seen):
-            self.current = index
-            self._seen.add(index)
+        view, field = sliceNode.GetID(), sliceNode.GetFieldOfView()
+        before, formerField = self._shown.get(view, (None, field))
+        watched = sliceNode.IsMappedInLayout() and _shows(sliceNode, self._result.input)
+        index = self._plane.sliceOf(sliceNode) if watched else None
+        self._shown[view] = (-1 if watched and index is None else index), field
+        if field != formerField or slicer.mrmlScene.IsBatchProcessing():
+            self._fitted.add(view)
             self._timer.start()
+        if index is None or (index == before and not asked):
+            return
+        moved = asked or (before is not None and view not in self._fitted)
+        if index != self.current or (moved and index not in self._seen):
+            self.current = index
+            self._timer.start()
+        if moved:
+            self._seen.add(index)
 
     def write(self) -> None:
         """Bring the table of slice scores up to date and tell of the change."""
         self._timer.stop()
+        self._fitted = set()
         if self._result is not None and self._result.complete:
             tables.writeSeen(self._result.get("slices"), self._seen)
             self._onChange()

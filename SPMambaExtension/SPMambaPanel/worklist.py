@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 from . import audit, tables
 from .detectionqueue import DetectionQueue
 from .facts import problemOf
+from .origin import originOf
 from .result import Result
 
 REFRESH_MS = 50  # a result brings many nodes at once
@@ -63,8 +64,8 @@ class Worklist:
         self._timer.setInterval(REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
         table = ui.worklistTable
-        table.setColumnCount(2)
-        table.setHorizontalHeaderLabels([_("Volume"), _("State")])
+        table.setColumnCount(3)
+        table.setHorizontalHeaderLabels([_("Volume"), _("State"), _("From")])
         table.verticalHeader().hide()
         table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
         table.cellClicked.connect(self.onClicked)
@@ -97,7 +98,7 @@ class Worklist:
         wasBlocked = table.blockSignals(True)
         table.setRowCount(len(found))
         for line, volume in enumerate(found):
-            for column, text in enumerate((volume.GetName(), self.textOf(volume))):
+            for column, text in enumerate((volume.GetName(), self.textOf(volume), originOf(volume))):
                 item = qt.QTableWidgetItem(text)
                 item.setToolTip(text)
                 table.setItem(line, column, item)

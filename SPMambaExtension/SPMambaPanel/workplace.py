@@ -104,7 +104,8 @@ class Workplace:
             self._guiTag = parameters.connectParametersToGui({
                 "inputVolume": self.ui.inputSelector, "overlayOpacity": self.ui.opacitySlider,
                 "overlayVisible": self.ui.overlayVisibleCheckBox, "outlineOnly": self.ui.outlineCheckBox,
-                "wholeMap": self.ui.wholeMapCheckBox, "compare": self.ui.compareCheckBox})
+                "legend": self.ui.legendCheckBox, "wholeMap": self.ui.wholeMapCheckBox,
+                "compare": self.ui.compareCheckBox})
             self._observation = parameters.parameterNode.AddObserver(
                 vtk.vtkCommand.ModifiedEvent, lambda caller, event: self.update())
             self.panel.fillModels(self._cards())

@@ -181,6 +181,22 @@ def test_what_cannot_be_exported(ui: Any, workplace: Any, decided: Result, tmp_p
     ui.exportChoiceSelector.setCurrentIndex(0)
 
 
+def test_table_and_report_say_that_nothing_fits(ui: Any, workplace: Any, decided: Result, tmp_path: Path,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: List[List[str]] = []
+    exportSegments = export.exportSegments
+    monkeypatch.setattr(export, "exportSegments", lambda *given: asked.append(given[2]) or exportSegments(*given))
+    workplace.review.showFinding(0)
+    workplace.review.decide("unsure")
+    ui.exportChoiceSelector.setCurrentIndex(ui.exportChoiceSelector.findData(export.ACCEPTED_ONLY))
+    formats = [export.SEGMENTATION, export.TABLE, "report"]
+    files = workplace.exportTo(tmp_path, formats)
+    assert {path.suffix for path in files} == {".csv", ".html", ".pdf"} and asked == [[export.TABLE]]
+    ui.exportChoiceSelector.setCurrentIndex(ui.exportChoiceSelector.findData(export.EVERYTHING))
+    assert len(workplace.exportTo(tmp_path, formats)) == 4 and asked[1:] == [formats[:2]]
+    ui.exportChoiceSelector.setCurrentIndex(0)
+
+
 def test_accepted_findings_go_to_the_editor(ui: Any, workplace: Any, decided: Result) -> None:
     ui.editButton.click()
     node, = (node for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode") if "accepted" in node.GetName())
@@ -212,3 +228,47 @@ def test_all_volumes_of_the_scene(ui: Any, workplace: Any, decided: Result, tmp_
     assert "12 files of 3 volumes" in ui.statusLabel.text
     workplace.exporting.exportAll(tmp_path / "missing", [export.TABLE])
     assert "Second" in ui.statusLabel.text and not (tmp_path / "missing").exists()
+
+
+def test_volumes_of_one_name_do_not_overwrite_each_other(ui: Any, workplace: Any, decided: Result,
+                                                         tmp_path: Path) -> None:
+    """Also where only the file system takes two names for one, and after a volume has gone."""
+    results = [selftest.addResult(selftest.syntheticVolume(name)) for name in ("T2", "T2", "t2", "T 2", "T/2")]
+    formats = [export.LABEL_MAP, export.TABLE, export.SURFACES, "report"]
+    written = [workplace.exporting._write(each, tmp_path, formats) for each in results]
+    names = [path.name for files in written for path in files]
+    assert len(set(map(str.casefold, names))) == len(names) == 25
+    assert [files[0].name for files in written] == [
+        "T2_anomalies.nii.gz", "T2_anomalies-2.nii.gz", "t2_anomalies-3.nii.gz", "T_2_anomalies.nii.gz",
+        "T_2_anomalies-2.nii.gz"]
+    slicer.mrmlScene.RemoveNode(results[0].input)
+    stems = [export.fileStem(each) for each in results]
+    assert len(set(map(str.casefold, stems))) == len(stems)
+
+
+def test_patient_and_study_are_told_but_name_no_file(ui: Any, workplace: Any, decided: Result, tmp_path: Path) -> None:
+    from SPMambaPanel.origin import originOf
+
+    hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
+    results = []
+    for patient in ("Doe", "Roe & <Son>"):
+        volume = selftest.syntheticVolume("T2")
+        subject = hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), patient)
+        folder = hierarchy.CreateFolderItem(hierarchy.CreateStudyItem(subject, "MR 2026"), "Folder")
+        hierarchy.SetItemParent(hierarchy.GetItemByDataNode(volume) or hierarchy.CreateItem(folder, volume), folder)
+        results.append(selftest.addResult(volume))
+    assert [originOf(each.input) for each in results] == ["Doe, MR 2026", "Roe & <Son>, MR 2026"]
+    assert originOf(decided.input) == ""
+    stored = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
+    stored.SetFileName("/data/case-17/T2.nii.gz")
+    decided.input.SetAndObserveStorageNodeID(stored.GetID())
+    assert originOf(decided.input) == "case-17/T2.nii.gz"
+    workplace.worklist.refresh()
+    table = ui.worklistTable
+    rows = [tuple(table.item(line, column).text() for column in (0, 2)) for line in range(table.rowCount)]
+    assert rows == [("Case/1: \u00e4", "case-17/T2.nii.gz"), ("T2", "Doe, MR 2026"), ("T2", "Roe & <Son>, MR 2026")]
+    texts = [exportReport(each, tmp_path, CARD)[0].read_text(encoding="utf-8") for each in results]
+    assert "Doe, MR 2026" in texts[0] and "Roe" not in texts[0] and "Roe &amp; &lt;Son&gt;, MR 2026" in texts[1]
+    workplace.exporting.exportAll(tmp_path, list(export.FORMATS) + ["report"])
+    names = [path.name for path in tmp_path.rglob("*")]
+    assert len(names) > 20 and not any(patient in name for name in names for patient in ("Doe", "Roe", "MR"))

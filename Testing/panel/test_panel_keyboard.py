@@ -50,7 +50,8 @@ def jumps(order: List[Tuple[str, int, int]]) -> List[Tuple[str, str]]:
 def test_tab_goes_from_top_to_bottom(host: Any, opened: Any) -> None:
     order = stops(host.panel, opened.inputsCollapsibleButton)
     assert len(order) > 40 and not jumps(order)
-    wanted = {"worklistTable", "acceptButton", "noteEdit", "nextUnseenButton", "exportLogButton"}
+    wanted = {"worklistTable", "sortSelector", "sortDescendingCheckBox", "acceptButton", "noteEdit", "nextUnseenButton",
+              "exportLogButton"}
     assert wanted <= {name for name, *_place in order}
 
 
@@ -73,6 +74,30 @@ def test_tables_let_tab_out_and_take_enter(host: Any, opened: Any, workplace: An
     opened.worklistTable.setCurrentCell(1, 0)
     QtTest.QTest.keyClick(opened.worklistTable, QtCore.Qt.Key_Return)
     assert workplace.parameters.inputVolume is second
+
+
+def test_findings_are_sorted_by_keys(host: Any, opened: Any, workplace: Any, result: Any,
+                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same order as by a click on the header, which in turn shows in the choice."""
+    from SPMambaPanel import findingstable
+
+    row = workplace.review.findings[0]
+    smaller = dict(row, rank=2, volume_ml=row["volume_ml"] / 2)
+    monkeypatch.setattr(workplace.review, "findings", [dict(smaller, rank=1), dict(row, rank=2)])
+    workplace.deciding.showFindings()
+    choice, box, header = opened.sortSelector, opened.sortDescendingCheckBox, opened.findingsTable.horizontalHeader()
+    assert choice.count == opened.findingsTable.columnCount and workplace.deciding.table.shown == [0, 1]
+    while choice.currentIndex != findingstable.VOLUME:
+        QtTest.QTest.keyClick(choice, QtCore.Qt.Key_Down)
+    assert workplace.deciding.table.shown == workplace.review.order == [1, 0] and box.checked, "the largest first"
+    QtTest.QTest.keyClick(box, QtCore.Qt.Key_Space)
+    assert workplace.deciding.table.shown == [0, 1] and not box.checked
+    assert (header.sortIndicatorSection(), header.sortIndicatorOrder()) == (
+        findingstable.VOLUME, QtCore.Qt.AscendingOrder)
+    header.sectionClicked.emit(findingstable.VOLUME)
+    assert workplace.deciding.table.shown == [1, 0] and box.checked
+    header.sectionClicked.emit(findingstable.RANK)
+    assert workplace.deciding.table.shown == [0, 1] and choice.currentIndex == findingstable.RANK and not box.checked
 
 
 def contrast(first: Any, second: Any) -> float:

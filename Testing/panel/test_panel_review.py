@@ -163,6 +163,10 @@ def test_legend_follows_the_overlay(host: Any, ui: Any, result: Result) -> None:
         return legend is not None and bool(legend.GetVisibility())
 
     assert visible(result.severity) and not visible(result.map)
+    ui.legendCheckBox.click()
+    assert not visible(result.severity) and not visible(result.map)
+    ui.legendCheckBox.click()
+    assert visible(result.severity)
     ui.overlaySelector.setCurrentIndex(1)
     assert visible(result.map) and not visible(result.severity)
     ui.overlayVisibleCheckBox.click()
@@ -366,3 +370,24 @@ def test_legend_keeps_to_the_corner(host: Any, ui: Any, workplace: Any, result: 
     slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(result.severity).SetPosition(0.5, 0.5)
     left, lower = legendBox()
     assert left < 0.75 and lower > 0.25, "negative control"
+
+
+def test_an_empty_list_says_why(host: Any, ui: Any, workplace: Any, case: Any) -> None:
+    assert ui.findingsLabel.text.startswith("No result yet.") and not ui.scoreLabel.text
+    result = selftest.addResult(case.volume)
+    workplace.update()
+    assert ui.findingsLabel.text == "1 finding." and "Select a finding" in ui.scoreLabel.text
+    ui.sizeFilter.value = 900.0
+    try:
+        assert ui.findingsTable.rowCount == 0 and not ui.scoreLabel.text
+        assert ui.findingsLabel.text == "1 finding. None is listed: the choices below leave all of them out."
+    finally:
+        ui.sizeFilter.value = 0.0
+    slicer.util.arrayFromVolume(result.map)[:] = 0.0
+    workplace.review.refresh()
+    assert ui.findingsLabel.text.startswith("No finding at this operating point") and not ui.scoreLabel.text
+
+
+def test_nothing_to_detect_on_says_so(host: Any, ui: Any, workplace: Any) -> None:
+    ui.detectAllButton.click()
+    assert ui.statusLabel.text == "The scene has no volume that can be analysed." and not workplace.machine.busy

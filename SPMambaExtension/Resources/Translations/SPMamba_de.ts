@@ -5,11 +5,11 @@
     <name>SPMamba</name>
     <message>
       <source>Marks what is unusual in a medical image: select a volume and a model, click Detect anomalies, walk from finding to finding, export the segments. The models have seen normal images only. Research use only, not for diagnosis.</source>
-      <translation type="unfinished" />
+      <translation>Markiert, was in einem medizinischen Bild ungewöhnlich ist: Volumen und Modell wählen, auf „Auffälligkeiten suchen“ klicken, von Befund zu Befund gehen, die Segmente exportieren. Die Modelle haben nur normale Bilder gesehen. Nur für die Forschung, nicht zur Diagnose.</translation>
     </message>
     <message>
       <source>Method: SP-Mamba, an unsupervised detector of anomalies in medical images with spatially bound prototypes and a state space decoder.</source>
-      <translation type="unfinished" />
+      <translation>Methode: SP-Mamba, ein unüberwachtes Verfahren zur Erkennung von Auffälligkeiten in medizinischen Bildern mit ortsgebundenen Prototypen und einem Zustandsraum-Decoder.</translation>
     </message>
     <message>
       <source>Research use only, not for diagnosis.</source>
@@ -104,6 +104,14 @@
       <translation>Deckkraft:</translation>
     </message>
     <message>
+      <source>Legend</source>
+      <translation>Legende</translation>
+    </message>
+    <message>
+      <source>The colors and what they mean, in a corner of the views. In a close-up it may lie over the image.</source>
+      <translation>Die Farben und was sie bedeuten, in einer Ecke der Ansichten. Bei starker Vergrößerung kann sie Teile des Bildes verdecken.</translation>
+    </message>
+    <message>
       <source>Whole map</source>
       <translation>Ganze Karte</translation>
     </message>
@@ -146,6 +154,18 @@
     <message>
       <source> ml</source>
       <translation> ml</translation>
+    </message>
+    <message>
+      <source>Sort by:</source>
+      <translation>Sortieren:</translation>
+    </message>
+    <message>
+      <source>The order of the list; a click on a column of the table does the same.</source>
+      <translation>Die Reihenfolge der Liste; ein Klick auf einen Spaltenkopf der Tabelle bewirkt dasselbe.</translation>
+    </message>
+    <message>
+      <source>descending</source>
+      <translation>absteigend</translation>
     </message>
     <message>
       <source>Previous finding</source>
@@ -221,7 +241,7 @@
     </message>
     <message>
       <source>.seg.nrrd</source>
-      <translation type="unfinished" />
+      <translation>.seg.nrrd</translation>
     </message>
     <message>
       <source>NIfTI label map</source>
@@ -288,11 +308,11 @@
     <name>SPMambaPanel.audit</name>
     <message>
       <source>Nothing was detected or decided in this scene yet.</source>
-      <translation type="unfinished" />
+      <translation>In dieser Szene wurde noch nichts gesucht oder entschieden.</translation>
     </message>
     <message>
       <source>The log could not be written to {path}.</source>
-      <translation type="unfinished" />
+      <translation>Das Protokoll konnte nicht nach {path} geschrieben werden.</translation>
     </message>
   </context>
   <context>
@@ -368,7 +388,7 @@
     <name>SPMambaPanel.dependencies</name>
     <message>
       <source>the Slicer extension {name} (1 MB, needs a restart of Slicer)</source>
-      <translation type="unfinished" />
+      <translation>die Slicer-Erweiterung {name} (1 MB, Slicer muss neu gestartet werden)</translation>
     </message>
     <message>
       <source>To analyse images, SP-Mamba needs Python packages that Slicer does not have yet:
@@ -376,19 +396,23 @@
 {packages}
 
 They are downloaded from the internet and installed into this Slicer. Nothing of your images leaves this computer. Install them now?</source>
-      <translation type="unfinished" />
+      <translation>Um Bilder zu untersuchen, braucht SP-Mamba Python-Pakete, die in Slicer noch fehlen:
+
+{packages}
+
+Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren Bildern verlässt nichts diesen Rechner. Jetzt installieren?</translation>
     </message>
     <message>
       <source>SP-Mamba: install packages</source>
-      <translation type="unfinished" />
+      <translation>SP-Mamba: Pakete installieren</translation>
     </message>
     <message>
       <source>The installation of {packages} did not succeed. Check the internet connection and the free disk space, then click Detect again.</source>
-      <translation type="unfinished" />
+      <translation>Die Installation von {packages} ist nicht gelungen. Internetverbindung und freien Speicherplatz prüfen, dann noch einmal auf „Auffälligkeiten suchen“ klicken.</translation>
     </message>
     <message>
       <source>The PyTorch extension was installed. Restart Slicer, then click Detect again to go on.</source>
-      <translation type="unfinished" />
+      <translation>Die PyTorch-Erweiterung wurde installiert. Slicer neu starten und dann noch einmal auf „Auffälligkeiten suchen“ klicken, um fortzufahren.</translation>
     </message>
   </context>
   <context>
@@ -396,6 +420,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>Every volume of the scene has been analysed.</source>
       <translation>Jedes Volumen der Szene ist untersucht.</translation>
+    </message>
+    <message>
+      <source>The scene has no volume that can be analysed.</source>
+      <translation>Die Szene enthält kein Volumen, das untersucht werden kann.</translation>
     </message>
     <message>
       <source>{number} of {total}, {name}: {text}</source>
@@ -429,7 +457,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <name>export.__init__</name>
     <message>
       <source>The segments could not be written to {folder}.</source>
-      <translation type="unfinished" />
+      <translation>Die Segmente konnten nicht nach {folder} geschrieben werden.</translation>
     </message>
     <message>
       <source>There is no result to export.</source>
@@ -437,11 +465,11 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>There is no segment to export at this operating point.</source>
-      <translation type="unfinished" />
+      <translation>Bei diesem Arbeitspunkt gibt es kein Segment zum Exportieren.</translation>
     </message>
     <message>
       <source>There is no segment to export: no finding with this decision at this operating point.</source>
-      <translation type="unfinished" />
+      <translation>Es gibt kein Segment zum Exportieren: kein Befund mit dieser Entscheidung bei diesem Arbeitspunkt.</translation>
     </message>
   </context>
   <context>
@@ -467,15 +495,15 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>The report could not be written to {folder}.</source>
-      <translation type="unfinished" />
+      <translation>Der Bericht konnte nicht nach {folder} geschrieben werden.</translation>
     </message>
     <message>
       <source>SP-Mamba report</source>
-      <translation type="unfinished" />
+      <translation>SP-Mamba-Bericht</translation>
     </message>
     <message>
       <source>SP-Mamba: unusual places in {name}</source>
-      <translation type="unfinished" />
+      <translation>SP-Mamba: ungewöhnliche Stellen in {name}</translation>
     </message>
     <message>
       <source>Research use only, not for diagnosis. A scan without marks is not a normal scan.</source>
@@ -487,19 +515,23 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>a volume that is gone</source>
-      <translation type="unfinished" />
+      <translation>einem nicht mehr vorhandenen Volumen</translation>
     </message>
     <message>
       <source>{count}: {accepted} accepted, {rejected} rejected, {unsure} unsure, {open} undecided</source>
-      <translation type="unfinished" />
+      <translation>{count}: {accepted} angenommen, {rejected} abgelehnt, {unsure} unsicher, {open} offen</translation>
     </message>
     <message>
       <source>none; marked as reviewed</source>
-      <translation type="unfinished" />
+      <translation>keine; als gesehen markiert</translation>
     </message>
     <message>
       <source>none; not marked as reviewed</source>
-      <translation type="unfinished" />
+      <translation>keine; nicht als gesehen markiert</translation>
+    </message>
+    <message>
+      <source>From</source>
+      <translation>Herkunft</translation>
     </message>
     <message>
       <source>Operating point</source>
@@ -515,35 +547,35 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>Written</source>
-      <translation type="unfinished" />
+      <translation>Erstellt</translation>
     </message>
     <message>
       <source>Software</source>
-      <translation type="unfinished" />
+      <translation>Software</translation>
     </message>
     <message>
       <source>Name</source>
-      <translation type="unfinished" />
+      <translation>Name</translation>
     </message>
     <message>
       <source>For</source>
-      <translation type="unfinished" />
+      <translation>Für</translation>
     </message>
     <message>
       <source>Not for</source>
-      <translation type="unfinished" />
+      <translation>Nicht für</translation>
     </message>
     <message>
       <source>Made from</source>
-      <translation type="unfinished" />
+      <translation>Erstellt aus</translation>
     </message>
     <message>
       <source>Limits</source>
-      <translation type="unfinished" />
+      <translation>Grenzen</translation>
     </message>
     <message>
       <source>Finding {rank}, slice {slice}: {decision}</source>
-      <translation type="unfinished" />
+      <translation>Befund {rank}, Schicht {slice}: {decision}</translation>
     </message>
     <message>
       <source>Note</source>
@@ -551,80 +583,84 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>{count} more are in the table of findings (CSV).</source>
-      <translation type="unfinished" />
+      <translation>{count} weitere stehen in der Befundtabelle (CSV).</translation>
     </message>
     <message>
       <source>{count} with other decisions are not listed.</source>
-      <translation type="unfinished" />
+      <translation>{count} mit anderer Entscheidung sind nicht aufgeführt.</translation>
     </message>
     <message>
       <source>No finding is listed.</source>
-      <translation type="unfinished" />
+      <translation>Es ist kein Befund aufgeführt.</translation>
     </message>
   </context>
   <context>
     <name>SPMambaPanel.exporting</name>
     <message>
       <source>Export to</source>
-      <translation type="unfinished" />
+      <translation>Exportieren nach</translation>
     </message>
     <message>
       <source>1 file written to {folder}.</source>
-      <translation type="unfinished" />
+      <translation>1 Datei nach {folder} geschrieben.</translation>
     </message>
     <message>
       <source>{count} files written to {folder}.</source>
-      <translation type="unfinished" />
+      <translation>{count} Dateien nach {folder} geschrieben.</translation>
     </message>
     <message>
       <source>No volume of this scene was analysed yet.</source>
-      <translation type="unfinished" />
+      <translation>In dieser Szene wurde noch kein Volumen untersucht.</translation>
     </message>
     <message>
       <source>{count} files of {volumes} volumes written to {folder}.</source>
-      <translation type="unfinished" />
+      <translation>{count} Dateien von {volumes} Volumen nach {folder} geschrieben.</translation>
     </message>
     <message>
       <source>The log was written to {path}.</source>
-      <translation type="unfinished" />
+      <translation>Das Protokoll wurde nach {path} geschrieben.</translation>
     </message>
     <message>
       <source>{name} accepted</source>
-      <translation type="unfinished" />
+      <translation>{name} angenommen</translation>
     </message>
     <message>
       <source>No finding is accepted yet. Accept findings first, then edit them.</source>
-      <translation type="unfinished" />
+      <translation>Es ist noch kein Befund angenommen. Erst Befunde annehmen, dann bearbeiten.</translation>
     </message>
     <message>
       <source>The accepted findings are in the segmentation {name}.</source>
-      <translation type="unfinished" />
+      <translation>Die angenommenen Befunde stehen in der Segmentierung {name}.</translation>
     </message>
   </context>
   <context>
     <name>SPMambaPanel.facts</name>
     <message>
       <source>The volume has no voxels.</source>
-      <translation type="unfinished" />
+      <translation>Das Volumen hat keine Voxel.</translation>
     </message>
     <message>
       <source>This is a label map; choose the image itself.</source>
-      <translation type="unfinished" />
+      <translation>Das ist eine Labelkarte; bitte das Bild selbst wählen.</translation>
     </message>
     <message>
       <source>This is a color or vector image; convert it to a grayscale volume first (module Vector to Scalar Volume).</source>
-      <translation type="unfinished" />
+      <translation>Das ist ein Farb- oder Vektorbild; bitte zuerst in ein Graustufenvolumen umwandeln (Modul Vector to Scalar Volume).</translation>
     </message>
   </context>
   <context>
     <name>SPMambaPanel.findingstable</name>
     <message>
+      <source>rank</source>
+      <translation>Rang</translation>
+    </message>
+    <message>
       <source>all findings</source>
       <translation>alle Befunde</translation>
     </message>
     <message>
-      <source>No result for this volume yet.</source>
-      <translation>Noch kein Ergebnis zu diesem Volumen.</translation>
+      <source>No result yet. What Detect anomalies finds is listed here.</source>
+      <translation>Noch kein Ergebnis. Hier steht, was „Auffälligkeiten suchen“ findet.</translation>
     </message>
     <message>
       <source>#</source>
@@ -663,8 +699,8 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>Stufe</translation>
     </message>
     <message>
-      <source>No finding at this operating point.</source>
-      <translation>Kein Befund bei diesem Arbeitspunkt.</translation>
+      <source>No finding at this operating point; the scan may be abnormal all the same.</source>
+      <translation>Kein Befund bei diesem Arbeitspunkt; die Aufnahme kann trotzdem auffällig sein.</translation>
     </message>
     <message>
       <source>1 finding.</source>
@@ -673,6 +709,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>{count} findings.</source>
       <translation>{count} Befunde.</translation>
+    </message>
+    <message>
+      <source>None is listed: the choices below leave all of them out.</source>
+      <translation>Keiner steht in der Liste: die Auswahl darunter lässt alle weg.</translation>
     </message>
     <message>
       <source>{listed} listed.</source>
@@ -687,19 +727,19 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <name>SPMambaPanel.jobs</name>
     <message>
       <source>The volume was deleted during the analysis; its result was dropped.</source>
-      <translation type="unfinished" />
+      <translation>Das Volumen wurde während der Untersuchung gelöscht; das Ergebnis wurde verworfen.</translation>
     </message>
     <message>
       <source>Showing the result</source>
-      <translation type="unfinished" />
+      <translation>Ergebnis wird angezeigt</translation>
     </message>
     <message>
       <source>The result could not be shown; the scene is unchanged.</source>
-      <translation type="unfinished" />
+      <translation>Das Ergebnis konnte nicht angezeigt werden; die Szene ist unverändert.</translation>
     </message>
     <message>
       <source>The volume could not be handed to the analysis process: the temporary folder is full or cannot be written.</source>
-      <translation type="unfinished" />
+      <translation>Das Volumen konnte nicht an den Rechenprozess übergeben werden: Der Ordner für temporäre Dateien ist voll oder schreibgeschützt.</translation>
     </message>
   </context>
   <context>
@@ -733,15 +773,15 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>from {edge}, higher than any normal held out for calibration</source>
-      <translation type="unfinished" />
+      <translation>ab {edge}, höher als jedes normale Bild, das zur Kalibrierung zurückgehalten wurde</translation>
     </message>
     <message>
       <source>from {edge}, reached by {share} normal slices</source>
-      <translation type="unfinished" />
+      <translation>ab {edge}, erreicht von {share} normalen Schichten</translation>
     </message>
     <message>
       <source>from {edge}, reached by {share} normal images</source>
-      <translation type="unfinished" />
+      <translation>ab {edge}, erreicht von {share} normalen Bildern</translation>
     </message>
     <message>
       <source>{percent} % of</source>
@@ -756,11 +796,11 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <name>SPMambaPanel.overlay</name>
     <message>
       <source>The analysis process is of another version than this module; install the extension again.</source>
-      <translation type="unfinished" />
+      <translation>Der Rechenprozess hat eine andere Version als dieses Modul; bitte die Erweiterung neu installieren.</translation>
     </message>
     <message>
       <source>The volume was changed during the analysis; its result was dropped.</source>
-      <translation type="unfinished" />
+      <translation>Das Volumen wurde während der Untersuchung verändert; das Ergebnis wurde verworfen.</translation>
     </message>
   </context>
   <context>
@@ -771,7 +811,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>No model is installed. Install the SPMamba extension again, or put a model into the models folder.</source>
-      <translation type="unfinished" />
+      <translation>Es ist kein Modell installiert. Die Erweiterung SPMamba neu installieren oder ein Modell in den Modellordner legen.</translation>
     </message>
     <message>
       <source>Compare the volume with normal images and mark what is unusual.</source>
@@ -779,23 +819,23 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>Packages are being installed.</source>
-      <translation type="unfinished" />
+      <translation>Pakete werden installiert.</translation>
     </message>
     <message>
       <source>Stop the analysis; the scene stays as it is.</source>
-      <translation type="unfinished" />
+      <translation>Die Untersuchung anhalten; die Szene bleibt, wie sie ist.</translation>
     </message>
     <message>
       <source>The analysis is being stopped.</source>
-      <translation type="unfinished" />
+      <translation>Die Untersuchung wird angehalten.</translation>
     </message>
     <message>
       <source>Analyse the volume again. The result shown is replaced after success.</source>
-      <translation type="unfinished" />
+      <translation>Das Volumen erneut untersuchen. Das gezeigte Ergebnis wird ersetzt, sobald das gelungen ist.</translation>
     </message>
     <message>
       <source>Analyse this scan all the same; the result says that its marks cannot be trusted.</source>
-      <translation type="unfinished" />
+      <translation>Diese Aufnahme trotzdem untersuchen; das Ergebnis sagt dazu, dass auf seine Markierungen kein Verlass ist.</translation>
     </message>
     <message>
       <source>Try again.</source>
@@ -839,7 +879,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>How rarely a normal image may show a finding. To the right: more findings, more false alarms.</source>
-      <translation type="unfinished" />
+      <translation>Wie selten ein normales Bild einen Befund zeigen darf. Nach rechts: mehr Befunde, mehr Fehlalarme.</translation>
     </message>
     <message>
       <source>Severity bands</source>
@@ -875,7 +915,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>Analyse every volume of the scene that has no result yet, one after the other; Cancel above stops all of them.</source>
-      <translation type="unfinished" />
+      <translation>Alle Volumen der Szene, zu denen es noch kein Ergebnis gibt, nacheinander untersuchen; „Abbrechen“ oben hält alle an.</translation>
     </message>
     <message>
       <source>{text}, about {time} left</source>
@@ -914,11 +954,11 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <name>SPMambaPanel.sample</name>
     <message>
       <source>The sample is missing. Install the SPMamba extension again.</source>
-      <translation type="unfinished" />
+      <translation>Das Beispiel fehlt. Bitte die Erweiterung SPMamba neu installieren.</translation>
     </message>
     <message>
       <source>The sample cannot be read. Install the SPMamba extension again.</source>
-      <translation type="unfinished" />
+      <translation>Das Beispiel lässt sich nicht lesen. Bitte die Erweiterung SPMamba neu installieren.</translation>
     </message>
   </context>
   <context>
@@ -961,7 +1001,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>how far the peak stands out of the finding's mean</source>
-      <translation type="unfinished" />
+      <translation>wie weit das Maximum über dem Mittel des Befunds liegt</translation>
     </message>
     <message>
       <source>Concentration</source>
@@ -969,11 +1009,11 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>how steeply the map falls off around the peak</source>
-      <translation type="unfinished" />
+      <translation>wie steil die Karte um das Maximum abfällt</translation>
     </message>
     <message>
       <source>What the model's terms say is known at the operating point of the detection only.</source>
-      <translation type="unfinished" />
+      <translation>Was die Anteile des Modells aussagen, ist nur beim Arbeitspunkt der Suche bekannt.</translation>
     </message>
   </context>
   <context>
@@ -1067,7 +1107,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>Highest map value (normal spread)</source>
-      <translation type="unfinished" />
+      <translation>Höchster Kartenwert (normale Streuung)</translation>
     </message>
   </context>
   <context>
@@ -1081,31 +1121,31 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <name>SPMambaPanel.worker</name>
     <message>
       <source>Starting the analysis process: {command}</source>
-      <translation type="unfinished" />
+      <translation>Rechenprozess wird gestartet: {command}</translation>
     </message>
     <message>
       <source>The analysis process did not answer the cancel in time and was ended.</source>
-      <translation type="unfinished" />
+      <translation>Der Rechenprozess hat auf den Abbruch nicht rechtzeitig reagiert und wurde beendet.</translation>
     </message>
     <message>
       <source>The analysis process could not be started. Install the extension again or ask for support.</source>
-      <translation type="unfinished" />
+      <translation>Der Rechenprozess konnte nicht gestartet werden. Die Erweiterung neu installieren oder um Hilfe bitten.</translation>
     </message>
     <message>
       <source>exit code {code}</source>
-      <translation type="unfinished" />
+      <translation>Rückgabewert {code}</translation>
     </message>
     <message>
       <source>crash or killed, {reason}</source>
-      <translation type="unfinished" />
+      <translation>abgestürzt oder abgebrochen, {reason}</translation>
     </message>
     <message>
       <source>The analysis process has ended ({reason}).</source>
-      <translation type="unfinished" />
+      <translation>Der Rechenprozess ist beendet ({reason}).</translation>
     </message>
     <message>
       <source>The analysis process ended unexpectedly; the scene is unchanged. Click Detect again to restart it.</source>
-      <translation type="unfinished" />
+      <translation>Der Rechenprozess wurde unerwartet beendet; die Szene ist unverändert. Noch einmal auf „Auffälligkeiten suchen“ klicken, um ihn neu zu starten.</translation>
     </message>
   </context>
   <context>
@@ -1143,6 +1183,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>Stand</translation>
     </message>
     <message>
+      <source>From</source>
+      <translation>Herkunft</translation>
+    </message>
+    <message>
       <source>running</source>
       <translation>läuft</translation>
     </message>
@@ -1171,7 +1215,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <name>SPMambaPanel.workplace</name>
     <message>
       <source>This scene holds a result of another version of SP-Mamba ({versions}; this is {own}). Its images are there, but it cannot be reviewed here. Detect again, or open the scene with that version.</source>
-      <translation type="unfinished" />
+      <translation>Diese Szene enthält ein Ergebnis einer anderen Version von SP-Mamba ({versions}; dies ist {own}). Die Bilder sind da, aber es kann hier nicht gesichtet werden. Erneut suchen oder die Szene mit jener Version öffnen.</translation>
     </message>
   </context>
   <context>
@@ -1181,8 +1225,8 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>Schichten</translation>
     </message>
     <message>
-      <source>A slice counts as seen once a view in the analysed plane has shown it.</source>
-      <translation>Eine Schicht gilt als gesehen, sobald eine Ansicht in der untersuchten Ebene sie gezeigt hat.</translation>
+      <source>A slice counts as seen once you have moved to it in a view of the analysed plane.</source>
+      <translation>Eine Schicht gilt als gesehen, sobald Sie in einer Ansicht der untersuchten Ebene zu ihr gegangen sind.</translation>
     </message>
     <message>
       <source>Previous unseen mark</source>

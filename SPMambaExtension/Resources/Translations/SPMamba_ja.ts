@@ -5,11 +5,11 @@
     <name>SPMamba</name>
     <message>
       <source>Marks what is unusual in a medical image: select a volume and a model, click Detect anomalies, walk from finding to finding, export the segments. The models have seen normal images only. Research use only, not for diagnosis.</source>
-      <translation type="unfinished" />
+      <translation>医用画像の中の通常と異なる部分をマークします。ボリュームとモデルを選び、「異常を検出」をクリックし、所見を順に確認して、セグメントを書き出します。モデルは正常画像のみで学習しています。研究専用です。診断には使用できません。</translation>
     </message>
     <message>
       <source>Method: SP-Mamba, an unsupervised detector of anomalies in medical images with spatially bound prototypes and a state space decoder.</source>
-      <translation type="unfinished" />
+      <translation>手法: SP-Mamba。空間的に位置づけたプロトタイプと状態空間デコーダーを用いる、医用画像の教師なし異常検出器です。</translation>
     </message>
     <message>
       <source>Research use only, not for diagnosis.</source>
@@ -104,6 +104,14 @@
       <translation>不透明度:</translation>
     </message>
     <message>
+      <source>Legend</source>
+      <translation>凡例</translation>
+    </message>
+    <message>
+      <source>The colors and what they mean, in a corner of the views. In a close-up it may lie over the image.</source>
+      <translation>色とその意味をビューの隅に表示します。拡大表示では画像に重なることがあります。</translation>
+    </message>
+    <message>
       <source>Whole map</source>
       <translation>マップ全体</translation>
     </message>
@@ -146,6 +154,18 @@
     <message>
       <source> ml</source>
       <translation> ml</translation>
+    </message>
+    <message>
+      <source>Sort by:</source>
+      <translation>並べ替え:</translation>
+    </message>
+    <message>
+      <source>The order of the list; a click on a column of the table does the same.</source>
+      <translation>一覧の並び順。表の列見出しをクリックしても並べ替えられます。</translation>
+    </message>
+    <message>
+      <source>descending</source>
+      <translation>降順</translation>
     </message>
     <message>
       <source>Previous finding</source>
@@ -221,7 +241,7 @@
     </message>
     <message>
       <source>.seg.nrrd</source>
-      <translation type="unfinished" />
+      <translation>.seg.nrrd</translation>
     </message>
     <message>
       <source>NIfTI label map</source>
@@ -288,11 +308,11 @@
     <name>SPMambaPanel.audit</name>
     <message>
       <source>Nothing was detected or decided in this scene yet.</source>
-      <translation type="unfinished" />
+      <translation>このシーンではまだ検出も判定も行われていません。</translation>
     </message>
     <message>
       <source>The log could not be written to {path}.</source>
-      <translation type="unfinished" />
+      <translation>記録を {path} に書き出せませんでした。</translation>
     </message>
   </context>
   <context>
@@ -368,7 +388,7 @@
     <name>SPMambaPanel.dependencies</name>
     <message>
       <source>the Slicer extension {name} (1 MB, needs a restart of Slicer)</source>
-      <translation type="unfinished" />
+      <translation>Slicer拡張機能 {name} (1 MB、Slicerの再起動が必要)</translation>
     </message>
     <message>
       <source>To analyse images, SP-Mamba needs Python packages that Slicer does not have yet:
@@ -376,19 +396,23 @@
 {packages}
 
 They are downloaded from the internet and installed into this Slicer. Nothing of your images leaves this computer. Install them now?</source>
-      <translation type="unfinished" />
+      <translation>画像を解析するには、このSlicerにまだないPythonパッケージが必要です。
+
+{packages}
+
+インターネットからダウンロードし、このSlicerにインストールします。画像がこのコンピューターの外に送られることはありません。今すぐインストールしますか。</translation>
     </message>
     <message>
       <source>SP-Mamba: install packages</source>
-      <translation type="unfinished" />
+      <translation>SP-Mamba: パッケージのインストール</translation>
     </message>
     <message>
       <source>The installation of {packages} did not succeed. Check the internet connection and the free disk space, then click Detect again.</source>
-      <translation type="unfinished" />
+      <translation>{packages} をインストールできませんでした。インターネット接続とディスクの空き容量を確認し、もう一度「異常を検出」をクリックしてください。</translation>
     </message>
     <message>
       <source>The PyTorch extension was installed. Restart Slicer, then click Detect again to go on.</source>
-      <translation type="unfinished" />
+      <translation>PyTorch拡張機能をインストールしました。続けるには、Slicerを再起動してから、もう一度「異常を検出」をクリックしてください。</translation>
     </message>
   </context>
   <context>
@@ -396,6 +420,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>Every volume of the scene has been analysed.</source>
       <translation>シーンのすべてのボリュームを解析済みです。</translation>
+    </message>
+    <message>
+      <source>The scene has no volume that can be analysed.</source>
+      <translation>シーンに解析できるボリュームがありません。</translation>
     </message>
     <message>
       <source>{number} of {total}, {name}: {text}</source>
@@ -429,7 +457,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <name>export.__init__</name>
     <message>
       <source>The segments could not be written to {folder}.</source>
-      <translation type="unfinished" />
+      <translation>セグメントを {folder} に書き出せませんでした。</translation>
     </message>
     <message>
       <source>There is no result to export.</source>
@@ -437,11 +465,11 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>There is no segment to export at this operating point.</source>
-      <translation type="unfinished" />
+      <translation>この動作点では書き出すセグメントがありません。</translation>
     </message>
     <message>
       <source>There is no segment to export: no finding with this decision at this operating point.</source>
-      <translation type="unfinished" />
+      <translation>書き出すセグメントがありません。この動作点には、この判定の所見がありません。</translation>
     </message>
   </context>
   <context>
@@ -467,15 +495,15 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>The report could not be written to {folder}.</source>
-      <translation type="unfinished" />
+      <translation>レポートを {folder} に書き出せませんでした。</translation>
     </message>
     <message>
       <source>SP-Mamba report</source>
-      <translation type="unfinished" />
+      <translation>SP-Mambaレポート</translation>
     </message>
     <message>
       <source>SP-Mamba: unusual places in {name}</source>
-      <translation type="unfinished" />
+      <translation>SP-Mamba: {name} で通常と異なる部位</translation>
     </message>
     <message>
       <source>Research use only, not for diagnosis. A scan without marks is not a normal scan.</source>
@@ -487,19 +515,23 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>a volume that is gone</source>
-      <translation type="unfinished" />
+      <translation>すでに削除されたボリューム</translation>
     </message>
     <message>
       <source>{count}: {accepted} accepted, {rejected} rejected, {unsure} unsure, {open} undecided</source>
-      <translation type="unfinished" />
+      <translation>{count} 件: 採用 {accepted}、却下 {rejected}、保留 {unsure}、未判定 {open}</translation>
     </message>
     <message>
       <source>none; marked as reviewed</source>
-      <translation type="unfinished" />
+      <translation>なし、確認済み</translation>
     </message>
     <message>
       <source>none; not marked as reviewed</source>
-      <translation type="unfinished" />
+      <translation>なし、未確認</translation>
+    </message>
+    <message>
+      <source>From</source>
+      <translation>由来</translation>
     </message>
     <message>
       <source>Operating point</source>
@@ -515,35 +547,35 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>Written</source>
-      <translation type="unfinished" />
+      <translation>作成日時</translation>
     </message>
     <message>
       <source>Software</source>
-      <translation type="unfinished" />
+      <translation>ソフトウェア</translation>
     </message>
     <message>
       <source>Name</source>
-      <translation type="unfinished" />
+      <translation>名前</translation>
     </message>
     <message>
       <source>For</source>
-      <translation type="unfinished" />
+      <translation>対象</translation>
     </message>
     <message>
       <source>Not for</source>
-      <translation type="unfinished" />
+      <translation>対象外</translation>
     </message>
     <message>
       <source>Made from</source>
-      <translation type="unfinished" />
+      <translation>学習データ</translation>
     </message>
     <message>
       <source>Limits</source>
-      <translation type="unfinished" />
+      <translation>限界</translation>
     </message>
     <message>
       <source>Finding {rank}, slice {slice}: {decision}</source>
-      <translation type="unfinished" />
+      <translation>所見 {rank}、スライス {slice}: {decision}</translation>
     </message>
     <message>
       <source>Note</source>
@@ -551,80 +583,84 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>{count} more are in the table of findings (CSV).</source>
-      <translation type="unfinished" />
+      <translation>ほか {count} 件は所見の表 (CSV) にあります。</translation>
     </message>
     <message>
       <source>{count} with other decisions are not listed.</source>
-      <translation type="unfinished" />
+      <translation>判定の異なる {count} 件は載せていません。</translation>
     </message>
     <message>
       <source>No finding is listed.</source>
-      <translation type="unfinished" />
+      <translation>載せる所見はありません。</translation>
     </message>
   </context>
   <context>
     <name>SPMambaPanel.exporting</name>
     <message>
       <source>Export to</source>
-      <translation type="unfinished" />
+      <translation>書き出し先</translation>
     </message>
     <message>
       <source>1 file written to {folder}.</source>
-      <translation type="unfinished" />
+      <translation>1 個のファイルを {folder} に書き出しました。</translation>
     </message>
     <message>
       <source>{count} files written to {folder}.</source>
-      <translation type="unfinished" />
+      <translation>{count} 個のファイルを {folder} に書き出しました。</translation>
     </message>
     <message>
       <source>No volume of this scene was analysed yet.</source>
-      <translation type="unfinished" />
+      <translation>このシーンには解析済みのボリュームがまだありません。</translation>
     </message>
     <message>
       <source>{count} files of {volumes} volumes written to {folder}.</source>
-      <translation type="unfinished" />
+      <translation>{volumes} 件のボリュームの {count} 個のファイルを {folder} に書き出しました。</translation>
     </message>
     <message>
       <source>The log was written to {path}.</source>
-      <translation type="unfinished" />
+      <translation>記録を {path} に書き出しました。</translation>
     </message>
     <message>
       <source>{name} accepted</source>
-      <translation type="unfinished" />
+      <translation>{name} 採用</translation>
     </message>
     <message>
       <source>No finding is accepted yet. Accept findings first, then edit them.</source>
-      <translation type="unfinished" />
+      <translation>採用した所見がまだありません。所見を採用してから編集してください。</translation>
     </message>
     <message>
       <source>The accepted findings are in the segmentation {name}.</source>
-      <translation type="unfinished" />
+      <translation>採用した所見はセグメンテーション {name} にあります。</translation>
     </message>
   </context>
   <context>
     <name>SPMambaPanel.facts</name>
     <message>
       <source>The volume has no voxels.</source>
-      <translation type="unfinished" />
+      <translation>ボリュームにボクセルがありません。</translation>
     </message>
     <message>
       <source>This is a label map; choose the image itself.</source>
-      <translation type="unfinished" />
+      <translation>これはラベルマップです。元の画像を選択してください。</translation>
     </message>
     <message>
       <source>This is a color or vector image; convert it to a grayscale volume first (module Vector to Scalar Volume).</source>
-      <translation type="unfinished" />
+      <translation>これはカラー画像またはベクトル画像です。先にグレースケールのボリュームに変換してください (モジュール Vector to Scalar Volume)。</translation>
     </message>
   </context>
   <context>
     <name>SPMambaPanel.findingstable</name>
     <message>
+      <source>rank</source>
+      <translation>順位</translation>
+    </message>
+    <message>
       <source>all findings</source>
       <translation>すべての所見</translation>
     </message>
     <message>
-      <source>No result for this volume yet.</source>
-      <translation>このボリュームの結果はまだありません。</translation>
+      <source>No result yet. What Detect anomalies finds is listed here.</source>
+      <translation>まだ結果がありません。「異常を検出」で見つかった所見をここに表示します。</translation>
     </message>
     <message>
       <source>#</source>
@@ -663,8 +699,8 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>段階</translation>
     </message>
     <message>
-      <source>No finding at this operating point.</source>
-      <translation>この動作点では所見がありません。</translation>
+      <source>No finding at this operating point; the scan may be abnormal all the same.</source>
+      <translation>この動作点では所見がありません。それでも画像に異常がないとは限りません。</translation>
     </message>
     <message>
       <source>1 finding.</source>
@@ -673,6 +709,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>{count} findings.</source>
       <translation>所見 {count} 件。</translation>
+    </message>
+    <message>
+      <source>None is listed: the choices below leave all of them out.</source>
+      <translation>下の条件ですべて除外されているため、一覧には表示されません。</translation>
     </message>
     <message>
       <source>{listed} listed.</source>
@@ -687,19 +727,19 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <name>SPMambaPanel.jobs</name>
     <message>
       <source>The volume was deleted during the analysis; its result was dropped.</source>
-      <translation type="unfinished" />
+      <translation>解析中にボリュームが削除されたため、結果を破棄しました。</translation>
     </message>
     <message>
       <source>Showing the result</source>
-      <translation type="unfinished" />
+      <translation>結果を表示中</translation>
     </message>
     <message>
       <source>The result could not be shown; the scene is unchanged.</source>
-      <translation type="unfinished" />
+      <translation>結果を表示できませんでした。シーンは変わっていません。</translation>
     </message>
     <message>
       <source>The volume could not be handed to the analysis process: the temporary folder is full or cannot be written.</source>
-      <translation type="unfinished" />
+      <translation>ボリュームを解析プロセスに渡せませんでした。一時フォルダーの容量が不足しているか、書き込みできません。</translation>
     </message>
   </context>
   <context>
@@ -733,15 +773,15 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>from {edge}, higher than any normal held out for calibration</source>
-      <translation type="unfinished" />
+      <translation>{edge} 以上、校正用に取り置いた正常画像のどれよりも高い値</translation>
     </message>
     <message>
       <source>from {edge}, reached by {share} normal slices</source>
-      <translation type="unfinished" />
+      <translation>{edge} 以上、正常スライスの {share} が達する値</translation>
     </message>
     <message>
       <source>from {edge}, reached by {share} normal images</source>
-      <translation type="unfinished" />
+      <translation>{edge} 以上、正常画像の {share} が達する値</translation>
     </message>
     <message>
       <source>{percent} % of</source>
@@ -756,11 +796,11 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <name>SPMambaPanel.overlay</name>
     <message>
       <source>The analysis process is of another version than this module; install the extension again.</source>
-      <translation type="unfinished" />
+      <translation>解析プロセスとこのモジュールのバージョンが異なります。拡張機能を再インストールしてください。</translation>
     </message>
     <message>
       <source>The volume was changed during the analysis; its result was dropped.</source>
-      <translation type="unfinished" />
+      <translation>解析中にボリュームが変更されたため、結果を破棄しました。</translation>
     </message>
   </context>
   <context>
@@ -771,7 +811,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>No model is installed. Install the SPMamba extension again, or put a model into the models folder.</source>
-      <translation type="unfinished" />
+      <translation>モデルがインストールされていません。SPMamba拡張機能を再インストールするか、モデルフォルダーにモデルを置いてください。</translation>
     </message>
     <message>
       <source>Compare the volume with normal images and mark what is unusual.</source>
@@ -779,23 +819,23 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>Packages are being installed.</source>
-      <translation type="unfinished" />
+      <translation>パッケージをインストールしています。</translation>
     </message>
     <message>
       <source>Stop the analysis; the scene stays as it is.</source>
-      <translation type="unfinished" />
+      <translation>解析を中止します。シーンは変わりません。</translation>
     </message>
     <message>
       <source>The analysis is being stopped.</source>
-      <translation type="unfinished" />
+      <translation>解析を中止しています。</translation>
     </message>
     <message>
       <source>Analyse the volume again. The result shown is replaced after success.</source>
-      <translation type="unfinished" />
+      <translation>ボリュームをもう一度解析します。成功すると、表示中の結果は置き換えられます。</translation>
     </message>
     <message>
       <source>Analyse this scan all the same; the result says that its marks cannot be trusted.</source>
-      <translation type="unfinished" />
+      <translation>この画像でもあえて解析します。マークを信頼できないことが結果に示されます。</translation>
     </message>
     <message>
       <source>Try again.</source>
@@ -839,7 +879,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>How rarely a normal image may show a finding. To the right: more findings, more false alarms.</source>
-      <translation type="unfinished" />
+      <translation>正常画像に所見が出る頻度をどこまで許すか。右へ動かすほど所見も誤警報も増えます。</translation>
     </message>
     <message>
       <source>Severity bands</source>
@@ -875,7 +915,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>Analyse every volume of the scene that has no result yet, one after the other; Cancel above stops all of them.</source>
-      <translation type="unfinished" />
+      <translation>シーンの中で結果がまだないボリュームを順に解析します。上の「中止」ですべて停止します。</translation>
     </message>
     <message>
       <source>{text}, about {time} left</source>
@@ -914,11 +954,11 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <name>SPMambaPanel.sample</name>
     <message>
       <source>The sample is missing. Install the SPMamba extension again.</source>
-      <translation type="unfinished" />
+      <translation>サンプルがありません。SPMamba拡張機能を再インストールしてください。</translation>
     </message>
     <message>
       <source>The sample cannot be read. Install the SPMamba extension again.</source>
-      <translation type="unfinished" />
+      <translation>サンプルを読み込めません。SPMamba拡張機能を再インストールしてください。</translation>
     </message>
   </context>
   <context>
@@ -961,7 +1001,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>how far the peak stands out of the finding's mean</source>
-      <translation type="unfinished" />
+      <translation>最大値が所見の平均からどれだけ突出しているか</translation>
     </message>
     <message>
       <source>Concentration</source>
@@ -969,11 +1009,11 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>how steeply the map falls off around the peak</source>
-      <translation type="unfinished" />
+      <translation>最大値の周囲でマップがどれだけ急に下がるか</translation>
     </message>
     <message>
       <source>What the model's terms say is known at the operating point of the detection only.</source>
-      <translation type="unfinished" />
+      <translation>モデルの各項の内訳は、検出時の動作点でのみ分かります。</translation>
     </message>
   </context>
   <context>
@@ -1067,7 +1107,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>Highest map value (normal spread)</source>
-      <translation type="unfinished" />
+      <translation>マップの最大値 (正常のばらつき)</translation>
     </message>
   </context>
   <context>
@@ -1081,31 +1121,31 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <name>SPMambaPanel.worker</name>
     <message>
       <source>Starting the analysis process: {command}</source>
-      <translation type="unfinished" />
+      <translation>解析プロセスを開始: {command}</translation>
     </message>
     <message>
       <source>The analysis process did not answer the cancel in time and was ended.</source>
-      <translation type="unfinished" />
+      <translation>解析プロセスが中止の要求に時間内に応答しなかったため、終了させました。</translation>
     </message>
     <message>
       <source>The analysis process could not be started. Install the extension again or ask for support.</source>
-      <translation type="unfinished" />
+      <translation>解析プロセスを開始できませんでした。拡張機能を再インストールするか、サポートに問い合わせてください。</translation>
     </message>
     <message>
       <source>exit code {code}</source>
-      <translation type="unfinished" />
+      <translation>終了コード {code}</translation>
     </message>
     <message>
       <source>crash or killed, {reason}</source>
-      <translation type="unfinished" />
+      <translation>異常終了または強制終了、{reason}</translation>
     </message>
     <message>
       <source>The analysis process has ended ({reason}).</source>
-      <translation type="unfinished" />
+      <translation>解析プロセスが終了しました ({reason})。</translation>
     </message>
     <message>
       <source>The analysis process ended unexpectedly; the scene is unchanged. Click Detect again to restart it.</source>
-      <translation type="unfinished" />
+      <translation>解析プロセスが予期せず終了しました。シーンは変わっていません。再起動するには、もう一度「異常を検出」をクリックしてください。</translation>
     </message>
   </context>
   <context>
@@ -1143,6 +1183,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>状態</translation>
     </message>
     <message>
+      <source>From</source>
+      <translation>由来</translation>
+    </message>
+    <message>
       <source>running</source>
       <translation>実行中</translation>
     </message>
@@ -1171,7 +1215,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <name>SPMambaPanel.workplace</name>
     <message>
       <source>This scene holds a result of another version of SP-Mamba ({versions}; this is {own}). Its images are there, but it cannot be reviewed here. Detect again, or open the scene with that version.</source>
-      <translation type="unfinished" />
+      <translation>このシーンには別のバージョンのSP-Mambaの結果があります ({versions}、このモジュールは {own})。画像は残っていますが、ここでは確認できません。もう一度検出するか、そのバージョンでシーンを開いてください。</translation>
     </message>
   </context>
   <context>
@@ -1181,8 +1225,8 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>スライス</translation>
     </message>
     <message>
-      <source>A slice counts as seen once a view in the analysed plane has shown it.</source>
-      <translation>解析した断面のビューに表示されたスライスを既読とします。</translation>
+      <source>A slice counts as seen once you have moved to it in a view of the analysed plane.</source>
+      <translation>解析した断面のビューでそのスライスに移動すると、既読になります。</translation>
     </message>
     <message>
       <source>Previous unseen mark</source>

@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Set
 
 import slicer
 from slicer.i18n import tr as _
@@ -26,10 +26,26 @@ def fits(decision: str, choice: str) -> bool:
 
 
 def fileStem(result: Result) -> str:
-    """File name of a result without suffix, in letters that every system takes."""
-    volume = result.input
-    name = "{} anomalies".format(volume.GetName()) if volume is not None else result.segmentation.GetName()
-    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "anomalies"
+    """File name of a result without suffix, in letters that every system takes.
+
+    Where the names of two volumes come to the same, the later one in the scene gets a number.
+    """
+    named = [(node, "{} anomalies".format(node.GetName()))
+             for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")]
+    named += [(each.segmentation, each.segmentation.GetName())
+              for each in Result.all() if each.input is None and each.complete]
+    own = result.input if result.input is not None else result.segmentation
+    taken: Set[str] = set()
+    for node, name in named:
+        plain = stem = re.sub(r"[^\w.-]+", "_", name).strip("._") or "anomalies"
+        number = 1
+        while stem.casefold() in taken:
+            number += 1
+            stem = "{}-{}".format(plain, number)
+        if node is own:
+            break
+        taken.add(stem.casefold())
+    return stem
 
 
 @dataclass
@@ -47,23 +63,30 @@ class Chosen:
     ranks: List[int]
 
 
-def copySegments(result: Result, choice: str, target: Any) -> List[int]:
-    """Copy the segments of a choice into a segmentation node, with geometry and transform; returns their ranks."""
-    source = result.segmentation.GetSegmentation()
+def ranksOf(result: Result, choice: str) -> Dict[str, int]:
+    """Rank of each segment of a choice by its ID, in the order of the segmentation."""
+    segmentation = result.segmentation.GetSegmentation()
     rows = tables.readFindings(result.get("findings"))
     known = {tables.segmentId(row["rank"]): row for row in rows}
-    ranks, added = [], len(rows)
-    target.SetReferenceImageGeometryParameterFromVolumeNode(result.map)
-    target.SetAndObserveTransformNodeID(result.segmentation.GetTransformNodeID())
-    for n in range(source.GetNumberOfSegments()):
-        name = source.GetNthSegmentID(n)
+    ranks, added = {}, len(rows)
+    for n in range(segmentation.GetNumberOfSegments()):
+        name = segmentation.GetNthSegmentID(n)
         row = known.get(name)
         if row is None:
             added += 1  # the user drew it: nothing to be decided about
         if row is None or fits(row["decision"], choice):
-            target.GetSegmentation().CopySegmentFromSegmentation(source, name)
-            ranks.append(row["rank"] if row else added)
+            ranks[name] = row["rank"] if row else added
     return ranks
+
+
+def copySegments(result: Result, choice: str, target: Any) -> List[int]:
+    """Copy the segments of a choice into a segmentation node, with geometry and transform; returns their ranks."""
+    ranks = ranksOf(result, choice)
+    target.SetReferenceImageGeometryParameterFromVolumeNode(result.map)
+    target.SetAndObserveTransformNodeID(result.segmentation.GetTransformNodeID())
+    for name in ranks:
+        target.GetSegmentation().CopySegmentFromSegmentation(result.segmentation.GetSegmentation(), name)
+    return list(ranks.values())
 
 
 @contextmanager

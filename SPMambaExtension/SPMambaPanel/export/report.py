@@ -18,6 +18,7 @@ from .. import audit, tables
 from ..decisions import ACCEPTED, REJECTED, decisionText, reasonText
 from ..findingstable import BAND, DECISION, cellTexts, headers
 from ..operatingpoint import meaningOfRate
+from ..origin import originOf
 from ..result import Result
 from ..review import sliceOf
 from ..tables import Row
@@ -95,7 +96,9 @@ def _facts(result: Result, rows: Sequence[Row]) -> List[Tuple[str, str]]:
     if not rows:
         summed = _("none; marked as reviewed") if result.reviewed else _("none; not marked as reviewed")
     reader = audit.user()
+    origin = originOf(result.input) if result.input is not None else ""
     return [
+        *([(_("From"), origin)] if origin else []),
         (_("Operating point"), "{}; {}".format(meaningOfRate(rate, calibration.unit), _("threshold {value}").format(
             value="{:.2f}".format(float(summary["threshold"]))))),
         (_("Findings"), summed),
