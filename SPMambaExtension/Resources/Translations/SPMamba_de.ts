@@ -208,6 +208,10 @@
       <translation>Notiz</translation>
     </message>
     <message>
+      <source>Why: this scan and what is normal here</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
       <source>Show slice scores</source>
       <translation>Werte der Schichten zeigen</translation>
     </message>
@@ -703,6 +707,13 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
   </context>
   <context>
+    <name>SPMambaPanel.keptevidence</name>
+    <message>
+      <source>The evidence of this result is damaged; detect again to see it.</source>
+      <translation type="unfinished" />
+    </message>
+  </context>
+  <context>
     <name>SPMambaPanel.looking</name>
     <message>
       <source>All slices with a mark were seen.</source>
@@ -972,7 +983,19 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation type="unfinished" />
     </message>
     <message>
-      <source>What the model's terms say is known at the operating point of the detection only.</source>
+      <source>This result was made by an older version, which keeps the model's terms at the operating point of the detection only.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>higher than in any normal held out (up to {highest})</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>seen in fewer than 1 in 20 normals (up to {highest})</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>within what normals show (1 in 20 reaches {usual})</source>
       <translation type="unfinished" />
     </message>
   </context>
@@ -1013,6 +1036,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>unsure about the finding</source>
       <translation>unsicher über den Befund</translation>
+    </message>
+    <message>
+      <source>why the finding was marked</source>
+      <translation type="unfinished" />
     </message>
     <message>
       <source>show or hide the overlay</source>
@@ -1075,6 +1102,33 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>Anomaly {rank}</source>
       <translation>Auffälligkeit {rank}</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.why</name>
+    <message>
+      <source>This scan</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>This result was made by an older version and keeps no evidence; detect again to see it.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Normal here: mean of {count} normal patients</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The strokes point at the finding's highest point. Both pictures have the same grey scale.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>This model holds no pictures of what is normal.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>Too few normal patients are known at this place for a picture of them.</source>
+      <translation type="unfinished" />
     </message>
   </context>
   <context>
