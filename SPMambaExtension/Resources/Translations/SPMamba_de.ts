@@ -209,7 +209,11 @@
     </message>
     <message>
       <source>Why: this scan and what is normal here</source>
-      <translation type="unfinished" />
+      <translation>Warum: dieses Bild und was hier normal ist</translation>
+    </message>
+    <message>
+      <source>In units of the spread among normal scans. The line in a bar is the highest value in any of the normal images held out for calibration; rare: in fewer than 1 in 20 of them.</source>
+      <translation>In Einheiten der Streuung unter normalen Aufnahmen. Der Strich im Balken ist der höchste Wert in allen normalen Bildern, die zur Kalibrierung zurückgehalten wurden; selten: in weniger als 1 von 20 davon.</translation>
     </message>
     <message>
       <source>Show slice scores</source>
@@ -710,7 +714,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <name>SPMambaPanel.keptevidence</name>
     <message>
       <source>The evidence of this result is damaged; detect again to see it.</source>
-      <translation type="unfinished" />
+      <translation>Die Belege dieses Ergebnisses sind beschädigt; suchen Sie erneut, um sie zu sehen.</translation>
     </message>
   </context>
   <context>
@@ -984,19 +988,19 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>This result was made by an older version, which keeps the model's terms at the operating point of the detection only.</source>
-      <translation type="unfinished" />
+      <translation>Dieses Ergebnis stammt von einer älteren Version, die die Anteile des Modells nur am Arbeitspunkt der Suche kennt.</translation>
     </message>
     <message>
-      <source>higher than in any normal held out (up to {highest})</source>
-      <translation type="unfinished" />
+      <source>above all normals (up to {highest})</source>
+      <translation>über allen normalen (bis {highest})</translation>
     </message>
     <message>
-      <source>seen in fewer than 1 in 20 normals (up to {highest})</source>
-      <translation type="unfinished" />
+      <source>rare in normals (up to {highest})</source>
+      <translation>selten in normalen (bis {highest})</translation>
     </message>
     <message>
-      <source>within what normals show (1 in 20 reaches {usual})</source>
-      <translation type="unfinished" />
+      <source>as in normals (up to {highest})</source>
+      <translation>wie in normalen (bis {highest})</translation>
     </message>
   </context>
   <context>
@@ -1039,7 +1043,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>why the finding was marked</source>
-      <translation type="unfinished" />
+      <translation>warum der Befund markiert wurde</translation>
     </message>
     <message>
       <source>show or hide the overlay</source>
@@ -1107,28 +1111,28 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
   <context>
     <name>SPMambaPanel.why</name>
     <message>
-      <source>This scan</source>
-      <translation type="unfinished" />
-    </message>
-    <message>
       <source>This result was made by an older version and keeps no evidence; detect again to see it.</source>
-      <translation type="unfinished" />
+      <translation>Dieses Ergebnis stammt von einer älteren Version und enthält keine Belege; suchen Sie erneut, um sie zu sehen.</translation>
     </message>
     <message>
-      <source>Normal here: mean of {count} normal patients</source>
-      <translation type="unfinished" />
-    </message>
-    <message>
-      <source>The strokes point at the finding's highest point. Both pictures have the same grey scale.</source>
-      <translation type="unfinished" />
+      <source>Same place, same grey scale; the strokes point at the highest map value.</source>
+      <translation>Selbe Stelle, selbe Grauskala; die Striche zeigen auf den höchsten Wert der Karte.</translation>
     </message>
     <message>
       <source>This model holds no pictures of what is normal.</source>
-      <translation type="unfinished" />
+      <translation>Dieses Modell enthält keine Bilder davon, was normal ist.</translation>
     </message>
     <message>
       <source>Too few normal patients are known at this place for a picture of them.</source>
-      <translation type="unfinished" />
+      <translation>Für ein Bild sind an dieser Stelle zu wenige normale Patienten bekannt.</translation>
+    </message>
+    <message>
+      <source>This scan</source>
+      <translation>Dieses Bild</translation>
+    </message>
+    <message>
+      <source>Closest normal here: mean of {count} patients</source>
+      <translation>Hier ähnlichstes Normales: Mittel von {count} Patienten</translation>
     </message>
   </context>
   <context>
