@@ -196,7 +196,7 @@ class Evidence:
         """Highest value of each term in the findings 1 to `count` of `labels` (K, J, I): (count, T), NaN where nothing
         is known."""
         found = np.full((count + 1, len(self.terms)), -np.inf, dtype=np.float32)
-        where = np.flatnonzero(labels)
+        where = np.flatnonzero(labels != 0)  # of booleans it is five times as fast
         if len(where) and len(self.places):
             row, inside = self._inside(plane, np.stack(np.unravel_index(where, labels.shape), axis=1))
             block = self._blocks(inside)

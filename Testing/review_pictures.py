@@ -109,11 +109,19 @@ class Reader(Demo):
             if len(review.findings) > 1:
                 self.key("Alt+Up")
         self.show("findingsCollapsibleButton")
+        self.key("Alt+W")
         self.picture("7-decide")
+        self.why()
         self.show("inputsCollapsibleButton", "worklistCollapsibleButton", "findingsCollapsibleButton")
         print("  " + "\n  ".join(self.states()))
         self.host.processEvents(200)
         self.picture("7-volumes")
+
+    def why(self):
+        """Pictures of the current finding and of what is normal there."""
+        self.key("Alt+W")
+        self.host.processEvents(200)
+        self.picture("7-why")
 
     def exportReview(self, output):
         from SPMambaPanel import export

@@ -12,7 +12,7 @@ from SPMambaLib.scoring.calibration import Calibration
 from .tables import Row
 
 BAR_WIDTH = 70  # pixels
-BAR_COLOR, BEYOND_COLOR, REST_COLOR = "#5b7fa6", "#d2691e", "#d0d0d0"
+BAR_COLOR, BEYOND_COLOR, REST_COLOR, LINE_COLOR = "#5b7fa6", "#d2691e", "#d0d0d0", "#404040"
 TERMS = ("residual", "prototype", "mirror", "intensity")
 
 
@@ -28,21 +28,24 @@ def meanings() -> List[Tuple[str, str, str]]:
 
 
 def barsHtml(row: Row, findings: Sequence[Row], calibration: Calibration, evidence: Optional[Evidence]) -> str:
-    """Rich text for a label.  Terms and contrast are drawn on one fixed scale, twice what "extreme" starts at;
-    concentration, which has no such scale, against the highest of the findings.  Where the evidence knows what normals
-    reach, the part of a bar beyond all of them has another color."""
+    """Rich text for a label.  Of a term of which the evidence knows what normals reach, the highest of them is the line
+    in the middle of the bar.  Other terms and contrast are drawn on one fixed scale, twice what "extreme" starts at;
+    concentration, which has no such scale, against the highest of the findings."""
     full = 2.0 * max(band.threshold for band in calibration.bands)
     lines = []
     for name, title, meaning in meanings():
         if name not in row:
             continue
-        whole = max(each.get(name, 0.0) for each in findings) if name == "concentration" else full
         reach = evidence.reach(name) if evidence is not None and name in evidence.terms else None
-        highest = reach[1] if reach else row[name]
-        text = html.escape(meaning) if reach is None else "{}; <b>{}</b>".format(
-            html.escape(meaning), html.escape(standing(row[name], *reach)))
+        text = html.escape(meaning)
+        if reach is not None and reach[1] > 0:
+            bar = _bar(row[name] / (2.0 * reach[1]), BAR_WIDTH // 2)
+            text = "{}<br>{}".format(standing(row[name], *reach), text)
+        else:
+            whole = max(each.get(name, 0.0) for each in findings) if name == "concentration" else full
+            bar = _bar(row[name] / whole if whole > 0 else 0.0)
         lines.append("<tr><td>{}&nbsp;</td><td>{}</td><td>&nbsp;{:.1f}&nbsp;</td><td>{}</td></tr>".format(
-            html.escape(title), _bar(row[name], highest, whole), row[name], text))
+            html.escape(title), bar, row[name], text))
     text = "<table cellspacing='0' cellpadding='1'>{}</table>".format("".join(lines)) if lines else ""
     if not any(name in row for name in TERMS):
         text += html.escape(_("This result was made by an older version, which keeps the model's terms at the "
@@ -52,17 +55,22 @@ def barsHtml(row: Row, findings: Sequence[Row], calibration: Calibration, eviden
 
 def standing(value: float, usual: float, highest: float) -> str:
     """How a term stands against the held-out normals: `usual` is what 1 in 20 of them reach somewhere."""
+    number = "{:.1f}".format(highest)
     if value > highest:
-        return _("higher than in any normal held out (up to {highest})").format(highest="{:.1f}".format(highest))
-    if value > usual:
-        return _("seen in fewer than 1 in 20 normals (up to {highest})").format(highest="{:.1f}".format(highest))
-    return _("within what normals show (1 in 20 reaches {usual})").format(usual="{:.1f}".format(usual))
+        return "<b>{}</b>".format(html.escape(_("above all normals (up to {highest})").format(highest=number)))
+    text = _("rare in normals (up to {highest})") if value > usual else _("as in normals (up to {highest})")
+    return html.escape(text.format(highest=number))
 
 
-def _bar(value: float, highest: float, whole: float) -> str:
-    filled, normal = (max(1, min(BAR_WIDTH, int(round(BAR_WIDTH * each / whole)))) if whole > 0 else 1
-                      for each in (value, min(value, highest)))
-    cells = [(normal, BAR_COLOR), (filled - normal, BEYOND_COLOR), (BAR_WIDTH - filled, REST_COLOR)]
+def _bar(share: float, line: Optional[int] = None) -> str:
+    """A bar filled to `share`, with a line at a pixel; beyond it the bar has another color."""
+    filled = max(1, min(BAR_WIDTH, int(round(BAR_WIDTH * share))))
+    lines = () if line is None else (line, line + 1)
+    edges = sorted({0, filled, BAR_WIDTH, *lines})
+    cells = []
+    for start, end in zip(edges, edges[1:]):
+        bar = BAR_COLOR if line is None or start < line else BEYOND_COLOR
+        cells.append((end - start, LINE_COLOR if start == line else bar if start < filled else REST_COLOR))
     return "<table cellspacing='0' cellpadding='0'><tr>{}</tr></table>".format("".join(
-        "<td width='{0}' bgcolor='{1}'><span style='color:{1}; font-size:6pt'>&nbsp;</span></td>".format(width, color)
-        for width, color in cells if width))
+        "<td width='{0}' bgcolor='{1}'><span style='color:{1}; font-size:6pt'>{2}</span></td>".format(
+            width, color, "&nbsp;" if width > 4 else "") for width, color in cells))

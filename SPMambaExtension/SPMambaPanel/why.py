@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import base64
 import html
-from typing import Any, Optional
+from typing import List, Optional, Tuple
 
 import numpy as np
 from slicer.i18n import tr as _
@@ -20,25 +20,51 @@ from .tables import Row
 SIDE = 140  # of a picture in pixels
 
 
-def picturesHtml(result: Result, row: Row, width: int = SIDE) -> str:
-    """Rich text for a label or a report: two pictures of one grey scale, `width` pixels wide, or why there are none."""
+def picturesHtml(result: Result, row: Row) -> str:
+    """Rich text for a label: two pictures of one grey scale, each with its title, or why there are none."""
     try:
-        place = placeOf(result, row)
-        pictures = [(_("This scan"), _scan(result, place))] if place is not None else []
+        evidence, place = evidenceOf(result), placeOf(result, row)
     except UnreadableFileError as error:
         return html.escape(error.message)
     if place is None:
         return html.escape(_("This result was made by an older version and keeps no evidence; detect again to see it."))
-    if not pictures[0][1].size:
-        pictures = []
+    cells = ["<td width='{}'>{}<br>{}</td>".format(SIDE + 12, _img(image, place, SIDE), html.escape(title))
+             for title, image in _pictures(result, place)]
     if place.tile is not None:
-        pictures.append((_("Normal here: mean of {count} normal patients").format(count=place.patients),
-                         _enlarged(place.tile)))
-    cells = ["<td width='{0}'><img width='{1}' height='{1}' src='data:image/png;base64,{2}'><br>{3}</td>".format(
-        width + 12, width, base64.b64encode(png(_marked(image, place))).decode("ascii"), html.escape(title))
-        for title, image in pictures]
+        remark = _("Same place, same grey scale; the strokes point at the highest map value.")
+    elif not len(evidence.tiles):
+        remark = _("This model holds no pictures of what is normal.")
+    else:
+        remark = _("Too few normal patients are known at this place for a picture of them.")
     text = "<table cellspacing='0' cellpadding='2'><tr>{}</tr></table>".format("".join(cells)) if cells else ""
-    return text + html.escape(_remark(place, evidenceOf(result)))
+    return text + html.escape(remark)
+
+
+def figureHtml(result: Result, row: Row, width: int) -> str:
+    """The pictures for a report, `width` pixels wide, their titles beside them; nothing if there are none."""
+    try:
+        place = placeOf(result, row)
+    except UnreadableFileError:
+        return ""
+    pictures = _pictures(result, place) if place is not None else []
+    cells = ["<td>{}</td>".format(_img(image, place, width)) for _title, image in pictures]
+    titles = "<br>".join(html.escape(title) for title, _image in pictures)
+    return "<table cellpadding='2'><tr>{}<td>{}</td></tr></table>".format("".join(cells), titles) if cells else ""
+
+
+def _pictures(result: Result, place: Place) -> List[Tuple[str, np.ndarray]]:
+    """Titles and gray pictures (SIDE, SIDE); those that there are."""
+    scan = _scan(result, place)
+    pictures = [(_("This scan"), scan)] if scan.size else []
+    if place.tile is not None:
+        title = _("Closest normal here: mean of {count} patients").format(count=place.patients)
+        pictures.append((title, _enlarged(place.tile)))
+    return pictures
+
+
+def _img(image: np.ndarray, place: Place, width: int) -> str:
+    data = base64.b64encode(png(_marked(image, place))).decode("ascii")
+    return "<img width='{0}' height='{0}' src='data:image/png;base64,{1}'>".format(width, data)
 
 
 def placeOf(result: Result, row: Row) -> Optional[Place]:
@@ -53,14 +79,6 @@ def placeOf(result: Result, row: Row) -> Optional[Place]:
     plane = planeOf(result)
     ijk = np.linalg.solve(plane.ijk_to_ras, [row["right"], row["anterior"], row["superior"], 1.0])[:3]
     return evidence.at(plane, [int(round(n)) for n in ijk.tolist()])
-
-
-def _remark(place: Place, evidence: Any) -> str:
-    if place.tile is not None:
-        return _("The strokes point at the finding's highest point. Both pictures have the same grey scale.")
-    if not len(evidence.tiles):
-        return _("This model holds no pictures of what is normal.")
-    return _("Too few normal patients are known at this place for a picture of them.")
 
 
 def _scan(result: Result, place: Place) -> np.ndarray:

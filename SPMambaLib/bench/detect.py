@@ -143,7 +143,7 @@ def stage_times(network: SPMamba, device: torch.device) -> Iterator[Dict[str, fl
     decoder = network.decoder
     targets: List[Tuple[Any, str, str]] = [
         (network.teacher, "forward", "teacher"), (network.neck, "forward", "neck"),
-        (network.prototypes, "distances", "prototypes"), (ss2d, "selective_scan", "scan")]
+        (network.prototypes, "nearest", "prototypes"), (ss2d, "selective_scan", "scan")]
     for index, stage in enumerate(decoder.stages):
         targets.append((stage, "forward", "decoder stage {}".format(index)))
     targets += [(module, "forward", "decoder stage {}".format(index + 1))

@@ -74,9 +74,9 @@ RECIPES: Dict[str, Recipe] = {
             "expects": "A FLAIR volume of the whole head, not skull-stripped, any orientation.",
             "data": "1,206 tumour-free FLAIR slices of 60 patients with lower-grade glioma (TCGA-LGG, The Cancer "
                     "Imaging Archive, CC BY 3.0); no mask was used.",
-            "limits": "Marks bright lesions that differ from the other side. Most of those under 2 cm are missed at the "
-                      "default operating point, and disease that is alike on both sides or fills more than half of a "
-                      "slice moves its own reference. The normals come from tumour patients, many scanners of the "
+            "limits": "Marks bright lesions that differ from the other side. Most of those under 2 cm are missed at "
+                      "the default operating point, and disease that is alike on both sides or fills more than half of "
+                      "a slice moves its own reference. The normals come from tumour patients, many scanners of the "
                       "1990s and 2000s, thick slices. Skull-stripped volumes and lesions of a few millimetres are "
                       "outside of what it has seen.",
         },

@@ -30,6 +30,8 @@ from SPMambaLib.training.own import Limits, augmentation_of, fit_own, workbench_
 from SPMambaLib.training.own_data import plan_of
 from SPMambaLib.training.recipes import RECIPES
 from SPMambaLib.training.stream import FILMS, Source, drawn, groups, within
+from SPMambaLib.training.typical import thumbnails
+from SPMambaLib.typical import FILE, Typical
 
 FILMS_OF_SITE = 20
 
@@ -91,6 +93,26 @@ def test_a_fitted_model_finds_what_its_normals_do_not_show(tmp_path):
     assert 25 <= row < 45 and 11 <= column < 27
     assert not scores["normal"].findings
     assert card["name"] == "site-chest" and card["title"] == "Tiny chest (fitted on own normals)"
+
+
+def test_its_tiles_show_its_own_normals():
+    """What is normal at this hospital, not at the base's: here films grow brighter from left to right."""
+    def tiles(folder: Path) -> np.ndarray:
+        card = bundle.verify(folder)
+        made = Typical.of(card, bundle.read_file(folder, card, FILE))
+        assert made.patients == (12,) or folder != fitted()
+        return made.tiles[0].astype(float).mean(axis=1)  # of all prototypes of a cell
+
+    own, base = tiles(fitted()), tiles(tiny.bundle_folder("tiny-chest"))
+    films = np.stack([film(number) for number in range(FILMS_OF_SITE)])
+    films = (films - films.min()) / (films.max() - films.min())
+    pixels = torch.from_numpy(films).float()[:, None]
+    pixels = torch.nn.functional.interpolate(pixels, (tiny.SIZE, tiny.SIZE), mode="bilinear", antialias=True)
+    expected = np.pad(thumbnails(pixels, 4).numpy().mean(axis=0), 6)
+    for cell in (5, 6, 9, 10):  # those in the middle
+        row, column = cell // 4 * 4, cell % 4 * 4
+        seen = expected[row:row + 16, column:column + 16]
+        assert np.abs(own[cell] - seen).mean() < 0.6 * np.abs(base[cell] - seen).mean()
 
 
 def test_the_card_says_where_it_comes_from():

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "SimpleITK", "vtk", "PIL", "scipy", "safetensors", "pydicom")
 LIGHT = ("", ".errors", ".detection", ".geometry", ".bundle", ".catalogue", ".appearance", ".result_files", ".failures",
-         ".segmentation_file", ".summary", ".image", ".cli", ".data.reading", ".data.examine",
+         ".segmentation_file", ".summary", ".image", ".cli", ".data.reading", ".data.examine", ".evidence", ".typical",
          ".scoring.calibration", ".scoring.findings",
          ".worker.protocol", ".worker.server")
 

@@ -5,7 +5,7 @@ import base64
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Tuple
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("slicer", reason="runs in the test host")
 import slicer
 import vtk
-from SPMambaPanel import export, keptevidence, overlay, selftest, why
+from SPMambaPanel import export, keptevidence, overlay, scorebars, selftest, why
 from SPMambaPanel.export.report import exportReport
 from SPMambaPanel.result import Result
 from vtk.util import numpy_support
@@ -55,7 +55,7 @@ def test_the_finding_is_shown_beside_what_is_normal(ui: Any, opened: Result) -> 
     gray = [(image.max(axis=2) == image.min(axis=2)) for image in (scan, tile)]
     assert set(tile[gray[1]].ravel()) == {100} and scan[gray[0]].max() > 160
     assert 20 < (~gray[0]).sum() < 200 and (~gray[1]).sum() == (~gray[0]).sum()
-    assert "mean of 7 normal patients" in ui.whyLabel.text and "This scan" in ui.whyLabel.text
+    assert "mean of 7 patients" in ui.whyLabel.text and "This scan" in ui.whyLabel.text
 
 
 def test_the_lesion_is_where_it_is_in_the_slice_view(workplace: Any, opened: Result, case: Any) -> None:
@@ -81,7 +81,7 @@ def test_terms_follow_the_operating_point(host: Any, ui: Any, workplace: Any, op
     host.waitFor(lambda: opened.summary["false_positive_rate"] == pytest.approx(0.3))
     row = workplace.review.findings[0]
     assert row["residual"] == pytest.approx(before, abs=0.01) and "Residual" in ui.scoreLabel.text
-    assert "higher than in any normal held out (up to 3.0)" in ui.scoreLabel.text
+    assert "<b>above all normals (up to 3.0)</b>" in ui.scoreLabel.text
     opened.node.SetNodeReferenceID("spmambaevidence", None)  # a result of an older version
     workplace.rates._set(0.2)
     host.waitFor(lambda: opened.summary["false_positive_rate"] == pytest.approx(0.2))
@@ -141,7 +141,7 @@ def test_accepted_findings_have_it_in_the_report(workplace: Any, opened: Result,
     assert "This scan" not in plain
     workplace.review.decide("accepted")
     found = exportReport(opened, tmp_path, {}, export.chosen.EVERYTHING)[0].read_text(encoding="utf-8")
-    assert "mean of 7 normal patients" in found and len(pictures(found)) == len(pictures(plain)) + 2
+    assert "mean of 7 patients" in found and len(pictures(found)) == len(pictures(plain)) + 2
 
 
 def test_a_detection_replaces_it(case: Any, opened: Result) -> None:
@@ -149,3 +149,19 @@ def test_a_detection_replaces_it(case: Any, opened: Result) -> None:
     selftest.addResult(case.volume)
     assert len(slicer.util.getNodesByClass("vtkMRMLTextNode")) == count
     assert keptevidence.evidenceOf(Result.of(case.volume)) is not None and overlay is not None
+
+
+def test_a_bar_stands_against_the_normals() -> None:
+    """Blue up to the line of the highest normal in the middle, another color beyond."""
+    def widths(value: float) -> List[Tuple[int, str]]:
+        cells = re.findall("width='(.*?)' bgcolor='(.*?)'", scorebars._bar(value / 8.0, 35))
+        return [(int(width), color) for width, color in cells]
+
+    bar, beyond, rest, line = (scorebars.BAR_COLOR, scorebars.BEYOND_COLOR, scorebars.REST_COLOR,
+                               scorebars.LINE_COLOR)
+    assert widths(2.0) == [(18, bar), (17, rest), (1, line), (34, rest)]
+    assert widths(6.0) == [(35, bar), (1, line), (16, beyond), (18, rest)]
+    assert widths(99.0) == [(35, bar), (1, line), (34, beyond)] and widths(4.0)[0] == (35, bar)
+    assert scorebars.standing(2.0, 3.0, 4.0) == "as in normals (up to 4.0)"
+    assert scorebars.standing(3.5, 3.0, 4.0) == "rare in normals (up to 4.0)"
+    assert scorebars.standing(4.5, 3.0, 4.0) == "<b>above all normals (up to 4.0)</b>"

@@ -228,6 +228,14 @@
       <translation>Notiz</translation>
     </message>
     <message>
+      <source>Why: this scan and what is normal here</source>
+      <translation>Warum: dieses Bild und was hier normal ist</translation>
+    </message>
+    <message>
+      <source>In units of the spread among normal scans. The line in a bar is the highest value in any of the normal images held out for calibration; rare: in fewer than 1 in 20 of them.</source>
+      <translation>In Einheiten der Streuung unter normalen Aufnahmen. Der Strich im Balken ist der höchste Wert in allen normalen Bildern, die zur Kalibrierung zurückgehalten wurden; selten: in weniger als 1 von 20 davon.</translation>
+    </message>
+    <message>
       <source>Show slice scores</source>
       <translation>Werte der Schichten zeigen</translation>
     </message>
@@ -743,6 +751,13 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     </message>
   </context>
   <context>
+    <name>SPMambaPanel.keptevidence</name>
+    <message>
+      <source>The evidence of this result is damaged; detect again to see it.</source>
+      <translation>Die Belege dieses Ergebnisses sind beschädigt; suchen Sie erneut, um sie zu sehen.</translation>
+    </message>
+  </context>
+  <context>
     <name>SPMambaPanel.looking</name>
     <message>
       <source>All slices with a mark were seen.</source>
@@ -1012,8 +1027,20 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
       <translation>wie steil die Karte um das Maximum abfällt</translation>
     </message>
     <message>
-      <source>What the model's terms say is known at the operating point of the detection only.</source>
-      <translation>Was die Anteile des Modells aussagen, ist nur beim Arbeitspunkt der Suche bekannt.</translation>
+      <source>This result was made by an older version, which keeps the model's terms at the operating point of the detection only.</source>
+      <translation>Dieses Ergebnis stammt von einer älteren Version, die die Anteile des Modells nur am Arbeitspunkt der Suche kennt.</translation>
+    </message>
+    <message>
+      <source>above all normals (up to {highest})</source>
+      <translation>über allen normalen (bis {highest})</translation>
+    </message>
+    <message>
+      <source>rare in normals (up to {highest})</source>
+      <translation>selten in normalen (bis {highest})</translation>
+    </message>
+    <message>
+      <source>as in normals (up to {highest})</source>
+      <translation>wie in normalen (bis {highest})</translation>
     </message>
   </context>
   <context>
@@ -1053,6 +1080,10 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>unsure about the finding</source>
       <translation>unsicher über den Befund</translation>
+    </message>
+    <message>
+      <source>why the finding was marked</source>
+      <translation>warum der Befund markiert wurde</translation>
     </message>
     <message>
       <source>show or hide the overlay</source>
@@ -1115,6 +1146,33 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>Anomaly {rank}</source>
       <translation>Auffälligkeit {rank}</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.why</name>
+    <message>
+      <source>This result was made by an older version and keeps no evidence; detect again to see it.</source>
+      <translation>Dieses Ergebnis stammt von einer älteren Version und enthält keine Belege; suchen Sie erneut, um sie zu sehen.</translation>
+    </message>
+    <message>
+      <source>Same place, same grey scale; the strokes point at the highest map value.</source>
+      <translation>Selbe Stelle, selbe Grauskala; die Striche zeigen auf den höchsten Wert der Karte.</translation>
+    </message>
+    <message>
+      <source>This model holds no pictures of what is normal.</source>
+      <translation>Dieses Modell enthält keine Bilder davon, was normal ist.</translation>
+    </message>
+    <message>
+      <source>Too few normal patients are known at this place for a picture of them.</source>
+      <translation>Für ein Bild sind an dieser Stelle zu wenige normale Patienten bekannt.</translation>
+    </message>
+    <message>
+      <source>This scan</source>
+      <translation>Dieses Bild</translation>
+    </message>
+    <message>
+      <source>Closest normal here: mean of {count} patients</source>
+      <translation>Hier ähnlichstes Normales: Mittel von {count} Patienten</translation>
     </message>
   </context>
   <context>

@@ -228,6 +228,14 @@
       <translation>メモ</translation>
     </message>
     <message>
+      <source>Why: this scan and what is normal here</source>
+      <translation>理由：この画像と、ここでの正常像</translation>
+    </message>
+    <message>
+      <source>In units of the spread among normal scans. The line in a bar is the highest value in any of the normal images held out for calibration; rare: in fewer than 1 in 20 of them.</source>
+      <translation>単位は正常画像間のばらつき。バー内の線は、較正用に取り分けた正常画像での最高値。「まれ」はそのうち20枚に1枚未満。</translation>
+    </message>
+    <message>
       <source>Show slice scores</source>
       <translation>スライスのスコアを表示</translation>
     </message>
@@ -743,6 +751,13 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
   </context>
   <context>
+    <name>SPMambaPanel.keptevidence</name>
+    <message>
+      <source>The evidence of this result is damaged; detect again to see it.</source>
+      <translation>この結果の根拠データは破損しています。表示するには再度検出してください。</translation>
+    </message>
+  </context>
+  <context>
     <name>SPMambaPanel.looking</name>
     <message>
       <source>All slices with a mark were seen.</source>
@@ -1012,8 +1027,20 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>最大値の周囲でマップがどれだけ急に下がるか</translation>
     </message>
     <message>
-      <source>What the model's terms say is known at the operating point of the detection only.</source>
-      <translation>モデルの各項の内訳は、検出時の動作点でのみ分かります。</translation>
+      <source>This result was made by an older version, which keeps the model's terms at the operating point of the detection only.</source>
+      <translation>この結果は旧版で作成されたため、モデルの各項は検出時の動作点でのみ分かります。</translation>
+    </message>
+    <message>
+      <source>above all normals (up to {highest})</source>
+      <translation>すべての正常例を超える（正常は{highest}まで）</translation>
+    </message>
+    <message>
+      <source>rare in normals (up to {highest})</source>
+      <translation>正常例ではまれ（正常は{highest}まで）</translation>
+    </message>
+    <message>
+      <source>as in normals (up to {highest})</source>
+      <translation>正常例と同程度（正常は{highest}まで）</translation>
     </message>
   </context>
   <context>
@@ -1053,6 +1080,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>unsure about the finding</source>
       <translation>所見を保留</translation>
+    </message>
+    <message>
+      <source>why the finding was marked</source>
+      <translation>所見が示された理由</translation>
     </message>
     <message>
       <source>show or hide the overlay</source>
@@ -1115,6 +1146,33 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>Anomaly {rank}</source>
       <translation>異常 {rank}</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.why</name>
+    <message>
+      <source>This result was made by an older version and keeps no evidence; detect again to see it.</source>
+      <translation>この結果は旧版で作成され、根拠データがありません。表示するには再度検出してください。</translation>
+    </message>
+    <message>
+      <source>Same place, same grey scale; the strokes point at the highest map value.</source>
+      <translation>同じ位置、同じ階調。線はマップの最高値の位置を示します。</translation>
+    </message>
+    <message>
+      <source>This model holds no pictures of what is normal.</source>
+      <translation>このモデルには正常像の画像がありません。</translation>
+    </message>
+    <message>
+      <source>Too few normal patients are known at this place for a picture of them.</source>
+      <translation>この位置の正常例が少なすぎるため、画像はありません。</translation>
+    </message>
+    <message>
+      <source>This scan</source>
+      <translation>この画像</translation>
+    </message>
+    <message>
+      <source>Closest normal here: mean of {count} patients</source>
+      <translation>ここで最も近い正常像：{count}人の平均</translation>
     </message>
   </context>
   <context>

@@ -22,7 +22,7 @@ from ..origin import originOf
 from ..result import Result
 from ..review import sliceOf
 from ..tables import Row
-from ..why import picturesHtml
+from ..why import figureHtml
 from .chosen import NOT_REJECTED, fileStem, fits
 from .keyimages import keyImage
 
@@ -30,7 +30,7 @@ MOST_IMAGES, MOST_ROWS = 4, 8  # what one page holds
 TEXT_LENGTH = 220  # of a fact of the model card
 NOTE_LENGTH = 70
 IMAGE_WIDTH = 250  # of a pair of tiles in pixels
-WHY_WIDTH = 70  # of a picture of the evidence
+WHY_WIDTH = 64  # of a picture of the evidence
 STYLE = ("body { font-family: sans-serif; font-size: 7.5pt; } .title { font-size: 12pt; font-weight: bold; } "
          ".head { font-size: 9pt; font-weight: bold; margin: 5px 0 1px 0; } th { text-align: left; } "
          ".warning { font-weight: bold; color: #a02000; }")
@@ -136,7 +136,7 @@ def _images(result: Result, rows: Sequence[Row]) -> str:
         data = base64.b64encode(keyImage(result, row, number, row["decision"] == REJECTED)).decode("ascii")
         caption = _("Finding {rank}, slice {slice}: {decision}").format(
             rank=row["rank"], slice=number, decision=decisionText(row["decision"]))
-        why = picturesHtml(result, row, WHY_WIDTH) if row["decision"] == ACCEPTED else ""
+        why = figureHtml(result, row, WHY_WIDTH) if row["decision"] == ACCEPTED else ""
         cells.append("<td><img width='{}' src='data:image/png;base64,{}'><br>{}{}</td>".format(
             IMAGE_WIDTH, data, html.escape(caption), why))
     lines = ["<tr>{}</tr>".format("".join(cells[n:n + 2])) for n in range(0, len(cells), 2)]
