@@ -138,10 +138,10 @@ def test_the_volume_may_be_gone(workplace: Any, opened: Result, case: Any) -> No
 
 def test_accepted_findings_have_it_in_the_report(workplace: Any, opened: Result, tmp_path: Path) -> None:
     plain = exportReport(opened, tmp_path, {}, export.chosen.EVERYTHING)[0].read_text(encoding="utf-8")
-    assert "This scan" not in plain
+    assert "Small pictures" not in plain
     workplace.review.decide("accepted")
     found = exportReport(opened, tmp_path, {}, export.chosen.EVERYTHING)[0].read_text(encoding="utf-8")
-    assert "mean of 7 patients" in found and len(pictures(found)) == len(pictures(plain)) + 2
+    assert "Small pictures: this scan" in found and len(pictures(found)) == len(pictures(plain)) + 2
 
 
 def test_a_detection_replaces_it(case: Any, opened: Result) -> None:

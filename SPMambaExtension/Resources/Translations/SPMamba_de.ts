@@ -554,6 +554,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation type="unfinished" />
     </message>
     <message>
+      <source>Small pictures: this scan, and below it the normal scans closest to it at this place.</source>
+      <translation>Kleine Bilder: dieses Bild, darunter die normalen Aufnahmen, die ihm an dieser Stelle am nächsten kommen.</translation>
+    </message>
+    <message>
       <source>Note</source>
       <translation>Notiz</translation>
     </message>

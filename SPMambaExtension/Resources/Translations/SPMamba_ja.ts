@@ -554,6 +554,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation type="unfinished" />
     </message>
     <message>
+      <source>Small pictures: this scan, and below it the normal scans closest to it at this place.</source>
+      <translation>小さい画像：この画像と、その下はこの位置で最も近い正常画像。</translation>
+    </message>
+    <message>
       <source>Note</source>
       <translation>メモ</translation>
     </message>
