@@ -142,6 +142,8 @@ class Reader(Demo):
 
 def facts(host):
     """What must survive of a review."""
+    from SPMambaPanel import keptevidence
+
     workplace = host.widget.workplace
     review = workplace.review
     segmentation = review.result.segmentation.GetSegmentation()
@@ -153,7 +155,8 @@ def facts(host):
         "slider": workplace.ui.operatingPointSlider.value,
         "colors": [[round(part, 3) for part in segmentation.GetNthSegment(n).GetColor()]
                    for n in range(segmentation.GetNumberOfSegments())],
-        "plot": review.result.get("chart").GetTitle()}
+        "plot": review.result.get("chart").GetTitle(),
+        "evidence": keptevidence.evidenceOf(review.result).to_dict()}
 
 
 def reopened(scene):

@@ -995,8 +995,8 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>Dieses Ergebnis stammt von einer älteren Version, die die Anteile des Modells nur am Arbeitspunkt der Suche kennt.</translation>
     </message>
     <message>
-      <source>above all normals (up to {highest})</source>
-      <translation>über allen normalen (bis {highest})</translation>
+      <source>above all normals ({highest})</source>
+      <translation>über allen normalen ({highest})</translation>
     </message>
     <message>
       <source>rare in normals (up to {highest})</source>

@@ -995,8 +995,8 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>この結果は旧版で作成されたため、モデルの各項は検出時の動作点でのみ分かります。</translation>
     </message>
     <message>
-      <source>above all normals (up to {highest})</source>
-      <translation>すべての正常例を超える（正常は{highest}まで）</translation>
+      <source>above all normals ({highest})</source>
+      <translation>すべての正常例を超える（{highest}）</translation>
     </message>
     <message>
       <source>rare in normals (up to {highest})</source>
