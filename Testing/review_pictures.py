@@ -19,7 +19,7 @@ from pathlib import Path
 from demo import DETECT_TIMEOUT_MS, MODULE, SAMPLE, TESTING, Demo, DemoError
 
 SECTIONS = ("inputsCollapsibleButton", "worklistCollapsibleButton", "overlayCollapsibleButton",
-            "findingsCollapsibleButton", "slicesCollapsibleButton", "exportCollapsibleButton",
+            "findingsCollapsibleButton", "whyCollapsibleButton", "slicesCollapsibleButton", "exportCollapsibleButton",
             "detailsCollapsibleButton")
 
 
@@ -72,7 +72,7 @@ class Reader(Demo):
     def looks(self):
         """Map, compare, slices with their plot, keys."""
         layouts = self.host.layoutManager
-        self.show("overlayCollapsibleButton", "findingsCollapsibleButton")
+        self.show("overlayCollapsibleButton", "findingsCollapsibleButton", "whyCollapsibleButton")
         if self.workplace.review.findings:
             self.key("Alt+Down")
         self.key("Alt+M")
@@ -109,7 +109,6 @@ class Reader(Demo):
             if len(review.findings) > 1:
                 self.key("Alt+Up")
         self.show("findingsCollapsibleButton")
-        self.key("Alt+W")
         self.picture("7-decide")
         self.why()
         self.show("inputsCollapsibleButton", "worklistCollapsibleButton", "findingsCollapsibleButton")
