@@ -19,7 +19,7 @@ from pathlib import Path
 from demo import DETECT_TIMEOUT_MS, MODULE, SAMPLE, TESTING, Demo, DemoError
 
 SECTIONS = ("inputsCollapsibleButton", "worklistCollapsibleButton", "overlayCollapsibleButton",
-            "findingsCollapsibleButton", "slicesCollapsibleButton", "exportCollapsibleButton",
+            "findingsCollapsibleButton", "whyCollapsibleButton", "slicesCollapsibleButton", "exportCollapsibleButton",
             "detailsCollapsibleButton")
 
 
@@ -72,7 +72,7 @@ class Reader(Demo):
     def looks(self):
         """Map, compare, slices with their plot, keys."""
         layouts = self.host.layoutManager
-        self.show("overlayCollapsibleButton", "findingsCollapsibleButton")
+        self.show("overlayCollapsibleButton", "findingsCollapsibleButton", "whyCollapsibleButton")
         if self.workplace.review.findings:
             self.key("Alt+Down")
         self.key("Alt+M")
@@ -109,7 +109,6 @@ class Reader(Demo):
             if len(review.findings) > 1:
                 self.key("Alt+Up")
         self.show("findingsCollapsibleButton")
-        self.key("Alt+W")
         self.picture("7-decide")
         self.why()
         self.show("inputsCollapsibleButton", "worklistCollapsibleButton", "findingsCollapsibleButton")
@@ -142,6 +141,8 @@ class Reader(Demo):
 
 def facts(host):
     """What must survive of a review."""
+    from SPMambaPanel import keptevidence
+
     workplace = host.widget.workplace
     review = workplace.review
     segmentation = review.result.segmentation.GetSegmentation()
@@ -153,7 +154,8 @@ def facts(host):
         "slider": workplace.ui.operatingPointSlider.value,
         "colors": [[round(part, 3) for part in segmentation.GetNthSegment(n).GetColor()]
                    for n in range(segmentation.GetNumberOfSegments())],
-        "plot": review.result.get("chart").GetTitle()}
+        "plot": review.result.get("chart").GetTitle(),
+        "evidence": keptevidence.evidenceOf(review.result).to_dict()}
 
 
 def reopened(scene):

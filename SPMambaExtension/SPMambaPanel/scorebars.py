@@ -57,7 +57,7 @@ def standing(value: float, usual: float, highest: float) -> str:
     """How a term stands against the held-out normals: `usual` is what 1 in 20 of them reach somewhere."""
     number = "{:.1f}".format(highest)
     if value > highest:
-        return "<b>{}</b>".format(html.escape(_("above all normals (up to {highest})").format(highest=number)))
+        return "<b>{}</b>".format(html.escape(_("above all normals ({highest})").format(highest=number)))
     text = _("rare in normals (up to {highest})") if value > usual else _("as in normals (up to {highest})")
     return html.escape(text.format(highest=number))
 

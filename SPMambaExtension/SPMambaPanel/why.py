@@ -41,15 +41,13 @@ def picturesHtml(result: Result, row: Row) -> str:
 
 
 def figureHtml(result: Result, row: Row, width: int) -> str:
-    """The pictures for a report, `width` pixels wide, their titles beside them; nothing if there are none."""
+    """Both pictures for a report, one above the other, each `width` pixels wide; empty if there are not both."""
     try:
         place = placeOf(result, row)
     except UnreadableFileError:
         return ""
     pictures = _pictures(result, place) if place is not None else []
-    cells = ["<td>{}</td>".format(_img(image, place, width)) for _title, image in pictures]
-    titles = "<br>".join(html.escape(title) for title, _image in pictures)
-    return "<table cellpadding='2'><tr>{}<td>{}</td></tr></table>".format("".join(cells), titles) if cells else ""
+    return "<br>".join(_img(image, place, width) for _title, image in pictures) if len(pictures) == 2 else ""
 
 
 def _pictures(result: Result, place: Place) -> List[Tuple[str, np.ndarray]]:

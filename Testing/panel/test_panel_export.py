@@ -104,7 +104,7 @@ def test_table(decided: Result, tmp_path: Path) -> None:
 
 
 def pages(pdf: Path, folder: Path) -> List[Path]:
-    subprocess.run(["pdftoppm", "-r", "60", "-png", str(pdf), str(folder / "page")], check=True, timeout=120)
+    subprocess.run(["pdftoppm", "-r", "90", "-png", str(pdf), str(folder / "page")], check=True, timeout=120)
     return sorted(folder.glob("page*.png"))
 
 

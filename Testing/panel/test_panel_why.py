@@ -81,7 +81,7 @@ def test_terms_follow_the_operating_point(host: Any, ui: Any, workplace: Any, op
     host.waitFor(lambda: opened.summary["false_positive_rate"] == pytest.approx(0.3))
     row = workplace.review.findings[0]
     assert row["residual"] == pytest.approx(before, abs=0.01) and "Residual" in ui.scoreLabel.text
-    assert "<b>above all normals (up to 3.0)</b>" in ui.scoreLabel.text
+    assert "<b>above all normals (3.0)</b>" in ui.scoreLabel.text
     opened.node.SetNodeReferenceID("spmambaevidence", None)  # a result of an older version
     workplace.rates._set(0.2)
     host.waitFor(lambda: opened.summary["false_positive_rate"] == pytest.approx(0.2))
@@ -138,10 +138,10 @@ def test_the_volume_may_be_gone(workplace: Any, opened: Result, case: Any) -> No
 
 def test_accepted_findings_have_it_in_the_report(workplace: Any, opened: Result, tmp_path: Path) -> None:
     plain = exportReport(opened, tmp_path, {}, export.chosen.EVERYTHING)[0].read_text(encoding="utf-8")
-    assert "This scan" not in plain
+    assert "Small pictures" not in plain
     workplace.review.decide("accepted")
     found = exportReport(opened, tmp_path, {}, export.chosen.EVERYTHING)[0].read_text(encoding="utf-8")
-    assert "mean of 7 patients" in found and len(pictures(found)) == len(pictures(plain)) + 2
+    assert "Small pictures: this scan" in found and len(pictures(found)) == len(pictures(plain)) + 2
 
 
 def test_a_detection_replaces_it(case: Any, opened: Result) -> None:
@@ -164,4 +164,4 @@ def test_a_bar_stands_against_the_normals() -> None:
     assert widths(99.0) == [(35, bar), (1, line), (34, beyond)] and widths(4.0)[0] == (35, bar)
     assert scorebars.standing(2.0, 3.0, 4.0) == "as in normals (up to 4.0)"
     assert scorebars.standing(3.5, 3.0, 4.0) == "rare in normals (up to 4.0)"
-    assert scorebars.standing(4.5, 3.0, 4.0) == "<b>above all normals (up to 4.0)</b>"
+    assert scorebars.standing(4.5, 3.0, 4.0) == "<b>above all normals (4.0)</b>"

@@ -586,6 +586,10 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
       <translation>Befund {rank}, Schicht {slice}: {decision}</translation>
     </message>
     <message>
+      <source>Small pictures: this scan, and below it the normal scans closest to it at this place.</source>
+      <translation>Kleine Bilder: dieses Bild, darunter die normalen Aufnahmen, die ihm an dieser Stelle am nächsten kommen.</translation>
+    </message>
+    <message>
       <source>Note</source>
       <translation>Notiz</translation>
     </message>
@@ -1031,8 +1035,8 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
       <translation>Dieses Ergebnis stammt von einer älteren Version, die die Anteile des Modells nur am Arbeitspunkt der Suche kennt.</translation>
     </message>
     <message>
-      <source>above all normals (up to {highest})</source>
-      <translation>über allen normalen (bis {highest})</translation>
+      <source>above all normals ({highest})</source>
+      <translation>über allen normalen ({highest})</translation>
     </message>
     <message>
       <source>rare in normals (up to {highest})</source>

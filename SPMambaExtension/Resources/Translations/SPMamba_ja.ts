@@ -586,6 +586,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>所見 {rank}、スライス {slice}: {decision}</translation>
     </message>
     <message>
+      <source>Small pictures: this scan, and below it the normal scans closest to it at this place.</source>
+      <translation>小さい画像：この画像と、その下はこの位置で最も近い正常画像。</translation>
+    </message>
+    <message>
       <source>Note</source>
       <translation>メモ</translation>
     </message>
@@ -1031,8 +1035,8 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>この結果は旧版で作成されたため、モデルの各項は検出時の動作点でのみ分かります。</translation>
     </message>
     <message>
-      <source>above all normals (up to {highest})</source>
-      <translation>すべての正常例を超える（正常は{highest}まで）</translation>
+      <source>above all normals ({highest})</source>
+      <translation>すべての正常例を超える（{highest}）</translation>
     </message>
     <message>
       <source>rare in normals (up to {highest})</source>

@@ -29,8 +29,8 @@ from .keyimages import keyImage
 MOST_IMAGES, MOST_ROWS = 4, 8  # what one page holds
 TEXT_LENGTH = 220  # of a fact of the model card
 NOTE_LENGTH = 70
-IMAGE_WIDTH = 250  # of a pair of tiles in pixels
-WHY_WIDTH = 64  # of a picture of the evidence
+IMAGE_WIDTH = 240  # of a pair of tiles in pixels
+WHY_WIDTH = 52  # of a picture of the evidence
 STYLE = ("body { font-family: sans-serif; font-size: 7.5pt; } .title { font-size: 12pt; font-weight: bold; } "
          ".head { font-size: 9pt; font-weight: bold; margin: 5px 0 1px 0; } th { text-align: left; } "
          ".warning { font-weight: bold; color: #a02000; }")
@@ -127,20 +127,22 @@ def _factsTable(facts: Sequence[Tuple[str, str]]) -> str:
 
 
 def _images(result: Result, rows: Sequence[Row]) -> str:
-    """Two pictures a line; none if the volume has left the scene."""
+    """Two findings a line, an accepted one with what is normal there; none if the volume has left the scene."""
     if result.input is None:
         return ""
-    cells = []
+    cells, explained = [], False
     for row in rows:
         number = sliceOf(result, row)
         data = base64.b64encode(keyImage(result, row, number, row["decision"] == REJECTED)).decode("ascii")
         caption = _("Finding {rank}, slice {slice}: {decision}").format(
             rank=row["rank"], slice=number, decision=decisionText(row["decision"]))
-        why = figureHtml(result, row, WHY_WIDTH) if row["decision"] == ACCEPTED else ""
-        cells.append("<td><img width='{}' src='data:image/png;base64,{}'><br>{}{}</td>".format(
-            IMAGE_WIDTH, data, html.escape(caption), why))
+        figure = figureHtml(result, row, WHY_WIDTH) if row["decision"] == ACCEPTED else ""
+        explained = explained or bool(figure)
+        cells.append("<td><img width='{}' src='data:image/png;base64,{}'><br>{}</td><td>{}</td>".format(
+            IMAGE_WIDTH, data, html.escape(caption), figure))
     lines = ["<tr>{}</tr>".format("".join(cells[n:n + 2])) for n in range(0, len(cells), 2)]
-    return "<table cellpadding='2'>{}</table>".format("".join(lines))
+    text = html.escape(_("Small pictures: this scan, and below it the normal scans closest to it at this place."))
+    return "<table cellpadding='1'>{}</table>{}".format("".join(lines), text if explained else "")
 
 
 def _findings(result: Result, rows: Sequence[Row], leftOut: int) -> str:
