@@ -58,7 +58,7 @@ def rules_of(name: str):
     without = {"without " + term: weighing(**{name: w for name, w in weights.items() if name != term})
                for term in weights}
     return {"recipe": recipe, **without,
-            "residual weight 0.25": weighing(**dict(weights, residual=0.25)),
+            "residual weight 0.5": weighing(**dict(weights, residual=0.5)),
             "residual weight 1": weighing(**dict(weights, residual=1.0)),
             "intensity weight 1.5": weighing(**dict(weights, intensity=1.5)),
             "a sum": change(fusion="sum"), "no centring": change(centring="none"),
