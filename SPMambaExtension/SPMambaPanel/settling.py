@@ -9,7 +9,7 @@ from SPMambaLib.detection import Finding
 
 from . import merge
 from .decisions import Decisions, Verdict
-from .places import Place
+from .places import Place, boxOf
 
 
 class Settled(NamedTuple):
@@ -24,7 +24,13 @@ class Settled(NamedTuple):
 def settle(decisions: Decisions, values: np.ndarray, labels: np.ndarray, findings: Sequence[Finding], *,
            ijkToRas: np.ndarray, threshold: float, calibration: Any) -> Settled:
     """Apply what the reader has decided to what was found in the map `values` (K, J, I) at `threshold`."""
-    labels, joined, parts = merge.apply(decisions.merges, values, labels, findings, ijkToRas=ijkToRas,
+    merged, joined, parts = merge.apply(decisions.merges, values, labels, findings, ijkToRas=ijkToRas,
                                         threshold=threshold, calibration=calibration)
-    places = [[Place.of(part, ijkToRas, calibration.edge(threshold)) for part in each] for each in parts]
-    return Settled(labels, joined, places, decisions.judge(values, labels, joined))
+    places = [[Place.of(part, ijkToRas, _lowest(part, values, labels)) for part in each] for each in parts]
+    return Settled(merged, joined, places, decisions.judge(values, merged, joined))
+
+
+def _lowest(finding: Finding, values: np.ndarray, labels: np.ndarray) -> float:
+    """The map value that all voxels of a finding reach, and none around it."""
+    box = boxOf(finding.extent)
+    return float(values[box][labels[box] == finding.label].min())

@@ -78,6 +78,20 @@ def test_a_finding_extends_around_its_peak_and_needs_one():
     assert search(values, threshold=1.2, calibration=hysteresis)[1] == search(values, threshold=1.2)[1]
 
 
+def test_a_high_finding_is_drawn_in_and_its_lower_neighbour_kept():
+    """A wide slope down to the extent belongs to nobody; what reaches the threshold by itself is a finding."""
+    values = np.zeros((1, 40, 60), dtype=np.float32)
+    rows, columns = np.mgrid[:40, :60]
+    slope = np.maximum(values[0], 20.0 - 1.5 * np.hypot(rows - 20, columns - 15))
+    values[0] = np.maximum(slope, np.where(np.hypot(rows - 20, columns - 32) < 5, 6.0, 0.0))
+    labels, found = search(values, np.eye(4), 5.0, calibration=replace(CALIBRATION, extent=2.0))
+    assert [f.peak for f in found] == [20.0, 6.0] and labels[0, 20, 15] == 1 and labels[0, 20, 32] == 2
+    assert values[labels > 0].min() >= 5.0 and (labels > 0).sum() == (values >= 5.0).sum()
+    modest = np.minimum(values, 7.0)  # 40 % of 7 are 2.8: beyond the threshold, not down to the extent
+    labels, found = search(modest, np.eye(4), 5.0, calibration=replace(CALIBRATION, extent=2.0))
+    assert len(found) == 2 and (labels > 0).sum() == (modest >= np.float32(2.8)).sum() < (modest >= 2.0).sum()
+
+
 def test_another_geometry_gives_other_places():
     """Negative control: with the identity, or with the axes in the wrong order, the places above would be missed."""
     right = np.array([f.centroid_ras for f in search(two_blobs())[1]])
