@@ -1119,6 +1119,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>Dieses Ergebnis stammt von einer älteren Version und enthält keine Belege; suchen Sie erneut, um sie zu sehen.</translation>
     </message>
     <message>
+      <source>No evidence was kept for this place.</source>
+      <translation>Für diese Stelle wurden keine Belege behalten.</translation>
+    </message>
+    <message>
       <source>Same place, same grey scale; the strokes point at the highest map value.</source>
       <translation>Selbe Stelle, selbe Grauskala; die Striche zeigen auf den höchsten Wert der Karte.</translation>
     </message>
