@@ -320,6 +320,9 @@ class Detector:
         """What is normal at each prototype; None if this model holds no pictures of it."""
         if isinstance(self._typical, bytes):
             self._typical = Typical.of(self.card, self._typical)
+            if self._typical.tiles.shape[:3] != self.network.prototypes.vectors.shape[:3]:
+                raise ModelDamagedError("The pictures of what is normal in model {} are not of its prototypes; install "
+                                        "it again.".format(self.name), str(self._typical.tiles.shape))
         return self._typical
 
     @torch.inference_mode()

@@ -54,14 +54,20 @@ class Place:
         """What the region shows of an image (H, W) of slice `number`, in the tile's grey scale: uint8 (side, side),
         linear between pixels, black beyond the image."""
         black, white = self.window
-        grey = np.pad(255.0 * np.clip((np.nan_to_num(image.astype(np.float64)) - black) / (white - black), 0.0, 1.0), 1)
-        for axis in (0, 1):
-            start, length, last = self.region[axis], self.region[axis + 2], grey.shape[axis] - 1
-            at = np.clip(start + (np.arange(side) + 0.5) * length / side + 0.5, 0, last)  # 0.5 of a pixel is its middle
-            low = np.minimum(at.astype(int), last - 1)
-            share = np.expand_dims(at - low, 1 - axis)
-            grey = grey.take(low, axis) * (1 - share) + grey.take(low + 1, axis) * share
-        return np.round(grey).astype(np.uint8)
+        grey = 255.0 * np.clip((np.nan_to_num(image.astype(np.float64)) - black) / (white - black), 0.0, 1.0)
+        top, left, rows, columns = self.region
+        return sampled(np.pad(grey, 1), (top + 1, left + 1, rows, columns), side)
+
+
+def sampled(grey: np.ndarray, region: Region, side: int) -> np.ndarray:
+    """A region of a picture (H, W) of greys up to 255: uint8 (side, side), linear between pixels, its edge repeated."""
+    for axis in (0, 1):
+        last = grey.shape[axis] - 1
+        at = np.clip(region[axis] + (np.arange(side) + 0.5) * region[axis + 2] / side - 0.5, 0, last)
+        low = np.minimum(at.astype(int), last - 1)
+        share = np.expand_dims(at - low, 1 - axis)
+        grey = grey.take(low, axis) * (1 - share) + grey.take(low + 1, axis) * share
+    return np.round(grey).astype(np.uint8)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import base64
 import binascii
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Optional, Tuple
+from typing import Optional, Tuple
 
 import numpy as np
 from slicer.i18n import tr as _
@@ -20,7 +20,7 @@ from .result import Result
 from .settling import Settled
 
 ROLE = "evidence"
-_read: Tuple[Any, int, Optional[Evidence]] = (None, 0, None)  # text node, its time, what it says: decoded once
+_read: Tuple[int, Optional[Evidence]] = (0, None)  # when the text node was changed, which no other has; what it says
 
 
 def keep(result: Result, folder: Path, name: str) -> None:
@@ -42,14 +42,14 @@ def evidenceOf(result: Result) -> Optional[Evidence]:
     node = result.get(ROLE)
     if node is None:
         return None
-    if _read[0] is not node or _read[1] != node.GetMTime():
+    if _read[0] != node.GetMTime():
         try:
             data = base64.b64decode(node.GetText() or "", validate=True)
         except (binascii.Error, ValueError) as error:
             raise UnreadableFileError(_("The evidence of this result is damaged; detect again to see it."),
                                       repr(error)) from error
-        _read = (node, node.GetMTime(), Evidence.from_bytes(data))
-    return _read[2]
+        _read = (node.GetMTime(), Evidence.from_bytes(data))
+    return _read[1]
 
 
 def planeOf(result: Result) -> SlicePlane:

@@ -9,7 +9,7 @@ import numpy as np
 from slicer.i18n import tr as _
 
 from SPMambaLib.errors import UnreadableFileError
-from SPMambaLib.evidence import Place
+from SPMambaLib.evidence import Place, sampled
 
 from .facts import sourceFacts, voxelsOf
 from .keptevidence import evidenceOf, planeOf
@@ -26,8 +26,10 @@ def picturesHtml(result: Result, row: Row) -> str:
         evidence, place = evidenceOf(result), placeOf(result, row)
     except UnreadableFileError as error:
         return html.escape(error.message)
-    if place is None:
+    if evidence is None:
         return html.escape(_("This result was made by an older version and keeps no evidence; detect again to see it."))
+    if place is None:
+        return html.escape(_("No evidence was kept for this place."))
     cells = ["<td width='{}'>{}<br>{}</td>".format(SIDE + 12, _img(image, place, SIDE), html.escape(title))
              for title, image in _pictures(result, place)]
     if place.tile is not None:
@@ -56,7 +58,7 @@ def _pictures(result: Result, place: Place) -> List[Tuple[str, np.ndarray]]:
     pictures = [(_("This scan"), scan)] if scan.size else []
     if place.tile is not None:
         title = _("Closest normal here: mean of {count} patients").format(count=place.patients)
-        pictures.append((title, _enlarged(place.tile)))
+        pictures.append((title, sampled(place.tile, (0, 0, *place.tile.shape), SIDE)))
     return pictures
 
 
@@ -86,17 +88,6 @@ def _scan(result: Result, place: Place) -> np.ndarray:
     if values.shape != plane.shape:
         return np.zeros((0, 0), dtype=np.uint8)
     return place.patch(plane.to_slices(values)[place.number], SIDE)
-
-
-def _enlarged(tile: np.ndarray) -> np.ndarray:
-    """A tile (side, side) at (SIDE, SIDE), smooth: linear between pixels, its edge repeated."""
-    at = np.clip((np.arange(SIDE) + 0.5) * len(tile) / SIDE - 0.5, 0, len(tile) - 1)
-    low = np.minimum(at.astype(int), len(tile) - 2)
-    grey = tile.astype(np.float64)
-    for axis in (0, 1):
-        share = np.expand_dims(at - low, 1 - axis)
-        grey = grey.take(low, axis) * (1 - share) + grey.take(low + 1, axis) * share
-    return np.round(grey).astype(np.uint8)
 
 
 def _marked(image: np.ndarray, place: Place) -> np.ndarray:

@@ -140,7 +140,7 @@ def test_recalibration_keeps_weights_and_makes_the_same_tiles(folder, tmp_path):
         assert (tmp_path / "again" / name).read_bytes() == (tiny.bundle_folder("tiny-brain") / name).read_bytes()
 
 
-@pytest.mark.parametrize("damage", ["changed", "missing", "no picture", "other size"])
+@pytest.mark.parametrize("damage", ["changed", "missing", "no picture", "other size", "other model"])
 def test_a_damaged_file_is_one_sentence(folder, damage):
     card, tensors = bundle.load(folder)
     if damage == "changed":
@@ -151,6 +151,10 @@ def test_a_damaged_file_is_one_sentence(folder, damage):
         (folder / FILE).unlink()
     elif damage == "no picture":
         bundle.save(folder, card, tensors, {FILE: b"text"})
+    elif damage == "other model":
+        other = tiny.bundle_folder("tiny-chest")
+        card["typical"] = bundle.read_card(other)["typical"]
+        bundle.save(folder, card, tensors, {FILE: (other / FILE).read_bytes()})
     else:
         sitk.WriteImage(sitk.GetImageFromArray(np.zeros((10, 10), np.uint8)), str(folder / FILE))
         bundle.save(folder, card, tensors, {FILE: (folder / FILE).read_bytes()})

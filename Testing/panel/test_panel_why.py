@@ -119,6 +119,9 @@ def test_damaged_evidence_is_one_sentence(host: Any, ui: Any, opened: Result) ->
 
 def test_a_model_without_pictures_says_so(ui: Any, opened: Result) -> None:
     evidence = keptevidence.evidenceOf(opened)
+    keep(opened, replace(evidence, slices=evidence.slices + 100))
+    ui.nextFindingButton.click()
+    assert ui.whyLabel.text == "No evidence was kept for this place."
     places = evidence.places.copy()
     places[:, 2] = -1
     keep(opened, replace(evidence, places=places))

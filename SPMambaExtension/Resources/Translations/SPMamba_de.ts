@@ -1159,6 +1159,10 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
       <translation>Dieses Ergebnis stammt von einer älteren Version und enthält keine Belege; suchen Sie erneut, um sie zu sehen.</translation>
     </message>
     <message>
+      <source>No evidence was kept for this place.</source>
+      <translation>Für diese Stelle wurden keine Belege behalten.</translation>
+    </message>
+    <message>
       <source>Same place, same grey scale; the strokes point at the highest map value.</source>
       <translation>Selbe Stelle, selbe Grauskala; die Striche zeigen auf den höchsten Wert der Karte.</translation>
     </message>

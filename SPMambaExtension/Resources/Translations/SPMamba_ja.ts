@@ -1159,6 +1159,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>この結果は旧版で作成され、根拠データがありません。表示するには再度検出してください。</translation>
     </message>
     <message>
+      <source>No evidence was kept for this place.</source>
+      <translation>この位置の根拠データは保存されていません。</translation>
+    </message>
+    <message>
       <source>Same place, same grey scale; the strokes point at the highest map value.</source>
       <translation>同じ位置、同じ階調。線はマップの最高値の位置を示します。</translation>
     </message>
