@@ -56,6 +56,8 @@ class ScoringConfig:
         centring: ``"none"``, or ``"slice"``: z_t minus its median in the slice, where that is above 0, divided by the
             distance from the 10 % quantile to the median, at least `LEAST_CALM`.  Disease that fills less than half of
             a slice moves neither much; diffuse disease does.
+        hysteresis: findings are drawn beyond what reaches the threshold (`Calibration.edge`); for focal disease only,
+            since diffuse disease would become one finding.
         sigma: Gaussian smoothing of the fused map in input pixels; a lesion is larger than the grain of a map.
         upsampling: of the residual; ``"centred"`` puts each cell in the middle of the pixels that it stands for, which
             is where trained weights look; ``"published"`` stretches the grid to the corners as the paper does, half a
@@ -74,6 +76,7 @@ class ScoringConfig:
     reach: int = 9
     fusion: str = "sum"
     centring: str = "none"
+    hysteresis: bool = False
     sigma: float = 0.0
     upsampling: str = "centred"
     summary: str = "top5"

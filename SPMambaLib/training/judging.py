@@ -99,8 +99,9 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
             term_peaks[name][rows] = term.amax(dim=(1, 2))
         for name, value in slice_components(scale, fused, standardised).items():
             values.setdefault(name, torch.zeros(len(half)))[rows] = value
+    extent = extent_of(pixels) if config.hysteresis else None
     card = {
-        "map": Calibration.from_peaks(peaks.tolist(), unit=unit, extent=extent_of(pixels)).to_dict(),
+        "map": Calibration.from_peaks(peaks.tolist(), unit=unit, extent=extent).to_dict(),
         "components": {name: [float(v.mean()), float(v.std())] for name, v in values.items()},
         "term_peaks": {name: list(Calibration.from_peaks(each.tolist(), unit=unit).thresholds)
                        for name, each in term_peaks.items()},

@@ -133,8 +133,8 @@ def main() -> None:
     raw, *others = [raw_terms(detector.network, whole, images, quiet) for images in everyone]
     for rule, config in rules.items():
         normal, *maps = judge(config, raw, held, half, seen, list(zip([raw, *others], everyone)))
-        calibration = Calibration.from_peaks(normal.amax(dim=(1, 2)).tolist(), unit=unit_of(recipe),
-                                             extent=extent_of([normal[held.masks > 0][::PIXEL_STRIDE]]))
+        extent = extent_of([normal[held.masks > 0][::PIXEL_STRIDE]]) if config.hysteresis else None
+        calibration = Calibration.from_peaks(normal.amax(dim=(1, 2)).tolist(), unit=unit_of(recipe), extent=extent)
         rows[rule] = {group: row_of(found, images, lesions, normal, held, calibration, config.summary)
                       for (group, (images, lesions)), found in zip(implants.items(), maps)}
         rows[rule]["mean"] = {key: round(float(np.mean([rows[rule][group][key] for group in kind.groups])), 3)
