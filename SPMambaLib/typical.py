@@ -1,14 +1,13 @@
 """What is normal at a prototype, as a picture: the mean patch of the normal scans that come closest to it.
 
 A bundle may have such a tile for each of its prototypes, all in one grey PNG beside the weights.  A tile is a mean over
-patients, one patch of each; where they were fewer than `FEWEST`, there is none.  Light: numpy, and SimpleITK at the
+patients, one patch of each; where they were fewer than `FEWEST`, there is none.  Light: numpy, and Pillow at the
 call.
 """
 from __future__ import annotations
 
-import tempfile
+import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Dict, Tuple
 
 import numpy as np
@@ -63,16 +62,15 @@ class Typical:
 
     def png(self) -> bytes:
         """One picture, a line of tiles for each cell of each level."""
-        import SimpleITK as sitk
+        from PIL import Image
 
         levels, cells, k, side, _ = self.tiles.shape
         atlas = np.minimum(self.tiles, 255 - GREY_STEP // 2) + GREY_STEP // 2
         atlas = atlas // GREY_STEP * GREY_STEP  # black stays black
         atlas = atlas.transpose(0, 1, 3, 2, 4).reshape(levels * cells * side, k * side)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, FILE)
-            sitk.WriteImage(sitk.GetImageFromArray(atlas), str(path), True, 9)
-            return path.read_bytes()
+        stream = io.BytesIO()
+        Image.fromarray(atlas).save(stream, "PNG", optimize=True)
+        return stream.getvalue()
 
     @classmethod
     def of(cls, card: Dict[str, Any], png: bytes) -> "Typical":
@@ -81,20 +79,18 @@ class Typical:
         Raises:
             ModelDamagedError: the picture is none, or not the one that the card describes.
         """
-        import SimpleITK as sitk
+        from PIL import Image
 
         try:
             facts = card["typical"]
             form, patients = TileForm(facts["side"], facts["cells"]), tuple(int(n) for n in facts["patients"])
             levels, cells, k = (int(n) for n in facts["shape"])
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder, FILE)
-                path.write_bytes(png)
-                atlas = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+            with Image.open(io.BytesIO(png)) as picture:
+                atlas = np.asarray(picture)
             if len(patients) != levels or atlas.dtype != np.uint8:
                 raise ValueError("{} patients, {}".format(len(patients), atlas.dtype))
             tiles = atlas.reshape(levels, cells, form.side, k, form.side).transpose(0, 1, 3, 2, 4)
-        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        except (OSError, SyntaxError, ValueError, KeyError, TypeError) as error:
             raise ModelDamagedError("The pictures of what is normal in model {} cannot be read; install it again."
                                     .format(card.get("name")), str(error)) from error
         return cls(np.ascontiguousarray(tiles), form, patients)

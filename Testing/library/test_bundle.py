@@ -133,7 +133,7 @@ def test_a_card_without_a_required_field_is_refused(folder, field):
 
 
 def test_a_newer_format_is_refused_in_words(folder):
-    change_card(folder, lambda card: card.update(format=2))
+    change_card(folder, lambda card: card.update(format=bundle.FORMAT + 1))
     with pytest.raises(ModelDamagedError, match="another version"):
         bundle.verify(folder)
 

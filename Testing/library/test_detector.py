@@ -116,14 +116,14 @@ def test_the_map_is_made_of_its_terms(detector, found):
 def test_a_model_may_compare_every_place_with_its_own_slice(found):
     own = load_model(str(tiny.bundle_folder("tiny-brain")), "cpu")
     own.scale.config = replace(own.scale.config, centring="slice")
+    own.scale.mean -= 5 * own.scale.spread  # every place of every slice is five spreads too high
+
+    def middle(detection) -> float:
+        """Of the terms, over all slices."""
+        return float(np.median([term[detection.map != 0].astype(np.float64) for term in detection.terms.values()]))
+
     centred = own.detect(tiny.brain_image(lesion=True))
-
-    def unlike_itself(detection) -> float:
-        """How far median and upper 90 % quantile of each slice's terms are from 0 and 1."""
-        inside = [term[n][detection.map[n] != 0] for term in detection.terms.values() for n in range(tiny.SLICES)]
-        return float(np.median([np.abs(np.quantile(z.astype(np.float64), (0.5, 0.9)) - (0, 1)).max() for z in inside]))
-
-    assert unlike_itself(centred) < 0.1 < 0.5 < unlike_itself(found)
+    assert middle(centred) < 1 < 4 < middle(found) + 5
 
 
 # -- the same again --------------------------------------------------------------------------------------------------

@@ -157,7 +157,7 @@ def test_images_of_a_batch_do_not_influence_each_other():
     images = torch.randn(3, 3, 64, 64)
     together, alone = network(images), network(images[1:2])
     for batch, single in zip([*together[1], together[2]], [*alone[1], alone[2]]):
-        assert torch.allclose(batch[1:2], single, atol=1e-5)
+        assert torch.allclose(batch[1:2], single, atol=1e-4)  # how sums are cut up differs with the number of images
 
 
 def test_the_teacher_stays_frozen_and_everything_else_learns():
