@@ -25,21 +25,25 @@ SETS = {"chest-xray": "Chest films", "brain-flair": "Brain FLAIR slices"}
 METRICS = {"auroc": "image AUROC", "ap": "image AP", "auroc_level_standardised": "AUROC by level",
            "auroc_level_matched": "level-matched", "pixel_ap": "pixel AP", "pixel_best_dice": "best Dice",
            "sensitivity": "sensitivity", "specificity": "specificity"}
+IMPLANTED = {"sensitivity_at_5": "peak at 1 in 20", "sensitivity_at_20": "peak at 1 in 5", "pixel_ap": "pixel AP",
+             "auroc": "image AUROC", "dice": "Dice at 1 in 20"}
 PARTS = {"terms": "Scoring rule of the shipped model, one thing changed", "prototypes": "Prototypes alone",
          "training": "Neck and decoder, trained shortly"}
 
 HEAD = """\
 # Quality: other methods, and what each part earns
 
-Written by `quality_page.py` from `results/comparators.jsonl`, `results/ablations.jsonl` and `results/quality_*.json`;
-do not edit. All methods share teacher, preparation, splits and metrics; statistics and thresholds come from held-out
-normals, nothing is chosen on the public test images judged here. So many rows on one test set are for orientation: the
-best of them is flattered, and differences of .02 mean nothing.
+Written by `quality_page.py` from `comparators.jsonl`, `ablations.jsonl`, `quality_*.json` and `implanted_*.json` of
+`results`; do not edit. All methods share teacher, preparation, splits and metrics; statistics and thresholds come
+from held-out normals, nothing is chosen on the public test images judged here. So many rows on one test set are for
+orientation: the best of them is flattered, and differences of .02 mean nothing.
 
 * *standardised*: one mean and spread for the whole map, for each place, or for each place at each slice level.
 * *AUROC by level*: the slice's score among normals of its height; *level-matched*: only pairs of one height count.
 * *sensitivity*, *specificity*: peak of the map at the threshold that 1 in 20 held-out normals reach.
 * +- is the standard deviation over seeds, where there are several.
+* Implanted anomalies (`implants.py`: masses, opacities, three sizes each) lie in normal images: rules are chosen on
+  them, so that the test images are not. *peak at*: share of implants whose peak reaches that threshold.
 * Reverse distillation is trained as long as the shipped models' decoders, far shorter than in its paper.
 """
 UNTRAINED = """\
@@ -88,6 +92,16 @@ def shipped(name: str) -> List[str]:
     return ["", "The shipped model as a whole (`results/quality_{}.json`): {}.".format(name, ", ".join(parts))]
 
 
+def implanted(name: str) -> List[str]:
+    """What the scoring rule was chosen on; figures are means over the sizes of implants."""
+    result = json.loads((RESULTS / "implanted_{}.json".format(name)).read_text(encoding="utf-8"))
+    lines = [{"rule": rule, **{key: "{:.3f}".format(value) for key, value in found["mean"].items()}}
+             for rule, found in result["rules"].items()]
+    return ["", "### Rules on anomalies implanted into held-out normals", "",
+            "`{}`; {}; torch {}; {}.".format(*(result[key] for key in ("command", "device", "torch", "date"))), "",
+            *table({"rule": "rule", **IMPLANTED}, lines)]
+
+
 def page(comparators: Sequence[Row], ablations: Sequence[Row]) -> str:
     lines = HEAD.splitlines()
     if not any(row["part"] == "training" for row in ablations):
@@ -99,6 +113,7 @@ def page(comparators: Sequence[Row], ablations: Sequence[Row]) -> str:
             lines += ["", "### Methods, teacher `{}`".format(own[-1]["teacher"][:12]), *runs(own)]
             lines += metrics_table({"method": "method", "standardised": "standardised"},
                                    averaged(own, ("method", "standardised")))
+        lines += implanted(name)
         for part, heading in PARTS.items():
             rows = [row for row in ablations if row["set"] == name and row["part"] == part]
             if rows:
