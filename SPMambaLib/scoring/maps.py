@@ -238,8 +238,10 @@ class AnomalyScale(nn.Module):
             share = inside / inside.sum(dim=(1, 2), keepdim=True).clamp(min=1)
             weights = weights * (inside.amax(dim=(1, 2)) > 0)
             weights = weights / weights.sum(dim=1, keepdim=True)
-            mean = torch.einsum("ln,nhw,nhw->l", weights, share, small)
-            variance = torch.einsum("ln,nhw,lnhw->l", weights, share, (small[None] - mean[:, None, None, None]) ** 2)
+            of_scan = (share * small).sum(dim=(1, 2))
+            within = (share * (small - of_scan[:, None, None]) ** 2).sum(dim=(1, 2))
+            mean = weights @ of_scan
+            variance = weights @ within + (weights * (of_scan - mean[:, None]) ** 2).sum(dim=1)
             kept_mean.copy_(mean[:, None, None])
             kept_spread.copy_(variance.sqrt().clamp(min=1e-6)[:, None, None])
             return

@@ -191,10 +191,11 @@ def recalibrate(source: Path, manifest: Path, output: Path, *,
     network.load_state_dict(bundle.split_states(tensors)[0])
     seen, held = load_split(recipe, manifest, progress)
     scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress)
-    check, calibration["fitness"] = fitness_of(network, seen, held, progress=progress)
+    deepest: List[Tensor] = []
+    check, calibration["fitness"] = fitness_of(network, seen, held, progress=progress, deepest=deepest)
     card = {**card, **recipe.card, "scoring": recipe.scoring.to_dict(), "calibration": calibration}
     card.pop("metrics", None)
-    tiles = tiles_of(network, cache_features(network, seen.pixels, progress)[2], seen)
+    tiles = tiles_of(network, torch.cat(deepest)[:len(seen)], seen)
     return write_bundle(output, card, network, scale, check, tiles)
 
 

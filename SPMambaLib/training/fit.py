@@ -168,13 +168,20 @@ class HeldInMemory:
 
 
 @torch.no_grad()
-def fitness_of(network: SPMamba, *groups: Normals, progress: Progress) -> Tuple[FitnessCheck, Dict[str, Any]]:
-    """The fitness check and its card from all normals; the second half of each group are varied copies."""
+def fitness_of(network: SPMamba, *groups: Normals, progress: Progress,
+               deepest: Optional[List[Tensor]] = None) -> Tuple[FitnessCheck, Dict[str, Any]]:
+    """The fitness check and its card from all normals; the second half of each group are varied copies.
+
+    The teacher's f3 of all images in half precision, which is computed on the way, is added to `deepest`.
+    """
     parts, device = [], next(network.teacher.parameters()).device
     for number, normals in enumerate(groups):
         for rows in torch.arange(len(normals)).split(BATCH):
             pixels = normals.pixels[rows]
-            parts.append(look(pixels, normals.masks[rows], network.encode(to_teacher_input(pixels.to(device)))))
+            features = network.encode(to_teacher_input(pixels.to(device)))
+            parts.append(look(pixels, normals.masks[rows], features))
+            if deepest is not None:
+                deepest.append(features[2].half().cpu())
         progress((number + 1) / len(groups), "fitness check")
     kept = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     levels = [normals.level for normals in groups if normals.level is not None]

@@ -94,7 +94,8 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
     for rows, total, standardised, masks in cross_fitted(held, half, by_half):
         fused = (total - scale.centre) / scale.unit * masks
         peaks[rows] = fused.amax(dim=(1, 2))
-        pixels.append(fused[masks > 0][::PIXEL_STRIDE])
+        if config.hysteresis:
+            pixels.append(fused[masks > 0][::PIXEL_STRIDE])
         for name, term in standardised.items():
             term_peaks[name][rows] = term.amax(dim=(1, 2))
         for name, value in slice_components(scale, fused, standardised).items():
