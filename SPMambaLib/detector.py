@@ -39,8 +39,9 @@ from .scoring import findings
 from .scoring.calibration import Calibration
 from .scoring.fitness import FitnessCheck, extent_mm, scan_statistics
 from .scoring.gathering import Gathering
-from .scoring.maps import AnomalyScale, ScoringConfig, level_index, terms_and_nearest
+from .scoring.maps import AnomalyScale, ScoringConfig
 from .scoring.slices import score_maps, slice_components
+from .scoring.terms import level_index, terms_and_nearest
 from .typical import FILE, Typical
 
 Progress = Callable[[float, str], None]

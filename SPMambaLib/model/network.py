@@ -18,7 +18,7 @@ class Output(NamedTuple):
 
     Attributes:
         features: the teacher's matched feature maps, finest first, (B, C, h, w) each.
-        reconstructions: the decoder's, same shapes.
+        reconstructions: the decoder's, same shapes; empty if nobody asks.
         prototype_distances: (B, levels, grid, grid), in [0, 2]; `prototypes.at_level` picks one level.
         nearest: which prototypes these are, see `Prototypes.nearest`; None if nobody asks.
     """
@@ -62,14 +62,18 @@ class SPMamba(nn.Module):
             raise ValueError("images must be (B, 3, {0}, {0}), not {1}".format(size, tuple(x.shape)))
         return list(self.teacher(x))
 
-    def decode(self, features: Sequence[Tensor]) -> Output:
-        """The part that learns, from all three (cached) teacher feature maps f1, f2, f3."""
-        neck = self.neck(features)
-        positioned = neck if self.config.prototype_features == "neck" else features[2]
+    def decode(self, features: Sequence[Tensor], reconstruct: bool = True) -> Output:
+        """The part that learns, from all three (cached) teacher feature maps f1, f2, f3.
+
+        Without `reconstruct` only prototypes are compared, and what they do not need does not run.
+        """
+        on_neck = self.config.prototype_features == "neck"
+        neck = self.neck(features) if reconstruct or on_neck else features[2]
+        positioned = neck if on_neck else features[2]
         distances, nearest = self.prototypes.nearest(positioned)
         return Output(
             features=[features[scale] for scale in self.config.matched_scales],
-            reconstructions=self.decoder(neck),
+            reconstructions=self.decoder(neck) if reconstruct else [],
             prototype_distances=distances,
             nearest=nearest,
         )

@@ -1,13 +1,6 @@
-"""Raw term maps, their standardisation against normal scans, and the fused anomaly map.
+"""Standardisation of term maps (see `terms`) against normal scans, and the fused anomaly map.
 
-Terms, each "how unexplained is this place", before standardisation:
-
-* ``residual``   R: mean over scales of 1 - cos(teacher, reconstruction), Gaussian-smoothed (paper, section 3).
-* ``prototype``  P: distance to the nearest normal prototype of this place (paper, section 3).
-* ``mirror``     M: 1 - best cosine of a teacher feature with the mirrored image's features nearby; for paired anatomy.
-* ``intensity``  I: smoothed normalised intensity; for disease that is brighter than tissue ever is at this place.
-
-R and P are the paper's; M and I are additions that a bundle may use.  Each term t becomes
+Each term t becomes
 ``z_t(p) = (t(p) - mean_t(p)) / spread_t(p)`` with mean and spread per position over held-out normals, and the map is
 ``A = (F(z) - centre) / unit``: how unusual this is *here*, in units of normal spread, the same scale for every image.
 F is the weighted sum of the z_t, or their weighted geometric mean, which asks that *every* term finds a place unusual.
@@ -28,10 +21,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..model.network import Output, SPMamba
-from ..model.prototypes import ANY_LEVEL, at_level
-from ..model.teacher import to_teacher_input
-
 TERMS = ("residual", "prototype", "mirror", "intensity")
 UPPER_FOURTH_MOMENT = 1.5  # mean of max(x, 0)^4 for a standard normal x
 GEOMETRIC_FLOOR = 0.1  # normal spreads added before the geometric mean: no single term has a veto
@@ -46,6 +35,8 @@ class ScoringConfig:
     Attributes:
         terms, weights: the terms fused and their weights w_t.
         residual_sigma, intensity_sigma: Gaussian smoothing in input pixels.
+        mirror_scales: how many of the teacher's scales the mirror term compares, the deepest first, on the grid of the
+            finest of them; it takes the shallower for small lesions.
         grid: side of the grid on which mean and spread are stored.
         levels: slice-level buckets of mean and spread (1 for single images).
         spread: ``"tail"`` (of the upper tail) or ``"deviation"`` (standard deviation).
@@ -69,6 +60,7 @@ class ScoringConfig:
     weights: Tuple[float, ...] = (0.5, 1.0)
     residual_sigma: float = 4.0
     intensity_sigma: float = 2.0
+    mirror_scales: int = 1
     grid: int = 64
     levels: int = 1
     spread: str = "tail"
@@ -89,6 +81,8 @@ class ScoringConfig:
             raise ValueError("unknown spread {!r} or fusion {!r}".format(self.spread, self.fusion))
         if len(self.terms) != len(self.weights) or not set(self.terms) <= set(TERMS):
             raise ValueError("terms {} and weights {} do not fit".format(self.terms, self.weights))
+        if not 1 <= self.mirror_scales <= 3:
+            raise ValueError("mirror_scales must be 1 to 3, not {}".format(self.mirror_scales))
         if self.centring not in ("none", "slice") or self.upsampling not in ("centred", "published"):
             raise ValueError("unknown centring {!r} or upsampling {!r}".format(self.centring, self.upsampling))
 
@@ -114,31 +108,6 @@ def gaussian_blur(maps: Tensor, sigma: float) -> Tensor:
 def resize(maps: Tensor, size: int, align_corners: bool = False) -> Tensor:
     """(B, h, w) -> (B, size, size), bilinear."""
     return F.interpolate(maps[:, None], (size, size), mode="bilinear", align_corners=align_corners)[:, 0]
-
-
-def residual_map(output: Output, size: int, sigma: float, upsampling: str = "centred") -> Tensor:
-    """R (B, size, size): reconstruction error in cosine distance, averaged over scales, then smoothed."""
-    scales = []
-    for feature, reconstruction in zip(output.features, output.reconstructions):
-        distance = 1.0 - F.cosine_similarity(feature.float(), reconstruction.float(), dim=1)
-        scales.append(resize(distance, size, align_corners=upsampling == "published"))
-    return gaussian_blur(torch.stack(scales).mean(dim=0), sigma)
-
-
-def mirror_map(feature: Tensor, mirrored: Tensor) -> Tensor:
-    """M (B, h, w): 1 - max cosine of each cell of `feature` with the 3x3 cells around it in `mirrored`.
-
-    `mirrored` are the features of the mirrored image, not flipped back: its cell i shows what lies opposite of cell i,
-    turned the way that cell i would show it.
-    """
-    a, b = F.normalize(feature.float(), dim=1), F.normalize(mirrored.float(), dim=1)
-    height, width = a.shape[2:]
-    padded = F.pad(b, (1, 1, 1, 1))
-    best = torch.full(a.shape[:1] + a.shape[2:], -1.0, dtype=a.dtype, device=a.device)
-    for row in range(3):
-        for column in range(3):
-            best = torch.maximum(best, (a * padded[:, :, row:row + height, column:column + width]).sum(dim=1))
-    return 1.0 - best
 
 
 class AnomalyScale(nn.Module):
@@ -265,45 +234,3 @@ def centred(z: Tensor, masks: Tensor) -> Tensor:
     quantiles = torch.nanquantile(inside, torch.tensor([0.1, 0.5], dtype=z.dtype, device=z.device), dim=1)
     low, median = torch.nan_to_num(quantiles)[:, :, None, None]
     return (z - median.clamp(min=0)) / (median - low).clamp(min=LEAST_CALM)
-
-
-def network_terms(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Dict[str, Tensor]:
-    """Raw terms of prepared slices (B, 1, S, S), all but the choice of level, which needs the whole volume.
-
-    Returns ``residual`` and ``intensity`` (B, S, S), ``mirror`` (B, h, w), and ``prototype`` (B, levels, h, w): the
-    distance to the prototypes of every level.
-    """
-    return terms_and_nearest(network, pixels, config)[0]
-
-
-def terms_and_nearest(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Tuple[Dict[str, Tensor], Tensor]:
-    """`network_terms`, and the numbers of the nearest prototypes (B, levels, h, w)."""
-    size = pixels.shape[-1]
-    features = network.encode(to_teacher_input(pixels))
-    output = network.decode(features)
-    terms = {"prototype": output.prototype_distances}
-    if "residual" in config.terms:
-        terms["residual"] = residual_map(output, size, config.residual_sigma, config.upsampling)
-    if "mirror" in config.terms:
-        terms["mirror"] = mirror_map(features[-1], network.teacher(to_teacher_input(pixels.flip(-1)))[-1])
-    if "intensity" in config.terms:
-        terms["intensity"] = gaussian_blur(pixels[:, 0], config.intensity_sigma)
-    assert output.nearest is not None
-    return {name: term.float() for name, term in terms.items()}, output.nearest
-
-
-def level_index(level: Optional[Tensor], levels: int) -> Optional[Tensor]:
-    """Index of the bucket of each `level` (B,) in [0, 1], `ANY_LEVEL` where it is negative; None for None."""
-    if level is None:
-        return None
-    return torch.where(level >= 0, (level.clamp(0, 1) * levels).long().clamp(max=levels - 1), ANY_LEVEL)
-
-
-def at_input_size(terms: Dict[str, Tensor], level: Optional[Tensor], size: int) -> Dict[str, Tensor]:
-    """Terms of `network_terms` as maps (B, S, S): the prototype distance at each slice's `level`, all upsampled.
-
-    `level` (B,) in [0, 1]; None or negative takes the nearest prototype of any level.
-    """
-    nearest = at_level(terms["prototype"], level_index(level, terms["prototype"].shape[1]))
-    maps = dict(terms, prototype=nearest)
-    return {name: m if m.shape[-1] == size else resize(m, size) for name, m in maps.items()}

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from . import components
-from .maps import AnomalyScale, at_input_size
+from .maps import AnomalyScale
+from .terms import at_input_size
 
 LEVEL_KERNEL = 0.08  # relative height within which normal slices speak for each other's score
 LEVEL_NODES = 26  # heights at which that is tabulated

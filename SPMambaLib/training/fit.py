@@ -19,9 +19,10 @@ from ..errors import UsageError
 from ..model.network import SPMamba
 from ..model.teacher import to_teacher_input
 from ..scoring.fitness import FitnessCheck
-from ..scoring.maps import AnomalyScale, ScoringConfig, at_input_size, gaussian_blur, network_terms
+from ..scoring.maps import AnomalyScale, ScoringConfig
+from ..scoring.terms import UNFITTED, at_input_size, network_terms, unfitted_terms
 from .fitness_fit import fit_fitness, look, looks_of
-from .judging import Batch, Intensity, judge, pool, scale_of
+from .judging import NOBODY, Batch, Unfitted, judge, pool, scale_of, unfitted_of, unfitted_on_grid
 
 Progress = Callable[[float, str], None]
 BATCH = 8
@@ -132,9 +133,9 @@ def raw_terms(network: SPMamba, config: ScoringConfig, normals: Normals, progres
 
 
 def fit_scale(config: ScoringConfig, raw: Dict[str, Tensor], level: Optional[Tensor], masks: Tensor,
-              seen: Normals) -> AnomalyScale:
-    """Mean and spread of each term, from terms and masks in memory; the normals `seen` speak for intensity too."""
-    return scale_of(config, raw, level, pool(masks, config), intensity_of(config, seen))
+              seen: Unfitted) -> AnomalyScale:
+    """Mean and spread of each term, from terms and masks at input size in memory."""
+    return scale_of(config, {name: pool(term, config) for name, term in raw.items()}, level, pool(masks, config), seen)
 
 
 @torch.no_grad()
@@ -151,7 +152,8 @@ def calibrate(network: SPMamba, config: ScoringConfig, held: Normals, seen: Norm
     if len(set(held.patients)) < 2:
         raise UsageError("At least two patients must be held out for a calibration.")
     raw = raw_terms(network, config, held, progress)
-    judgement = judge(config, HeldInMemory(held, with_level_chosen(raw)), intensity_of(config, seen), unit=unit)
+    judgement = judge(config, HeldInMemory(held, with_level_chosen(raw)), unfitted(network, config, seen, progress),
+                      unit=unit)
     return judgement.scale, judgement.card
 
 
@@ -164,7 +166,7 @@ class HeldInMemory:
 
     def batches(self) -> Iterator[Batch]:
         for rows in torch.arange(len(self._masks)).split(64):
-            yield Batch(rows, rows_of(self._raw, rows), self._masks[rows])
+            yield Batch(rows, rows_of(self._raw, rows), self._masks[rows].float())
 
 
 @torch.no_grad()
@@ -191,12 +193,20 @@ def fitness_of(network: SPMamba, *groups: Normals, progress: Progress,
         torch.cat([torch.arange(len(normals)) >= len(normals) // 2 for normals in groups])))
 
 
-def intensity_of(config: ScoringConfig, seen: Normals) -> Intensity:
-    """Smoothed intensity of the normals `seen`, if the model looks at intensity."""
-    if "intensity" not in config.terms:
-        return Intensity([], None)
-    smooth = (gaussian_blur(batch[:, 0], config.intensity_sigma) for batch in seen.pixels.split(64))
-    return Intensity([pool(batch, config) for batch in smooth], seen.level)
+@torch.no_grad()
+def unfitted(network: SPMamba, config: ScoringConfig, seen: Normals,
+             progress: Progress = lambda fraction, text: None) -> Unfitted:
+    """What the normals `seen` in fitting say of the terms that nothing was fitted for, if the model has any."""
+    if not set(UNFITTED) & set(config.terms):
+        return NOBODY
+    parts = []
+    for rows in torch.arange(len(seen)).split(BATCH):
+        pixels = seen.pixels[rows].float()
+        features = network.encode(to_teacher_input(pixels)) if "mirror" in config.terms else []
+        terms = unfitted_terms(network, pixels, features, config)
+        parts.append(unfitted_on_grid(terms, seen.masks[rows].float(), config))
+        progress(float(rows[-1] + 1) / len(seen), "scoring fitted normals")
+    return unfitted_of(parts, seen.level)
 
 
 def with_level_chosen(raw: Dict[str, Tensor]) -> Dict[str, Tensor]:

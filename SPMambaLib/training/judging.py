@@ -16,8 +16,9 @@ from torch.nn import functional as F
 
 from ..errors import UsageError
 from ..scoring.calibration import EXTENT_SHARE, Calibration
-from ..scoring.maps import AnomalyScale, ScoringConfig, at_input_size
+from ..scoring.maps import AnomalyScale, ScoringConfig
 from ..scoring.slices import score_by_level, score_maps, slice_components
+from ..scoring.terms import at_input_size
 
 Progress = Callable[[float, str], None]
 
@@ -41,14 +42,21 @@ class HeldOut(Protocol):
 
 
 @dataclass
-class Intensity:
-    """Smoothed intensity of normals on the statistics grid, batches (n, grid, grid), and their level (N,) or None.
+class Unfitted:
+    """Terms that nothing was fitted for (`terms.UNFITTED`), of the normals seen in fitting: they speak for these too.
 
-    The intensity term has no fitted part, so the normals seen in fitting may speak for it too.
+    Attributes:
+        terms: raw, on the statistics grid, (N, grid, grid) each; none where nobody else is asked.
+        masks: (N, grid, grid).
+        level: (N,) or None.
     """
 
-    maps: Sequence[Tensor]
+    terms: Dict[str, Tensor]
+    masks: Tensor
     level: Optional[Tensor]
+
+
+NOBODY = Unfitted({}, torch.zeros(0), None)
 
 
 PIXEL_STRIDE = 16  # one in so many pixels inside the anatomy speaks for the extent of findings
@@ -64,7 +72,7 @@ class Judgement:
 
 
 @torch.no_grad()
-def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: str,
+def judge(config: ScoringConfig, held: HeldOut, seen: Unfitted, *, unit: str,
           progress: Progress = lambda fraction, text: None) -> Judgement:
     """Statistics and thresholds from held-out normals.
 
@@ -80,9 +88,9 @@ def judge(config: ScoringConfig, held: HeldOut, intensity: Intensity, *, unit: s
     pooled, masks = pooled_terms(config, held)
     progress(0.2, "thresholds")
     by_half = {side: scale_of(config, {name: term[half != side] for name, term in pooled.items()},
-                              None if held.level is None else held.level[half != side], masks[half != side], intensity)
+                              None if held.level is None else held.level[half != side], masks[half != side], seen)
                for side in (False, True)}
-    scale = scale_of(config, pooled, held.level, masks, intensity)
+    scale = scale_of(config, pooled, held.level, masks, seen)
     centre, unit_spread = centre_and_spread(held, half, by_half)
     scale.centre.fill_(centre)
     scale.unit.fill_(unit_spread)
@@ -138,14 +146,28 @@ def pool(maps: Tensor, config: ScoringConfig) -> Tensor:
     return F.adaptive_avg_pool2d(maps[:, None], config.grid)[:, 0]
 
 
+def unfitted_on_grid(terms: Dict[str, Tensor], masks: Tensor, config: ScoringConfig) -> Dict[str, Tensor]:
+    """`terms.unfitted_terms` as the statistics see them, (n, grid, grid) each, and "masks"; nothing of none."""
+    maps = at_input_size(terms, None, masks.shape[-1])
+    return {name: pool(m, config) for name, m in (dict(maps, masks=masks) if terms else {}).items()}
+
+
+def unfitted_of(parts: Sequence[Dict[str, Tensor]], level: Optional[Tensor]) -> Unfitted:
+    """All that `unfitted_on_grid` gave for batches of normals; `level` (N,) of all."""
+    if not parts or not parts[0]:
+        return NOBODY
+    whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    return Unfitted(whole, whole.pop("masks"), level)
+
+
 def scale_of(config: ScoringConfig, raw: Dict[str, Tensor], level: Optional[Tensor], masks: Tensor,
-             intensity: Intensity) -> AnomalyScale:
+             seen: Unfitted) -> AnomalyScale:
     """Mean and spread of each term from maps and masks (N, grid, grid); centre and unit are left at 0 and 1."""
     scale = AnomalyScale(config)
     for name in config.terms:
-        if name == "intensity" and name in config.placed and len(intensity.maps):
-            both = None if level is None or intensity.level is None else torch.cat([level, intensity.level])
-            scale.fit_term(name, [raw[name], *intensity.maps], both)
+        if name in seen.terms:
+            both = None if level is None or seen.level is None else torch.cat([level, seen.level])
+            scale.fit_term(name, [raw[name], seen.terms[name]], both, torch.cat([masks, seen.masks]))
         else:
             scale.fit_term(name, [raw[name]], level, masks)
     return scale

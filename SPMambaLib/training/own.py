@@ -39,7 +39,7 @@ from ..typical import FILE
 from .augment import Augmentation
 from .fit import fit_prototypes
 from .fitness_fit import fit_fitness
-from .judging import Intensity, Judgement, Progress, judge
+from .judging import NOBODY, Judgement, Progress, judge
 from .own_data import OwnNormals, Plan, own_normals, plan_of, require_images
 from .own_features import Features, HeldOnBench, Passes
 from .recipes import RECIPES
@@ -96,10 +96,8 @@ def fit_own(base: Path, data: DataSet, output: Path, *, name: Optional[str] = No
     held = judging(passes, features, plan, limits, stretch(progress, share, 0.92))
     distance = place(passes, features, {source.sample.patient for source in plan.fitted})[0]
     tiles = typical_of(network.prototypes, features.features, features.images_small, features.level, features.patients)
-    intensity = Intensity([], None)
-    if features.intensity is not None and not plan.crossed:  # else it is among the judges' terms already
-        intensity = Intensity([features.intensity], features.level)
-    judgement = judge(config, held, intensity, unit=words(card)[0], progress=stretch(progress, 0.92, 1.0))
+    seen = NOBODY if plan.crossed else features.unfitted  # crossed: these images are among the judges
+    judgement = judge(config, held, seen, unit=words(card)[0], progress=stretch(progress, 0.92, 1.0))
 
     check, judgement.card["fitness"] = fit_fitness(features.looks)
 

@@ -12,13 +12,15 @@ from torch import Tensor
 
 from ..model.network import SPMamba
 from ..model.teacher import to_teacher_input
-from ..scoring.maps import ScoringConfig, gaussian_blur, network_terms
+from ..scoring.maps import ScoringConfig
+from ..scoring.terms import network_terms, unfitted_terms
 from .fitness_fit import PREFIX, Looks, look, looks_of
-from .judging import Batch, Progress, pool
+from .judging import Batch, Progress, Unfitted, unfitted_of, unfitted_on_grid
 from .stream import Preparation, Source, Views, groups
 from .typical import thumbnails
 from .workbench import Workbench, key_of
 
+UNFITTED = "unfitted."  # of what is kept on the workbench
 JUDGED_TOGETHER = 16  # images that are scored at once
 
 
@@ -27,7 +29,7 @@ class Features:
     """Half-precision features (N, C, g, g) that prototypes are placed among, level (N,) or None, patient of each.
 
     Attributes:
-        intensity: smoothed intensity on the statistics grid (N, grid, grid), or None.
+        unfitted: what these images say of terms that nothing is fitted for.
         images_small: `typical.thumbnails` of the images.
         looks: what the fitness check is fitted on.
         available: images that the files hold, copies and quotas aside.
@@ -37,7 +39,7 @@ class Features:
     features: Tensor
     level: Optional[Tensor]
     patients: List[str]
-    intensity: Optional[Tensor]
+    unfitted: Unfitted
     images_small: Tensor
     looks: Looks
     available: int
@@ -70,7 +72,7 @@ class Passes:
         """First pass; `images` is the largest number that the sources' quotas allow."""
         grid, channels = self.network.config.prototype_grid, self.network.config.prototype_channels
         whole = torch.empty(2 * images, channels, grid, grid, dtype=torch.float16)  # memory is taken as it is filled
-        levels, patients, smooth, small = [], [], [], []
+        levels, patients, unfitted, small = [], [], [], []
         looks: Dict[str, List[Tensor]] = {}
         filled = available = done = 0
         for group in groups(sources, self.preparation.plane):
@@ -84,13 +86,12 @@ class Passes:
             for name in (name for name in result if name.startswith(PREFIX) or name == "copy"):
                 looks.setdefault(name, []).append(result[name])
             small.append(result["thumbnails"])
-            if "intensity" in result:
-                smooth.append(result["intensity"])
+            unfitted.append({name[len(UNFITTED):]: part for name, part in result.items() if name.startswith(UNFITTED)})
             done += len(group)
             progress(done / len(sources), "features of {}".format(group[-1].sample.path.name))
         level, seen = known(torch.cat(levels)), {name: torch.cat(part) for name, part in looks.items()}
-        return Features(whole[:filled], level, patients, torch.cat(smooth) if smooth else None,
-                        torch.cat(small), looks_of(seen, level, patients, seen["copy"]), available)
+        return Features(whole[:filled], level, patients, unfitted_of(unfitted, level), torch.cat(small),
+                        looks_of(seen, level, patients, seen["copy"]), available)
 
     def terms(self, sources: Sequence[Source], prototypes: str, progress: Progress) -> List[Tuple[str, List[str]]]:
         """Second pass, with the network's present prototypes, whose hash is given.
@@ -120,8 +121,9 @@ class Passes:
             part = dict(labels_of(views), features=placed.half().contiguous(),
                         thumbnails=thumbnails(views.pixels, self.network.config.prototype_grid),
                         **look(views.pixels, views.masks, encoded))
-            if "intensity" in self.config.terms:
-                part["intensity"] = pool(gaussian_blur(views.pixels[:, 0], self.config.intensity_sigma), self.config)
+            terms = unfitted_terms(self.network, views.pixels, encoded, self.config)
+            part.update((UNFITTED + name, term)
+                        for name, term in unfitted_on_grid(terms, views.masks, self.config).items())
             parts.append(part)
         return merged(parts)
 

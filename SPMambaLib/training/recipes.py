@@ -60,8 +60,9 @@ RECIPES: Dict[str, Recipe] = {
         select="brain_lgg_flair256/train/normal/*",
         preprocessing=Preprocessing(crop="foreground", normalise="foreground-median"),
         # Chosen on held-out normals with masses implanted: Testing/benchmarks/implanted_lesions.py.
-        scoring=ScoringConfig(terms=("residual", "prototype", "mirror", "intensity"), weights=(0.25, 1.0, 1.0, 1.0),
-                              levels=12, spread="deviation", pooled=("residual", "prototype", "mirror"), reach=1,
+        # The residual adds nothing there, so the decoder rests.
+        scoring=ScoringConfig(terms=("prototype", "mirror", "intensity"), weights=(1.0, 1.0, 1.0), mirror_scales=2,
+                              levels=12, spread="deviation", pooled=("prototype", "mirror"), reach=1,
                               fusion="geometric", centring="slice", hysteresis=True, sigma=7.0, summary="top5"),
         augmentation=Augmentation(rotation_degrees=6.0, shift=0.02, zoom=0.04, flip=True),
         network={"prototypes_per_cell": 6, "prototype_match": "prototypes", "prototype_levels": 6},

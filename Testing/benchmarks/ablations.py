@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +34,10 @@ from SPMambaLib.model.config import NetworkConfig
 from SPMambaLib.model.network import SPMamba
 from SPMambaLib.model.ss2d import SS2D
 from SPMambaLib.processors import share_processors
-from SPMambaLib.scoring.maps import ScoringConfig, network_terms
-from SPMambaLib.training.fit import intensity_of
+from SPMambaLib.scoring.maps import ScoringConfig
+from SPMambaLib.scoring.terms import network_terms
+from SPMambaLib.training.fit import unfitted
+from SPMambaLib.training.judging import Unfitted
 from SPMambaLib.training.train import TrainingConfig, train_decoder
 
 PARTS = ("terms", "prototypes", "training")
@@ -122,14 +124,15 @@ def ablate_terms(records: Records, study: Study, key: Dict[str, Any], model: str
     detector = load_model(model, "cpu")
     key = {**key, "part": "terms", "model": detector.summary()["sha256"], "seed": None, "teacher": None}
     raw: Dict[str, Terms] = {}
+    seen: List[Unfitted] = []
     config = detector.scale.config
-    seen = intensity_of(config, replace(study.seen, pixels=study.seen.pixels.float()))
 
     def measure(rule: ScoringConfig) -> Dict[str, Any]:
         if not raw:
             raw.update(held=terms_of(detector.network, config, study.held),
                        test=terms_of(detector.network, config, study.test))
-        return {"metrics": judge_terms(study, rule, raw["held"], raw["test"], seen)}
+            seen.append(unfitted(detector.network, config, study.seen))
+        return {"metrics": judge_terms(study, rule, raw["held"], raw["test"], seen[0])}
 
     for name, rule in rules(config).items():
         records.once({**key, "method": name}, lambda rule=rule: measure(rule))

@@ -33,8 +33,8 @@ from SPMambaLib.scoring.components import summarise
 from SPMambaLib.scoring.maps import ScoringConfig
 from SPMambaLib.scoring.slices import score_maps
 from SPMambaLib.training.assemble import load_split, unit_of
-from SPMambaLib.training.fit import Normals, fit_scale, raw_terms, rows_of, with_level_chosen
-from SPMambaLib.training.judging import PIXEL_STRIDE, extent_of, halves_by_patient
+from SPMambaLib.training.fit import Normals, fit_scale, raw_terms, rows_of, unfitted, with_level_chosen
+from SPMambaLib.training.judging import PIXEL_STRIDE, Unfitted, extent_of, halves_by_patient
 from SPMambaLib.training.recipes import RECIPES
 
 STEP = 4  # pixel metrics look at every fourth pixel, in both directions
@@ -57,16 +57,18 @@ def rules_of(name: str):
     weights = dict(zip(recipe.terms, recipe.weights))
     without = {"without " + term: weighing(**{name: w for name, w in weights.items() if name != term})
                for term in weights}
-    return {"recipe": recipe, **without,
-            "residual weight 0.5": weighing(**dict(weights, residual=0.5)),
-            "residual weight 1": weighing(**dict(weights, residual=1.0)),
+    residuals = {"with residual, weight {}".format(weight): change(
+        terms=("residual", *recipe.terms), weights=(weight, *recipe.weights), pooled=("residual", *recipe.pooled))
+        for weight in (0.25, 0.5, 1.0)}
+    return {"recipe": recipe, **without, **residuals,
+            "mirror of the deepest scale": change(mirror_scales=1),
             "intensity weight 1.5": weighing(**dict(weights, intensity=1.5)),
             "a sum": change(fusion="sum"), "no centring": change(centring="none"),
             "no smoothing": change(sigma=0.0), "all terms by place": change(pooled=()),
             "statistics of one level": change(levels=1), "intensity only": weighing(intensity=1.0)}
 
 
-def judge(config: ScoringConfig, raw, normals: Normals, half: np.ndarray, seen: Normals, scored):
+def judge(config: ScoringConfig, raw, normals: Normals, half: np.ndarray, seen: Unfitted, scored):
     """Fused maps of each (raw, Normals) of `scored`, every half of the patients judged by the other's statistics."""
     first = {patient for patient, h in zip(normals.patients, half) if h}
     maps = [torch.zeros_like(images.masks) for _, images in scored]
@@ -122,22 +124,26 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     name = arguments.set
-    recipe, detector, kind = RECIPES[name], load_model(arguments.model or name, "cpu"), KINDS[name]
+    recipe, detector, kinds = RECIPES[name], load_model(arguments.model or name, "cpu"), KINDS[name]
     seen, held = load_split(recipe, arguments.manifest, quiet)
-    implants = {group: implanted(held, kind, group, seed) for seed, group in enumerate(kind.groups)}
+    implants = {group: implanted(held, kind, seed) for seed, (group, kind) in enumerate(kinds.items())}
     everyone = [held, *(images for images, _ in implants.values())]
     rules = rules_of(name)
     terms = tuple(dict.fromkeys(term for rule in rules.values() for term in rule.terms))
     whole = dataclasses.replace(recipe.scoring, terms=terms, weights=(1.0,) * len(terms))
-    half, rows = halves_by_patient(held.patients), {}
-    raw, *others = [raw_terms(detector.network, whole, images, quiet) for images in everyone]
+    half, rows, of_scales = halves_by_patient(held.patients), {}, {}
     for rule, config in rules.items():
-        normal, *maps = judge(config, raw, held, half, seen, list(zip([raw, *others], everyone)))
+        if config.mirror_scales not in of_scales:
+            seeing = dataclasses.replace(whole, mirror_scales=config.mirror_scales)
+            of_scales[config.mirror_scales] = ([raw_terms(detector.network, seeing, images, quiet)
+                                                for images in everyone], unfitted(detector.network, seeing, seen))
+        raw, others = of_scales[config.mirror_scales]
+        normal, *maps = judge(config, raw[0], held, half, others, list(zip(raw, everyone)))
         extent = extent_of([normal[held.masks > 0][::PIXEL_STRIDE]]) if config.hysteresis else None
         calibration = Calibration.from_peaks(normal.amax(dim=(1, 2)).tolist(), unit=unit_of(recipe), extent=extent)
         rows[rule] = {group: row_of(found, images, lesions, normal, held, calibration, config.summary)
                       for (group, (images, lesions)), found in zip(implants.items(), maps)}
-        rows[rule]["mean"] = {key: round(float(np.mean([rows[rule][group][key] for group in kind.groups])), 3)
+        rows[rule]["mean"] = {key: round(float(np.mean([rows[rule][group][key] for group in kinds])), 3)
                               for key in rows[rule]["small"]}
         print(rule, rows[rule]["mean"], flush=True)
     output = arguments.output or RESULTS / "implanted_{}.json".format(name)

@@ -1,4 +1,4 @@
-"""Anomalies that nobody has seen: masses for normal heads, opacities for normal chests, of every size.
+"""Anomalies that nobody has seen: masses for normal heads, one opacity or many for normal chests, of every size.
 
 A scoring rule may be chosen on them, because no abnormal image is touched.  Sizes are drawn evenly on a logarithmic
 scale, so that a rule cannot win by one size alone.
@@ -26,21 +26,21 @@ Implant = Callable[[np.random.Generator, Tensor, Tensor, float], Optional[Tuple[
 
 @dataclass(frozen=True)
 class Kind:
-    """What is implanted: how, and smallest and largest radius of each group in pixels of a 256-pixel image."""
+    """What is implanted: how, and smallest and largest radius in pixels of a 256-pixel image."""
 
     implant: Implant
-    groups: Dict[str, Tuple[float, float]]
+    smallest: float
+    largest: float
 
 
-def implanted(normals: Normals, kind: Kind, group: str, seed: int) -> Tuple[Normals, Tensor]:
-    """The unaugmented normals with one implant each, where there is place for one, and bool lesions (N, S, S)."""
-    low, high = kind.groups[group]
+def implanted(normals: Normals, kind: Kind, seed: int) -> Tuple[Normals, Tensor]:
+    """The unaugmented normals, each made abnormal where there is place for it, and bool lesions (N, S, S)."""
     rng = np.random.default_rng(seed)
     pixels, lesions, keep = [], [], []
     for n in range(len(normals) // 2):
         if normals.level is not None and not BRAIN_LEVELS[0] <= float(normals.level[n]) <= BRAIN_LEVELS[1]:
             continue
-        radius = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        radius = float(np.exp(rng.uniform(np.log(kind.smallest), np.log(kind.largest))))
         made = kind.implant(rng, normals.pixels[n, 0].float(), normals.masks[n].float(), radius)
         if made is not None and int(made[1].sum()) >= 40:
             pixels.append(made[0][None].clamp(0, 1))
@@ -131,8 +131,20 @@ def opacity(rng: np.random.Generator, image: Tensor, mask: Tensor, radius: float
     return torch.lerp(image, 0.2 * image + 0.8 * soft, veil), (share > 0.5) & inside
 
 
-KINDS: Dict[str, Kind] = {
-    "brain-flair": Kind(mass, {"small": (6.0, 11.0), "medium": (11.0, 21.0), "large": (21.0, 42.0)}),
-    "chest-xray": Kind(opacity, {"small": (10.0, 18.0), "medium": (18.0, 34.0), "large": (34.0, 64.0)}),
-}
+def opacities(rng: np.random.Generator, image: Tensor, mask: Tensor, radius: float) -> Optional[Tuple[Tensor, Tensor]]:
+    """Three to eight opacities over both lungs, of about the same size: diffuse disease."""
+    lesion = torch.zeros_like(image, dtype=torch.bool)
+    for _ in range(int(rng.integers(3, 9))):
+        made = opacity(rng, image, mask, radius * float(rng.uniform(0.7, 1.4)))
+        if made is None:
+            break
+        image, lesion = made[0], lesion | made[1]
+    return (image, lesion) if lesion.any() else None
 
+
+KINDS: Dict[str, Dict[str, Kind]] = {
+    "brain-flair": {"small": Kind(mass, 6.0, 11.0), "medium": Kind(mass, 11.0, 21.0), "large": Kind(mass, 21.0, 42.0)},
+    "chest-xray": {"small": Kind(opacity, 10.0, 18.0), "medium": Kind(opacity, 18.0, 34.0),
+                   "large": Kind(opacity, 34.0, 64.0), "diffuse": Kind(opacities, 18.0, 40.0)},
+}
+"""Groups of anomalies for the images of each recipe."""

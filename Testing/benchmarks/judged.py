@@ -25,7 +25,7 @@ from SPMambaLib.scoring.maps import AnomalyScale, ScoringConfig
 from SPMambaLib.scoring.slices import at_level, score_by_level, score_maps, slice_components
 from SPMambaLib.training.assemble import unit_of
 from SPMambaLib.training.fit import HeldInMemory, rows_of
-from SPMambaLib.training.judging import Intensity, judge
+from SPMambaLib.training.judging import NOBODY, Unfitted, judge
 
 RATE = 0.05  # the operating point of sensitivity and specificity
 PIXEL_STEP = 2  # pixel metrics look at every second pixel of the original picture, in both directions
@@ -33,7 +33,6 @@ RESAMPLES = 200
 STANDARDS = ("whole", "place", "place and level")
 """How a map is standardised: one mean and spread, one for each place, or one for each place at each slice level."""
 
-NO_INTENSITY = Intensity([], None)
 Terms = Dict[str, Tensor]
 
 
@@ -61,9 +60,9 @@ def judge_map(study: Study, held: Tensor, test: Tensor, standard: str) -> Dict[s
 
 
 def judge_terms(study: Study, config: ScoringConfig, held: Terms, test: Terms,
-                intensity: Intensity = NO_INTENSITY) -> Dict[str, Any]:
-    """Figures of a scoring rule over raw terms; `intensity` of the seen normals, where the rule looks at it."""
-    judgement = judge(config, HeldInMemory(study.held, held), intensity, unit=unit_of(study.recipe))
+                seen: Unfitted = NOBODY) -> Dict[str, Any]:
+    """Figures of a scoring rule over raw terms; `seen`: what the fitted normals say, where the rule asks them."""
+    judgement = judge(config, HeldInMemory(study.held, held), seen, unit=unit_of(study.recipe))
     rows, view = judged_rows(study, judgement.scale, judgement.card, test)
     weights = patient_weights(study.test.patients, RESAMPLES)
     values, intervals = ranking_metrics(rows, weights)

@@ -28,7 +28,7 @@ METRICS = {"auroc": "image AUROC", "ap": "image AP", "auroc_level_standardised":
 IMPLANTED = {"sensitivity_at_5": "peak at 1 in 20", "sensitivity_at_20": "peak at 1 in 5", "pixel_ap": "pixel AP",
              "auroc": "image AUROC", "dice": "Dice at 1 in 20"}
 PARTS = {"terms": "Scoring rule of the shipped model, one thing changed", "prototypes": "Prototypes alone",
-         "training": "Neck and decoder, trained shortly"}
+         "training": "Neck and decoder, trained with one thing changed"}
 
 HEAD = """\
 # Quality: other methods, and what each part earns
@@ -42,14 +42,18 @@ orientation: the best of them is flattered, and differences of .02 mean nothing.
 * *AUROC by level*: the slice's score among normals of its height; *level-matched*: only pairs of one height count.
 * *sensitivity*, *specificity*: peak of the map at the threshold that 1 in 20 held-out normals reach.
 * +- is the standard deviation over seeds, where there are several.
-* Implanted anomalies (`implants.py`: masses, opacities, three sizes each) lie in normal images: rules are chosen on
-  them, so that the test images are not. *peak at*: share of implants whose peak reaches that threshold.
+* Implanted anomalies (`implants.py`: masses and opacities of three sizes, for chests also many at once) lie in normal
+  images: rules are chosen on them, so that the test images are not. *peak at*: share of implants whose peak reaches
+  that threshold.
 * Reverse distillation is trained as long as the shipped models' decoders, far shorter than in its paper.
 """
 UNTRAINED = """\
 **The `training` part is not recorded.** After 100 steps the decoder alone is still at chance on the chest films,
 whatever its scan order, so such a short run compares nothing; the shipped decoders had 500 steps. Nothing here says
 whether the state-space branch or the scan order earn anything, and nothing else in this project claims it."""
+
+TOGETHER = """\
+The same residuals beside one set of prototypes, the residual with half of their weight:"""
 
 
 def averaged(rows: Sequence[Row], names: Sequence[str]) -> List[Dict[str, Any]]:
@@ -93,7 +97,7 @@ def shipped(name: str) -> List[str]:
 
 
 def implanted(name: str) -> List[str]:
-    """What the scoring rule was chosen on; figures are means over the sizes of implants."""
+    """What the scoring rule was chosen on; figures are means over the groups of implants."""
     result = json.loads((RESULTS / "implanted_{}.json".format(name)).read_text(encoding="utf-8"))
     lines = [{"rule": rule, **{key: "{:.3f}".format(value) for key, value in found["mean"].items()}}
              for rule, found in result["rules"].items()]
@@ -119,6 +123,9 @@ def page(comparators: Sequence[Row], ablations: Sequence[Row]) -> str:
             if rows:
                 lines += ["", "### " + heading, *runs(rows)]
                 lines += metrics_table({"method": "variant"}, averaged(rows, ("method",)))
+            if rows and part == "training":
+                lines += ["", *TOGETHER.splitlines(), "", *metrics_table({"method": "variant"}, averaged(
+                    [dict(row, metrics=row["with prototypes"]) for row in rows], ("method",)))]
     return "\n".join(lines) + "\n"
 
 

@@ -14,8 +14,9 @@ from SPMambaLib.model import ss2d
 from SPMambaLib.model.config import PRESETS
 from SPMambaLib.model.network import SPMamba
 from SPMambaLib.scan import available_backends, using
-from SPMambaLib.scoring.maps import AnomalyScale, ScoringConfig, network_terms
+from SPMambaLib.scoring.maps import AnomalyScale, ScoringConfig
 from SPMambaLib.scoring.slices import score_maps
+from SPMambaLib.scoring.terms import network_terms
 
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
 FAST = [(name, device) for device in DEVICES for name in available_backends(device) if name != "reference"]

@@ -20,8 +20,7 @@ from torch.nn import functional as F
 
 from SPMambaLib.model.config import NetworkConfig, TeacherConfig
 from SPMambaLib.model.network import SPMamba
-from SPMambaLib.training.judging import Intensity as NoIntensity
-from SPMambaLib.training.judging import judge
+from SPMambaLib.training.judging import NOBODY, judge
 
 SIDE = 64
 CHANNELS = (4, 12, 24)
@@ -52,7 +51,8 @@ def images(count: int, seed: int, strange: bool = False) -> Images:
     pixels = 0.4 + 0.02 * torch.randn(count, 1, SIDE, SIDE, generator=random)
     if strange:
         pixels[:, :, 8:24, 8:24] += 0.4
-    return Images(pixels, torch.ones(count, SIDE, SIDE), None, ["p{}".format(n) for n in range(count)], features)
+    masks = torch.ones(count, SIDE, SIDE, dtype=torch.uint8)  # as the cache keeps them
+    return Images(pixels, masks, None, ["p{}".format(n) for n in range(count)], features)
 
 
 def inside_and_outside(maps: torch.Tensor) -> "tuple[float, float]":
@@ -96,7 +96,7 @@ def test_maps_go_through_the_librarys_own_judge(standard):
     study = SimpleNamespace(recipe=SimpleNamespace(scoring=SimpleNamespace(summary="top5")))
     config = plain_config(study, standard)
     terms = [carried(method.map(group), standard) for group in (held, test)]
-    judgement = judge(config, HeldInMemory(held, terms[0]), NoIntensity([], None), unit="image")
+    judgement = judge(config, HeldInMemory(held, terms[0]), NOBODY, unit="image")
     normal, strange = (torch.cat([values["score"] for _, _, values in scored(
         judgement.scale, judgement.card, group, own)]) for group, own in zip((held, test), terms))
     assert abs(float(normal.mean())) < 1.0 and float(strange.min()) > float(normal.max()) + 3.0

@@ -1,6 +1,8 @@
 """Term maps and their standardisation, against slow float64 statements of the same."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tiny
@@ -10,17 +12,8 @@ from oracles import relative_error
 from SPMambaLib.model.network import Output
 from SPMambaLib.model.prototypes import at_level
 from SPMambaLib.model.teacher import to_teacher_input
-from SPMambaLib.scoring.maps import (
-    AnomalyScale,
-    ScoringConfig,
-    at_input_size,
-    centred,
-    gaussian_blur,
-    mirror_map,
-    network_terms,
-    residual_map,
-    resize,
-)
+from SPMambaLib.scoring.maps import AnomalyScale, ScoringConfig, centred, gaussian_blur, resize
+from SPMambaLib.scoring.terms import at_input_size, deepest, mirror_map, network_terms, residual_map
 
 
 def slow_blur(image: np.ndarray, sigma: float) -> np.ndarray:
@@ -110,6 +103,25 @@ def test_mirror_map():
     assert mirror_map(feature, torch.roll(feature, 2, dims=-1))[0, :, 1:-2].mean() > 0.01, "two cells are too far"
 
 
+def test_scales_side_by_side_count_alike():
+    generator = torch.Generator().manual_seed(0)
+    fine, coarse, other_fine, other_coarse = (torch.rand(2, channels, side, side, generator=generator) - 0.5
+                                              for channels, side in ((4, 6), (7, 3)) * 2)
+    both, other = deepest([fine, fine, coarse], 2), deepest([fine, 10 * other_fine, 0.1 * other_coarse], 2)
+    assert both.shape == (2, 11, 6, 6)
+    larger = [torch.from_numpy(np.stack([[slow_sample(m.double().numpy(), areas(3, 6)) for m in one] for one in f]))
+              for f in (coarse, other_coarse)]
+    expected = (cosine(fine, other_fine) + cosine(*larger)) / 2
+    assert (cosine(both, other) - expected).abs().max() < 1e-6
+    assert (cosine(both, other) - cosine(fine, other_fine)).abs().max() > 0.1
+    assert torch.allclose(deepest([fine, fine, coarse], 1), coarse / coarse.norm(dim=1, keepdim=True))
+
+
+def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    a, b = a.double(), b.double()
+    return (a * b).sum(dim=1) / a.norm(dim=1) / b.norm(dim=1)
+
+
 def across(pixels: torch.Tensor) -> torch.Tensor:
     """The image seen in a mirror."""
     return pixels.flip(-1)
@@ -171,8 +183,22 @@ def test_terms_of_a_network():
     assert torch.equal(terms["prototype"], output.prototype_distances)
     assert torch.equal(terms["residual"], residual_map(output, size, config.residual_sigma))
     assert torch.equal(terms["intensity"], gaussian_blur(pixels[:, 0], config.intensity_sigma))
-    assert torch.equal(terms["mirror"], mirror_map(output.features[-1], mirrored))
+    assert torch.equal(terms["mirror"], mirror_map(deepest(output.features, 1), deepest([mirrored], 1)))
     assert set(network_terms(network, pixels, ScoringConfig())) == {"residual", "prototype"}
+    with torch.no_grad():
+        finer = network_terms(network, pixels, replace(config, mirror_scales=2))["mirror"]
+    assert finer.shape == (3, 2 * grid, 2 * grid)
+
+
+def test_without_the_residual_the_decoder_rests(monkeypatch):
+    network, pixels = tiny.network(), torch.rand(2, 1, tiny.SIZE, tiny.SIZE)
+    with torch.no_grad():
+        whole = network_terms(network, pixels, ScoringConfig())
+        monkeypatch.setattr(network.decoder, "forward", lambda *given: pytest.fail("the decoder ran"))
+        with pytest.raises(pytest.fail.Exception, match="decoder ran"):
+            network_terms(network, pixels, ScoringConfig())
+        terms = network_terms(network, pixels, ScoringConfig(terms=("prototype",), weights=(1.0,)))
+    assert set(terms) == {"prototype"} and torch.equal(terms["prototype"], whole["prototype"])
 
 
 def test_prototype_distance_at_the_level_of_each_slice():

@@ -24,8 +24,16 @@ from SPMambaLib.training.adapt import adapt_teacher, cosine_distance, degrade
 from SPMambaLib.training.assemble import adapt_for, assemble, load_normals, recalibrate, round_weights, settle_teacher
 from SPMambaLib.training.augment import Augmentation, augment
 from SPMambaLib.training.data import load_slices, read_manifest
-from SPMambaLib.training.fit import Normals, cache_features, calibrate, fit_prototypes, fit_scale, raw_terms
-from SPMambaLib.training.judging import halves_by_patient
+from SPMambaLib.training.fit import (
+    Normals,
+    cache_features,
+    calibrate,
+    fit_prototypes,
+    fit_scale,
+    raw_terms,
+    unfitted,
+)
+from SPMambaLib.training.judging import NOBODY, halves_by_patient
 from SPMambaLib.training.recipes import RECIPES
 from SPMambaLib.training.train import TrainingConfig, reconstruction_loss, train_decoder
 
@@ -285,7 +293,7 @@ def test_thresholds_are_cross_fitted_by_patient(monkeypatch):
     halves = halves_by_patient(held.patients)
     assert halves.sum() == 20 and (halves[::2] == halves[1::2]).all(), "a patient is in both halves"
 
-    whole = fit_scale(config, drawn, None, held.masks, held)
+    whole = fit_scale(config, drawn, None, held.masks, NOBODY)
     own = whole.fuse(whole.standardise(drawn, held.masks))
     own = (own - own.mean()) / own.std()
     tail = np.quantile(own.flatten(1).amax(dim=1).numpy(), 0.9)
@@ -306,13 +314,21 @@ def test_one_patient_cannot_judge_itself(monkeypatch):
         calibrate(tiny.network(), ScoringConfig(grid=8), alone, held, unit="slice", progress=quiet)
 
 
-def test_intensity_statistics_hear_the_training_images_too():
+@pytest.mark.parametrize("pooled", [(), ("mirror", "intensity")])
+def test_statistics_of_what_is_not_fitted_hear_the_training_images_too(pooled):
     network, held, seen = tiny.network(), brain_normals(range(3)), brain_normals(range(10, 18))
-    config = ScoringConfig(terms=("residual", "intensity"), weights=(1.0, 1.0), grid=16)
+    network.teacher.load_state_dict(tiny.lively_teacher().state_dict())
+    terms = ("residual", "mirror", "intensity")
+    config = ScoringConfig(terms=terms, weights=(1.0,) * 3, grid=16, levels=2, pooled=pooled, mirror_scales=2)
     raw = raw_terms(network, config, held, quiet)
     assert raw["residual"].shape == (6, tiny.SIZE, tiny.SIZE)
-    scale, alone = (fit_scale(config, raw, held.level, held.masks, others) for others in (seen, held))
-    assert torch.equal(scale.mean[0], alone.mean[0]) and not torch.allclose(scale.mean[1], alone.mean[1], atol=1e-3)
+    scale, alone, own = (fit_scale(config, raw, held.level, held.masks, others) for others in (
+        unfitted(network, config, seen), NOBODY, unfitted(network, config, held)))
+    for name in terms:
+        mean, of_held, twice = (s.statistics(name)[0] for s in (scale, alone, own))
+        assert torch.allclose(of_held, twice, atol=1e-5), "the same images twice change nothing"
+        assert torch.equal(mean, of_held) == (name == "residual")
+        assert name == "residual" or not torch.allclose(mean, of_held, rtol=1e-4, atol=0)
 
 
 # -- the whole -------------------------------------------------------------------------------------------------------

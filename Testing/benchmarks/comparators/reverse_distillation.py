@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from SPMambaLib.model.config import NetworkConfig, TeacherConfig
 from SPMambaLib.model.neck import Bottleneck
 from SPMambaLib.model.network import Output, SPMamba
-from SPMambaLib.scoring.maps import ScoringConfig, residual_map
+from SPMambaLib.scoring.maps import ScoringConfig
+from SPMambaLib.scoring.terms import residual_map
 from SPMambaLib.training.train import TrainingConfig, train_decoder
 
 STEPS = 500  # as the shipped models' own decoders
