@@ -35,7 +35,7 @@ CARD = "card.json"
 WEIGHTS = "model.safetensors"
 FORMAT = 2
 SCALE_SUFFIX = ".int8_scale"
-SCALE_PREFIX, FITNESS_PREFIX = "scale.", "fitness."  # names of the `AnomalyScale`'s and the `FitnessCheck`'s tensors
+PREFIXES = ("scale.", "fitness.", "preprocessing.")  # of the tensors that are not the network's
 REQUIRED = ("format", "name", "title", "purpose", "not_for", "modality", "plane", "preprocessing", "network", "scoring",
             "calibration", "files")
 
@@ -198,19 +198,20 @@ def save(folder: Path, card: Dict[str, Any], tensors: Dict[str, Tensor], extra: 
         raise OutputError("The model could not be written to {}.".format(folder), str(error)) from error
 
 
-def join_states(network: Dict[str, Tensor], scale: Dict[str, Tensor], check: Dict[str, Tensor]) -> Dict[str, Tensor]:
-    """One set of tensors to save from the states of the network, its `AnomalyScale` and its `FitnessCheck`."""
-    return {**network, **{SCALE_PREFIX + name: tensor for name, tensor in scale.items()},
-            **{FITNESS_PREFIX + name: tensor for name, tensor in check.items()}}
+def join_states(network: Dict[str, Tensor], scale: Dict[str, Tensor], check: Dict[str, Tensor],
+                preprocessing: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """One set of tensors to save from the states of the network, its `AnomalyScale`, its `FitnessCheck` and its
+    `Preprocessing`."""
+    others = {prefix + name: tensor for prefix, state in zip(PREFIXES, (scale, check, preprocessing))
+              for name, tensor in state.items()}
+    return {**network, **others}
 
 
-def split_states(tensors: Dict[str, Tensor]) -> Tuple[Dict[str, Tensor], Dict[str, Tensor], Dict[str, Tensor]]:
-    """Inverse of `join_states`: (network, scale, check), the last empty for a model without a fitness check."""
-    prefixes = (SCALE_PREFIX, FITNESS_PREFIX)
-    network = {name: tensor for name, tensor in tensors.items() if not name.startswith(prefixes)}
-    scale, check = ({name[len(prefix):]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-                    for prefix in prefixes)
-    return network, scale, check
+def split_states(tensors: Dict[str, Tensor]) -> List[Dict[str, Tensor]]:
+    """Inverse of `join_states`: network, scale, check (empty for a model without one), preprocessing."""
+    network = {name: tensor for name, tensor in tensors.items() if not name.startswith(PREFIXES)}
+    return [network, *({name[len(prefix):]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+                       for prefix in PREFIXES)]
 
 
 def round_to_int8(weight: Tensor) -> Tuple[Tensor, Tensor]:

@@ -74,12 +74,13 @@ def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] =
         scale = AnomalyScale(ScoringConfig(**card["scoring"]))
         if scale.config.levels > 1 and network.config.prototype_levels == 1:
             raise ValueError("statistics by level need prototypes by level, which tell the level of a slice")
-        *states, known = bundle.split_states(tensors)
+        *states, known, preparation = bundle.split_states(tensors)
         for module, state in zip((network, scale), states):
             module.load_state_dict(state)
         check = FitnessCheck(known) if card["calibration"].get("fitness") else None
-        return Detector(card, network.to(chosen), scale, chosen, check=check, scan=scan, precision=precision,
-                        typical=bundle.read_file(path, card, FILE))
+        preprocessing = Preprocessing.from_dict(card["preprocessing"], preparation)
+        return Detector(card, network.to(chosen), scale, preprocessing, chosen, check=check, scan=scan,
+                        precision=precision, typical=bundle.read_file(path, card, FILE))
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamagedError("Model {} does not fit its own card.".format(card["name"]), str(error)) from error
 
@@ -134,14 +135,14 @@ class Detector:
         backend: name of the selective-scan backend in use.
     """
 
-    def __init__(self, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, device: torch.device, *,
-                 check: Optional[FitnessCheck] = None, scan: Optional[str] = None, precision: str = "single",
-                 typical: Union[bytes, Typical, None] = None) -> None:
+    def __init__(self, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, preprocessing: Preprocessing,
+                 device: torch.device, *, check: Optional[FitnessCheck] = None, scan: Optional[str] = None,
+                 precision: str = "single", typical: Union[bytes, Typical, None] = None) -> None:
         self.card, self.name, self.device = card, card["name"], str(device)
         self.network, self.scale, self.check = network.eval(), scale.eval(), check
         if device.type == "cpu":  # convolutions on a CPU read the channels of a pixel at once
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.preprocessing = Preprocessing.from_dict(card["preprocessing"])
+        self.preprocessing = preprocessing
         self.calibration = Calibration.from_dict(card["calibration"]["map"])
         with using(scan):
             self.backend = default_backend(device)

@@ -22,7 +22,7 @@ REACH = 3  # blocks within which the evidence of a voxel is looked for: mapping 
 NO_TILE = -1
 
 Window = Tuple[float, float]
-Region = Tuple[float, float, float, float]
+View = Tuple[Tuple[float, float, float], Tuple[float, float, float]]
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,10 @@ class Place:
         distance: cosine distance of its features to the nearest prototype.
         tile: uint8 (side, side), mean image patch of the normals closest to that prototype; None if there is none.
         patients: how many normals that is the mean of.
-        region: what the pictures show of the slice: top, left, rows and columns, in pixels; may reach beyond it.  It is
-            that of the prototype, so that tile and scan show the same place; the voxel may lie a cell off its middle.
-        spot: where the voxel lies in the region, down and to the right, 0 to 1.
+        view: what the pictures show of the slice: the matrix from places in them (down, right, from 0 to 1) to rows and
+            columns, counted from the slice's upper and left edge; may reach beyond it.  It is that of the prototype, so
+            that tile and scan show the same place; the voxel may lie a cell off its middle.
+        spot: where the voxel lies in the pictures, down and to the right, 0 to 1.
         window: image values that are black and white in the tile's grey scale.
     """
 
@@ -46,28 +47,28 @@ class Place:
     distance: float
     tile: Optional[np.ndarray]
     patients: int
-    region: Region
+    view: View
     spot: Tuple[float, float]
     window: Window
 
     def patch(self, image: np.ndarray, side: int) -> np.ndarray:
-        """What the region shows of an image (H, W) of slice `number`, in the tile's grey scale: uint8 (side, side),
+        """The view of an image (H, W) of slice `number`, in the tile's grey scale: uint8 (side, side),
         linear between pixels, black beyond the image."""
         black, white = self.window
         grey = 255.0 * np.clip((np.nan_to_num(image.astype(np.float64)) - black) / (white - black), 0.0, 1.0)
-        top, left, rows, columns = self.region
-        return sampled(np.pad(grey, 1), (top + 1, left + 1, rows, columns), side)
+        return sampled(np.pad(grey, 1), np.array(self.view) + [0, 0, 1], side)
 
 
-def sampled(grey: np.ndarray, region: Region, side: int) -> np.ndarray:
-    """A region of a picture (H, W) of greys up to 255: uint8 (side, side), linear between pixels, its edge repeated."""
-    for axis in (0, 1):
-        last = grey.shape[axis] - 1
-        at = np.clip(region[axis] + (np.arange(side) + 0.5) * region[axis + 2] / side - 0.5, 0, last)
-        low = np.minimum(at.astype(int), last - 1)
-        share = np.expand_dims(at - low, 1 - axis)
-        grey = grey.take(low, axis) * (1 - share) + grey.take(low + 1, axis) * share
-    return np.round(grey).astype(np.uint8)
+def sampled(grey: np.ndarray, view: np.ndarray, side: int) -> np.ndarray:
+    """A view (2, 3), see `Place`, of a picture (H, W) of greys up to 255: uint8 (side, side), linear between pixels,
+    its edge repeated."""
+    steps, last = (np.arange(side) + 0.5) / side, np.array(grey.shape)[:, None, None] - 1
+    at = view[:, :1, None] * steps[:, None] + view[:, 1:2, None] * steps + view[:, 2:, None] - 0.5
+    at = np.clip(at, 0, last)
+    row, column = low = np.minimum(at.astype(int), last - 1)
+    down, right = at - low
+    upper, lower = ((1 - right) * grey[row + n, column] + right * grey[row + n, column + 1] for n in (0, 1))
+    return np.round((1 - down) * upper + down * lower).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Evidence:
         rates: (R,) shares of normals, descending.
         reached: (T, R) values that these shares of held-out normals reach somewhere; (0, 0) if not known.
         slices: (N,) number in the stack, ascending.
-        boxes: (N, 4) the input's frame in each slice: top, left, rows, columns.
+        frames: (N, 2, 3) where the network's input lies in each slice, see `PreparedSlices.frames`.
         windows: (N, 2) image values that are black and white.
         places: (P, 3) row of `slices`, block in row-major order, row of `tiles` or `NO_TILE`; sorted.
         values: (P, T) float16 standardised terms.
@@ -96,7 +97,7 @@ class Evidence:
     rates: np.ndarray
     reached: np.ndarray
     slices: np.ndarray
-    boxes: np.ndarray
+    frames: np.ndarray
     windows: np.ndarray
     places: np.ndarray
     values: np.ndarray
@@ -137,7 +138,7 @@ class Evidence:
     def _sound(self) -> bool:
         count, places = len(self.slices), len(self.places)
         return bool(
-            self.frame.shape == (4,) and self.boxes.shape == (count, 4) and self.windows.shape == (count, 2)
+            self.frame.shape == (4,) and self.frames.shape == (count, 2, 3) and self.windows.shape == (count, 2)
             and self.places.shape == (places, 3) and self.values.shape == (places, len(self.terms))
             and self.distances.shape == (places,) and self.tiles.ndim == 3
             and len(self.patients) == len(self.cells) == len(self.tiles)
@@ -167,16 +168,16 @@ class Evidence:
         """Of a row of `places`, for a voxel at `inside` (2,) of the frame."""
         row, block, tile = (int(n) for n in self.places[index])
         _, blocks, cells, shown = (int(n) for n in self.frame)
-        top, left, rows, columns = (float(n) for n in self.boxes[row])
         known = tile != NO_TILE
         cell = divmod(int(self.cells[tile]), cells) if known else [n * cells // blocks for n in divmod(block, blocks)]
         down, right = (n - (shown - 1) / 2 for n in cell)  # in cells
-        region = (top + down * rows / cells, left + right * columns / cells, shown * rows / cells,
-                  shown * columns / cells)
+        turn, corner = self.frames[row, :, :2], self.frames[row] @ [down / cells, right / cells, 1.0]
+        rows, columns = np.column_stack([turn * shown / cells, corner]).tolist()
         spot = (float(inside[0] * cells - down) / shown, float(inside[1] * cells - right) / shown)
         return Place(int(self.slices[row]), dict(zip(self.terms.tolist(), self.values[index].astype(float).tolist())),
                      float(self.distances[index]), self.tiles[tile] if known else None,
-                     int(self.patients[tile]) if known else 0, region, spot,
+                     int(self.patients[tile]) if known else 0,
+                     (tuple(rows), tuple(columns)), spot,
                      (float(self.windows[row, 0]), float(self.windows[row, 1])))
 
     def _inside(self, plane: SlicePlane, kji: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
@@ -186,8 +187,9 @@ class Evidence:
         row = np.searchsorted(self.slices, stack[0]).clip(max=max(len(self.slices) - 1, 0))
         if not len(self.slices):
             return np.full(len(kji), -1), np.zeros((len(kji), 2))
-        box = self.boxes[row]
-        inside = np.stack([(stack[n + 1] + 0.5 - box[:, n]) / box[:, n + 2] for n in (0, 1)], axis=1)
+        back = np.linalg.inv(self.frames[:, :, :2])[row]
+        away = np.stack(stack[1:], axis=1) + 0.5 - self.frames[row, :, 2]
+        inside = np.einsum("nij,nj->ni", back, away)
         return np.where(self.slices[row] == stack[0], row, -1), inside
 
     def _blocks(self, inside: np.ndarray) -> np.ndarray:

@@ -5,13 +5,15 @@ always sees what it was trained on.  Slices are (N, H, W), row 0 at the top of t
 """
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from dataclasses import dataclass, field, fields
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from .alignment import inverted, transforms_onto, warped
 
 Box = Tuple[int, int, int, int]  # row, column, rows, columns; may reach beyond the slice
 
@@ -31,6 +33,8 @@ class Preprocessing:
         normalise: ``"percentile"`` maps the 0.5 .. 99.5 % quantiles to 0 .. 1; ``"foreground-median"`` maps the median
             of the anatomy to `median_level` (MR has no units; the tissue median is its ruler).
         margin: free border around the foreground, as a share of its longer side.
+        align: whether slices are brought into the position of the average normal one (see `alignment`).
+        average: that one; it lies in the bundle, and is not known before there are normals.
     """
 
     size: int = 256
@@ -38,13 +42,34 @@ class Preprocessing:
     normalise: str = "percentile"
     margin: float = 0.04
     median_level: float = 0.35
+    align: bool = False
+    average: Optional[Tensor] = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> Dict[str, Any]:
-        return asdict(self)
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "average"}
 
     @classmethod
-    def from_dict(cls, data: Dict[str, Any]) -> Preprocessing:
-        return cls(**data)
+    def from_dict(cls, data: Dict[str, Any], state: Mapping[str, Tensor]) -> Preprocessing:
+        """From the card and the tensors of a bundle; raises ValueError if the average slice is missing."""
+        if data.get("align") and "average" not in state:
+            raise ValueError("there is no average slice to align with")
+        return cls(**data, average=state.get("average"))
+
+    def state_dict(self) -> Dict[str, Tensor]:
+        return {} if self.average is None else {"average": self.average}
+
+    def aligned(self, pixels: Tensor, masks: Tensor) -> Tuple[Tensor, Tensor, Optional[Tensor]]:
+        """Pixels (N, 1, S, S) and masks (N, S, S) in the position of the average slice, and the transforms (N, 2, 3) of
+        `alignment`; as they are, and None, for a model that does not align.  The mask leaves out what was not seen."""
+        if self.average is None or not len(pixels):
+            return pixels, masks, None
+        parts = []
+        for some, own in zip(pixels.split(64), masks.split(64)):
+            transforms = transforms_onto(some, self.average)
+            parts.append((warped(some, transforms), warped(own[:, None], transforms, "nearest", "zeros")[:, 0],
+                          transforms))
+        moved, covered, found = (torch.cat(part) for part in zip(*parts))
+        return moved, covered, found
 
 
 @dataclass
@@ -59,6 +84,7 @@ class PreparedSlices:
         analysed: (N,) bool.
         levels: (N,) relative height inside the anatomy in [0, 1], or None for single images.
         windows: (N, 2) float64, what becomes 0 and 1 in each analysed slice.
+        transforms: (N, 2, 3) of `alignment`, within the boxes; None for a model that does not align.
     """
 
     pixels: Tensor
@@ -68,6 +94,19 @@ class PreparedSlices:
     analysed: np.ndarray
     levels: Optional[np.ndarray]
     windows: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+    transforms: Optional[Tensor] = None
+
+    def frames(self, index: Sequence[int]) -> np.ndarray:
+        """Where the network's input lies in each slice (n, 2, 3): from places in it (down, right, from 0 to 1) to rows
+        and columns of the slice, counted from its upper and left edge."""
+        boxes = np.array([self.boxes[n] for n in index], dtype=np.float64).reshape(-1, 4)
+        turn, shift = np.tile(np.eye(2), (len(boxes), 1, 1)), np.zeros((len(boxes), 2))
+        if self.transforms is not None:
+            moves = self.transforms[torch.tensor(list(index), dtype=torch.long)].double().numpy()
+            turn, along = moves[:, ::-1, 1::-1], moves[:, ::-1, 2]  # theirs are x before y, from -1 to 1
+            shift = (along + 1.0 - turn.sum(axis=2)) / 2.0
+        sides = boxes[:, 2:, None]
+        return np.concatenate([sides * turn, sides * shift[:, :, None] + boxes[:, :2, None]], axis=2)
 
 
 def prepare(slices: np.ndarray, spacing: Tuple[float, float], preprocessing: Preprocessing,
@@ -95,13 +134,22 @@ def prepare(slices: np.ndarray, spacing: Tuple[float, float], preprocessing: Pre
         normal, windows[n] = _normalised(slices[n].astype(np.float32), masks[n], preprocessing)
         pixels[n, 0] = _resize(_cut(torch.from_numpy(normal), boxes[n]), (size, size))
         input_masks[n] = (_resize(_cut(torch.from_numpy(masks[n].astype(np.float32)), boxes[n]), (size, size)) > 0.5)
+    rows, transforms = torch.from_numpy(np.flatnonzero(analysed)), None
+    pixels[rows], input_masks[rows], moves = preprocessing.aligned(pixels[rows], input_masks[rows])
+    if moves is not None:
+        transforms = torch.eye(2, 3).repeat(count, 1, 1)
+        transforms[rows] = moves
     return PreparedSlices(pixels, boxes, masks, input_masks, analysed, _levels(analysed) if count > 1 else None,
-                          windows)
+                          windows, transforms)
 
 
 def restore(maps: Tensor, prepared: PreparedSlices, index: np.ndarray) -> np.ndarray:
-    """Maps (M, s, s) of the slices `index` -> (M, H, W) float32 on the slices' own pixels; 0 outside the anatomy."""
+    """Maps (M, s, s) of the slices `index` -> (M, H, W) float32 on the slices' own pixels; 0 outside the anatomy, and
+    where an aligned slice reaches beyond what the model looks at."""
     height, width = prepared.masks.shape[1:]
+    if prepared.transforms is not None:
+        back = inverted(prepared.transforms[torch.from_numpy(np.asarray(index))])
+        maps = warped(maps[:, None].float(), back, padding="zeros")[:, 0]
     out = np.zeros((len(index), height, width), dtype=np.float32)
     for row, n in enumerate(index):
         top, left, rows, columns = prepared.boxes[n]

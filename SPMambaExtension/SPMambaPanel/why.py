@@ -58,7 +58,7 @@ def _pictures(result: Result, place: Place) -> List[Tuple[str, np.ndarray]]:
     pictures = [(_("This scan"), scan)] if scan.size else []
     if place.tile is not None:
         title = _("Closest normal here: mean of {count} patients").format(count=place.patients)
-        pictures.append((title, sampled(place.tile, (0, 0, *place.tile.shape), SIDE)))
+        pictures.append((title, sampled(place.tile, np.diag(place.tile.shape) @ np.eye(2, 3), SIDE)))
     return pictures
 
 

@@ -36,13 +36,14 @@ def untrained_detector(preset: str, device: torch.device, scan: str = "", precis
     """A detector of a preset's size with random weights: it computes what a trained one computes, and means nothing."""
     torch.manual_seed(0)
     network = SPMamba(PRESETS[preset])
+    preprocessing = Preprocessing(size=network.config.input_size)
     card: Dict[str, Any] = {
         "name": preset, "title": "untrained, for timing only", "plane": "axial", "modality": [], "contrast": "",
-        "preprocessing": Preprocessing(size=network.config.input_size).to_dict(), "files": {bundle.WEIGHTS: ""},
+        "preprocessing": preprocessing.to_dict(), "files": {bundle.WEIGHTS: ""},
         "calibration": {"map": Calibration.from_peaks(np.linspace(4.0, 8.0, 100).tolist(), unit="slice").to_dict(),
                         "components": {name: [0.0, 1.0] for name in COMPONENTS}},
     }
-    return Detector(card, network.to(device), AnomalyScale(ScoringConfig()), device, scan=scan or None,
+    return Detector(card, network.to(device), AnomalyScale(ScoringConfig()), preprocessing, device, scan=scan or None,
                     precision=precision)
 
 

@@ -68,7 +68,7 @@ class Gathering:
             frame=np.array([prepared.pixels.shape[-1], prepared.pixels.shape[-1] // BLOCK, self._cells, form.cells]),
             rates=np.array(calibration["map"]["rates"], dtype=np.float64),
             reached=np.array([reached[name] for name in terms] if reached else np.zeros((0, 0))),
-            slices=np.array(self._slices), boxes=np.array([prepared.boxes[n] for n in self._slices]),
+            slices=np.array(self._slices), frames=prepared.frames(self._slices),
             windows=prepared.windows[self._slices], places=np.stack([row, block, renumbered[tile.ravel()]], axis=1),
             values=values, distances=distances, tiles=tiles[kept], patients=patients[kept],
             cells=cells[kept])

@@ -23,12 +23,14 @@ import torch
 from torch import Tensor
 
 from .. import __version__, bundle
+from ..alignment import average_of
 from ..data.examine import examine
 from ..data.samples import Sample, split_by_patient
 from ..errors import Cancelled, UnreadableFileError, UsageError
 from ..model.config import NetworkConfig
 from ..model.network import SPMamba
 from ..model.teacher import Teacher
+from ..preprocess import Preprocessing
 from ..scoring.fitness import FitnessCheck
 from ..scoring.maps import AnomalyScale
 from ..typical import FILE, Typical
@@ -99,7 +101,7 @@ def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFold
          teacher: Optional[Path], ranks: Ranks, machine: Machine, progress: Progress) -> Dict[str, Any]:
     """The steps of `assemble`; those whose result lies in the work folder are not done again."""
     started, training, precision = time.time(), recipe.training, machine.autocast(ranks.device)
-    seen, held = load_split(recipe, manifest, progress)
+    seen, held, preprocessing = load_split(recipe, manifest, progress)
     work.settle(digest_of([part for group in (seen, held) for part in (group.pixels, group.masks, group.level)],
                           *seen.patients, *held.patients))
     torch.manual_seed(training.seed)
@@ -143,7 +145,7 @@ def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFold
     card: Dict[str, Any] = {
         "name": name, "version": __version__, **recipe.card,
         "licence": "Apache-2.0 (weights); training images under their own licences, see data",
-        "preprocessing": recipe.preprocessing.to_dict(), "network": network.config.to_dict(),
+        "preprocessing": preprocessing.to_dict(), "network": network.config.to_dict(),
         "scoring": recipe.scoring.to_dict(), "calibration": calibration,
         "training": {**training.to_dict(), "final_loss": float(np.mean(losses[-20:])),
                      "validation_loss": log.last("validation_loss"), "images": len(seen) // 2,
@@ -154,7 +156,7 @@ def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFold
                      "device": device_name(ranks.device), "precision": precision_name(precision),
                      "processes": ranks.count, "minutes": round((time.time() - started) / 60, 1)},
     }
-    return write_bundle(output, card, network, scale, check, tiles)
+    return write_bundle(output, card, network, scale, check, preprocessing, tiles)
 
 
 def train_together(network: SPMamba, features: Optional[Sequence[Tensor]], training: TrainingConfig, *, ranks: Ranks,
@@ -188,22 +190,25 @@ def recalibrate(source: Path, manifest: Path, output: Path, *,
     card, tensors = bundle.load(source)
     recipe = find_recipe(card["name"])
     network = SPMamba(NetworkConfig.from_dict(card["network"])).eval()
-    network.load_state_dict(bundle.split_states(tensors)[0])
-    seen, held = load_split(recipe, manifest, progress)
+    state, _, _, preparation = bundle.split_states(tensors)
+    network.load_state_dict(state)
+    seen, held, preprocessing = load_split(recipe, manifest, progress,
+                                           Preprocessing.from_dict(card["preprocessing"], preparation))
     scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress)
     deepest: List[Tensor] = []
     check, calibration["fitness"] = fitness_of(network, seen, held, progress=progress, deepest=deepest)
     card = {**card, **recipe.card, "scoring": recipe.scoring.to_dict(), "calibration": calibration}
     card.pop("metrics", None)
     tiles = tiles_of(network, torch.cat(deepest)[:len(seen)], seen)
-    return write_bundle(output, card, network, scale, check, tiles)
+    return write_bundle(output, card, network, scale, check, preprocessing, tiles)
 
 
 def write_bundle(output: Path, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, check: FitnessCheck,
-                 tiles: Typical) -> Dict[str, Any]:
+                 preprocessing: Preprocessing, tiles: Typical) -> Dict[str, Any]:
     """Save network, scale, fitness check and tiles under the card; returns the card as a reader will find it."""
     bundle.save(output, dict(card, typical=tiles.card()),
-                bundle.join_states(network.state_dict(), scale.state_dict(), check.state_dict()), {FILE: tiles.png()})
+                bundle.join_states(network.state_dict(), scale.state_dict(), check.state_dict(),
+                                   preprocessing.state_dict()), {FILE: tiles.png()})
     return bundle.verify(output)
 
 
@@ -213,13 +218,25 @@ def tiles_of(network: SPMamba, features: Tensor, seen: Normals) -> Typical:
                       seen.patients)
 
 
-def load_split(recipe: Recipe, manifest: Path, progress: Progress) -> Tuple[Normals, Normals]:
-    """The recipe's normal images: those to fit on, and those of the patients held out."""
+def load_split(recipe: Recipe, manifest: Path, progress: Progress,
+               preprocessing: Optional[Preprocessing] = None) -> Tuple[Normals, Normals, Preprocessing]:
+    """The recipe's normal images: those to fit on, and those of the patients held out; and how they were prepared, as a
+    model does (`preprocessing`), or as the recipe says, with the average of those to fit on where it aligns.
+
+    Each block of images is followed by one of varied copies.
+    """
     samples = read_manifest(manifest, recipe.select)
     examine(samples, classes=("normal",), progress=progress).require(tolerated=("patient-leak",))
     fit_index, held_index = split_by_patient(samples, recipe.held_out)
-    seen, held = (load_normals([samples[n] for n in index], recipe, progress) for index in (fit_index, held_index))
-    return seen, held
+    chosen = preprocessing or recipe.preprocessing
+    parts = [load_slices([samples[n] for n in index], chosen, recipe.card["plane"], progress)
+             for index in (fit_index, held_index)]
+    if chosen.align and chosen.average is None:
+        progress(0.0, "average of the normal images")
+        chosen = replace(chosen, average=average_of(parts[0][1]).half().float())  # as it is stored
+        parts = [(own, *chosen.aligned(pixels, masks)[:2]) for own, pixels, masks in parts]
+    seen, held = (with_copies(own, pixels, masks, recipe, chosen) for own, pixels, masks in parts)
+    return seen, held, chosen
 
 
 def adapt_for(recipes: Sequence[str], manifest: Path, imagenet: Path, output: Path, *, steps: int = ADAPTATION_STEPS,
@@ -244,10 +261,10 @@ def adapt_for(recipes: Sequence[str], manifest: Path, imagenet: Path, output: Pa
     return float(np.mean(losses[-50:]))
 
 
-def load_normals(samples: List[Sample], recipe: Recipe, progress: Progress) -> Normals:
-    """Prepared images, each followed (in a second block) by one augmented copy."""
-    samples, pixels, masks = load_slices(samples, recipe.preprocessing, recipe.card["plane"], progress)
-    varied, moved = augment(pixels, masks, recipe.augmentation, seed=1)
+def with_copies(samples: List[Sample], pixels: Tensor, masks: Tensor, recipe: Recipe,
+                preprocessing: Preprocessing) -> Normals:
+    """Prepared images, each followed (in a second block) by one varied copy, which is prepared in turn."""
+    varied, moved, _ = preprocessing.aligned(*augment(pixels, masks, recipe.augmentation, seed=1))
     level = None
     if all(sample.level is not None for sample in samples):
         level = torch.tensor([sample.level for sample in samples] * 2, dtype=torch.float32)

@@ -75,11 +75,11 @@ def fit_own(base: Path, data: DataSet, output: Path, *, name: Optional[str] = No
         OutputError: `output` is something else already, or cannot be written.
     """
     require_free(output)
-    card, network, config = base_model(base)
+    card, network, config, preprocessing = base_model(base)
     normals = own_normals(data, stretch(progress, 0.0, 0.05))
     plan = plan_of(normals.sources)
     augmentation = augmentation_of(card)
-    preparation = Preparation(Preprocessing.from_dict(card["preprocessing"]), card["plane"], augmentation)
+    preparation = Preparation(preprocessing, card["plane"], augmentation)
     facts = {"base": card["files"], "preprocessing": card["preprocessing"], "scoring": card["scoring"],
              "augmentation": asdict(augmentation), "tiles": asdict(FORM), "version": __version__,
              "torch": torch.__version__}
@@ -105,22 +105,25 @@ def fit_own(base: Path, data: DataSet, output: Path, *, name: Optional[str] = No
     fresh.update(typical=tiles.card(), name=name or output.name)
     fresh["title"] = title or card["title"].replace(SUFFIX, "") + SUFFIX
     written = write_whole(output, fresh, bundle.join_states(
-        network.state_dict(), judgement.scale.state_dict(), check.state_dict()), {FILE: tiles.png()})
+        network.state_dict(), judgement.scale.state_dict(), check.state_dict(), preprocessing.state_dict()),
+        {FILE: tiles.png()})
     bench.remove()
     return written
 
 
-def base_model(path: Path) -> Tuple[Dict[str, Any], SPMamba, ScoringConfig]:
-    """Card, network and scoring rule of the base bundle."""
+def base_model(path: Path) -> Tuple[Dict[str, Any], SPMamba, ScoringConfig, Preprocessing]:
+    """Card, network, scoring rule and preprocessing of the base bundle."""
     card, tensors = bundle.load(path)
     try:
         network = SPMamba(NetworkConfig.from_dict(card["network"])).eval()
-        network.load_state_dict(bundle.split_states(tensors)[0])
+        state, _, _, preparation = bundle.split_states(tensors)
+        network.load_state_dict(state)
         config = ScoringConfig(**card["scoring"])
+        preprocessing = Preprocessing.from_dict(card["preprocessing"], preparation)
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamagedError("Model {} does not fit its own card.".format(card["name"]), str(error)) from error
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return card, network.requires_grad_(False), config
+    return card, network.requires_grad_(False), config, preprocessing
 
 
 def augmentation_of(card: Dict[str, Any]) -> Augmentation:

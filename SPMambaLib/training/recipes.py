@@ -39,7 +39,7 @@ class Recipe:
 RECIPES: Dict[str, Recipe] = {
     "chest-xray": Recipe(
         select="cxr_kermany224/train/NORMAL/*",
-        preprocessing=Preprocessing(crop="none", normalise="percentile"),
+        preprocessing=Preprocessing(crop="none", normalise="percentile", align=True),
         scoring=ScoringConfig(terms=("residual", "prototype"), weights=(0.5, 1.0), summary="mean"),
         augmentation=Augmentation(rotation_degrees=12.0),
         network={"prototypes_per_cell": 32, "prototype_match": "prototypes", "prototype_space": "whitened"},

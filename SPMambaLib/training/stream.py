@@ -70,7 +70,8 @@ class Preparation:
         samples, pixels, masks = slices_of(source.sample, self.preprocessing, self.plane)
         rows = torch.from_numpy(drawn(len(samples), source.quota, source.seed))
         level = torch.tensor([-1.0 if s.level is None else s.level for s in samples])[rows]
-        varied, moved = augment(pixels[rows], masks[rows], self.augmentation, seed=source.seed)
+        varied, moved, _ = self.preprocessing.aligned(
+            *augment(pixels[rows], masks[rows], self.augmentation, seed=source.seed))
         return Views(torch.cat([pixels[rows], varied]), torch.cat([masks[rows], moved]),
                      torch.full((len(rows),), number), level, len(samples))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from SPMambaLib.evaluation.truth import read_mask
 from SPMambaLib.image import finite_voxels, read_image
 from SPMambaLib.model.network import SPMamba
 from SPMambaLib.model.teacher import Teacher
-from SPMambaLib.preprocess import PreparedSlices, prepare
+from SPMambaLib.preprocess import PreparedSlices, Preprocessing, prepare
 from SPMambaLib.training.assemble import load_split, load_teacher
 from SPMambaLib.training.data import read_manifest
 from SPMambaLib.training.fit import Normals, cache_features
@@ -96,20 +96,24 @@ def open_study(name: str, manifest: Path, teacher: Optional[Path], cache: Path) 
     digest = teacher_digest(network.teacher)
     bench, facts = Workbench(cache), [name, digest, hashlib.sha256(manifest.read_bytes()).hexdigest(),
                                       recipe.preprocessing.to_dict(), recipe.held_out, repr(recipe.augmentation)]
-    normals = {}
+    normals: List[Any] = []
 
-    def fitted(part: str) -> Dict[str, Tensor]:
+    def fitted(part: int) -> Dict[str, Tensor]:
         if not normals:
-            normals.update(zip(("seen", "held"), load_split(recipe, manifest, quiet)))
-        images = normals[part]
-        return featured(network, images.pixels, images.masks, images.level, images.patients)
+            normals.extend(load_split(recipe, manifest, quiet))
+        images, preprocessing = normals[part], normals[2]
+        return {**featured(network, images.pixels, images.masks, images.level, images.patients),
+                **preprocessing.state_dict()}
 
-    seen, held = (images_of(bench.once(key_of(part, *facts), lambda part=part: fitted(part)))
-                  for part in ("seen", "held"))
+    kept_seen, kept_held = (bench.once(key_of(name, *facts), lambda part=part: fitted(part))
+                            for part, name in enumerate(("seen", "held")))
+    seen, held = images_of(kept_seen), images_of(kept_held)
+    preprocessing = Preprocessing.from_dict(recipe.preprocessing.to_dict(), kept_seen)
     samples = read_manifest(manifest, TEST[name])
-    kept = bench.once(key_of("test", *facts), lambda: tested(network, recipe, samples))
+    kept = bench.once(key_of("test", *facts), lambda: tested(network, preprocessing, recipe.card["plane"], samples))
     back = PreparedSlices(kept["pixels"], [tuple(box) for box in kept["boxes"].tolist()],  # type: ignore[misc]
-                          kept["anatomy"].bool().numpy(), kept["masks"], np.ones(len(samples), dtype=bool), None)
+                          kept["anatomy"].bool().numpy(), kept["masks"], np.ones(len(samples), dtype=bool), None,
+                          transforms=kept.get("transforms"))
     lesions = kept["lesions"].bool().numpy() if "lesions" in kept else None
     return Study(name, recipe, network, seen, held, images_of(kept), Truth(samples, back, lesions), digest)
 
@@ -121,15 +125,16 @@ def teacher_digest(teacher: Teacher) -> str:
     return digest.hexdigest()
 
 
-def tested(network: SPMamba, recipe: Recipe, samples: Sequence[Sample]) -> Dict[str, Tensor]:
-    """Test pictures (single slices of one size) with their features, boxes, anatomy and lesions."""
+def tested(network: SPMamba, preprocessing: Preprocessing, plane_name: str,
+           samples: Sequence[Sample]) -> Dict[str, Tensor]:
+    """Test pictures (single slices of one size) with their features, boxes, transforms, anatomy and lesions."""
     parts: List[PreparedSlices] = []
     lesions = []
     for sample in samples:
         image = read_image(sample.path)
-        plane = image.plane(recipe.card["plane"])
+        plane = image.plane(plane_name)
         voxels = finite_voxels(image, plane.name)[0]
-        parts.append(prepare(plane.to_slices(voxels), plane.spacing[1:], recipe.preprocessing))
+        parts.append(prepare(plane.to_slices(voxels), plane.spacing[1:], preprocessing))
         mask = read_mask(sample, voxels.shape)
         lesions.append(None if mask is None else plane.to_slices(mask))
     levels = [sample.level for sample in samples]
@@ -138,6 +143,8 @@ def tested(network: SPMamba, recipe: Recipe, samples: Sequence[Sample]) -> Dict[
                       None if None in levels else torch.tensor(levels, dtype=torch.float32),
                       [sample.patient for sample in samples])
     result["boxes"] = torch.tensor([part.boxes[0] for part in parts])
+    if preprocessing.average is not None:
+        result["transforms"] = torch.cat([part.transforms for part in parts])  # type: ignore[misc]
     result["anatomy"] = torch.from_numpy(np.concatenate([part.masks for part in parts]).astype(np.uint8))
     if all(lesion is not None for lesion in lesions):
         result["lesions"] = torch.from_numpy(np.concatenate(lesions).astype(np.uint8))  # type: ignore[arg-type]

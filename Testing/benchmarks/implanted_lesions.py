@@ -125,7 +125,7 @@ def main() -> None:
     arguments = parser.parse_args()
     name = arguments.set
     recipe, detector, kinds = RECIPES[name], load_model(arguments.model or name, "cpu"), KINDS[name]
-    seen, held = load_split(recipe, arguments.manifest, quiet)
+    seen, held, _ = load_split(recipe, arguments.manifest, quiet, detector.preprocessing)
     implants = {group: implanted(held, kind, seed) for seed, (group, kind) in enumerate(kinds.items())}
     everyone = [held, *(images for images, _ in implants.values())]
     rules = rules_of(name)

@@ -1,4 +1,4 @@
-"""The evidence of a place: its prototype's tile, its terms, its region; at every operating point and orientation."""
+"""The evidence of a place: its prototype's tile, its terms, its view; at every operating point and orientation."""
 from __future__ import annotations
 
 import io
@@ -85,7 +85,7 @@ def test_voxel_order_does_not_matter(image, detection, flip):
     ras = detection.findings[0].peak_ras
     first = detection.evidence.at(image.plane("axial"), voxel(image, ras))
     second = found.evidence.at(other.plane("axial"), voxel(other, ras))
-    assert np.array_equal(first.tile, second.tile) and first.region == second.region
+    assert np.array_equal(first.tile, second.tile) and first.view == second.view
     assert first.terms == pytest.approx(second.terms, abs=0.02)
     wrong = detection.evidence.at(other.plane("axial"), voxel(image, ras))
     assert wrong is None or (wrong.spot, wrong.number) != (first.spot, first.number)
@@ -117,10 +117,10 @@ def test_a_film_has_evidence_too():
 
 def test_a_patch_is_cut_where_the_region_says():
     image = np.arange(24, dtype=float).reshape(4, 6)
-    place = Place(0, {}, 0.0, None, 0, (1.0, 2.0, 2.0, 2.0), (0.5, 0.5), (0.0, 255.0))
+    place = Place(0, {}, 0.0, None, 0, ((2.0, 0.0, 1.0), (0.0, 2.0, 2.0)), (0.5, 0.5), (0.0, 255.0))
     assert place.patch(image, 2).tolist() == [[8, 9], [14, 15]]
-    assert replace(place, region=(0.0, 0.0, 4.0, 6.0)).patch(image, 2).tolist() == [[4, 7], [16, 19]]
-    beyond = replace(place, region=(-2.0, 4.0, 4.0, 4.0)).patch(image + 100, 4)
+    assert replace(place, view=((4.0, 0.0, 0.0), (0.0, 6.0, 0.0))).patch(image, 2).tolist() == [[4, 7], [16, 19]]
+    beyond = replace(place, view=((4.0, 0.0, -2.0), (0.0, 4.0, 4.0))).patch(image + 100, 4)
     assert beyond.tolist() == [[0] * 4, [0] * 4, [104, 105, 0, 0], [110, 111, 0, 0]]
     assert replace(place, window=(8.0, 18.0)).patch(image, 2).tolist() == [[0, 26], [153, 178]]
 
@@ -168,7 +168,7 @@ def test_the_file_says_the_same(image, detection, tmp_path):
     found = Evidence.from_bytes(data)
     plane, peak = plane_of(image.ijk_to_ras, image.voxels.shape), voxel(image, detection.findings[0].peak_ras)
     first, second = (each.at(plane, peak) for each in (detection.evidence, found))
-    assert np.array_equal(first.tile, second.tile) and first.terms == second.terms and first.region == second.region
+    assert np.array_equal(first.tile, second.tile) and first.terms == second.terms and first.view == second.view
     assert found.reach("mirror") == detection.evidence.reach("mirror")
     assert len(data) < 20000
 
@@ -180,7 +180,7 @@ def test_a_damaged_file_is_one_sentence(detection, damage):
     if damage == "other fields":
         np.savez(stream, something=np.zeros(3))
     elif damage == "wrong shapes":
-        stream.write(replace(detection.evidence, boxes=np.zeros((1, 4))).to_bytes())
+        stream.write(replace(detection.evidence, frames=np.zeros((1, 4))).to_bytes())
     else:
         middle = len(data) // 2
         stream.write({"cut": data[:middle], "changed": data[:middle] + bytes(64) + data[middle + 64:], "empty": b"",

@@ -207,7 +207,7 @@ def stripped(folder, change):
 def test_a_model_without_the_check_says_so(tmp_path):
     def forget(card, tensors):
         del card["calibration"]["fitness"]
-        for name in [name for name in tensors if name.startswith(bundle.FITNESS_PREFIX)]:
+        for name in [name for name in tensors if name.startswith("fitness.")]:
             del tensors[name]
 
     detection = stripped(tmp_path, forget).detect(foreign()["noise"])

@@ -156,6 +156,6 @@ def test_preparation_can_be_cancelled():
 
 
 def test_the_recipe_survives_the_card():
-    assert Preprocessing.from_dict(HEAD.to_dict()) == HEAD
+    assert Preprocessing.from_dict(HEAD.to_dict(), {}) == HEAD
     with pytest.raises(TypeError):
-        Preprocessing.from_dict({"colour": 1})
+        Preprocessing.from_dict({"colour": 1}, {})

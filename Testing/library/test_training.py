@@ -21,7 +21,7 @@ from SPMambaLib.preprocess import Preprocessing, prepare
 from SPMambaLib.scoring.maps import ScoringConfig
 from SPMambaLib.training import fit
 from SPMambaLib.training.adapt import adapt_teacher, cosine_distance, degrade
-from SPMambaLib.training.assemble import adapt_for, assemble, load_normals, recalibrate, round_weights, settle_teacher
+from SPMambaLib.training.assemble import adapt_for, assemble, recalibrate, round_weights, settle_teacher, with_copies
 from SPMambaLib.training.augment import Augmentation, augment
 from SPMambaLib.training.data import load_slices, read_manifest
 from SPMambaLib.training.fit import (
@@ -102,7 +102,7 @@ def test_pictures_are_prepared_as_in_detection():
         picture = sitk.GetArrayFromImage(sitk.ReadImage(str(samples[n].path))).astype(np.float32)
         expected = prepare(picture[None], (1.0, 1.0), preprocessing)
         assert torch.equal(pixels[n], expected.pixels[0]) and torch.equal(masks[n], expected.input_masks[0])
-    normals = load_normals(samples, tiny.TINY_RECIPES["tiny-brain"], quiet)
+    normals = with_copies(samples, pixels, masks, tiny.TINY_RECIPES["tiny-brain"], preprocessing)
     assert len(normals) == 2 * len(samples) and normals.patients == ["p0"] * 16
     assert torch.equal(normals.pixels[:8], pixels) and not torch.equal(normals.pixels[8:], pixels)
 
@@ -338,7 +338,7 @@ def test_the_card_tells_what_was_done():
     assert card["training"]["images"] + card["training"]["held_out_images"] == tiny.PATIENTS * tiny.SLICES
     assert card["calibration"]["normals"] == 2 * card["training"]["held_out_images"]
     assert card["scoring"]["levels"] == 2 and card["network"]["prototype_levels"] == 2
-    assert Preprocessing.from_dict(card["preprocessing"]).crop == "foreground"
+    assert Preprocessing.from_dict(card["preprocessing"], {}).crop == "foreground"
 
 
 def test_the_same_seeds_make_the_same_model(tmp_path):

@@ -121,7 +121,7 @@ TINY_RECIPES = {
         training=TrainingConfig(steps=15, batch=4), held_out=0.4,
         card=_card("Tiny brain", region="head", modality=["MR"], contrast="FLAIR", plane="axial")),
     "tiny-chest": Recipe(
-        select="chest/*", preprocessing=Preprocessing(SIZE, "none", "percentile"),
+        select="chest/*", preprocessing=Preprocessing(SIZE, "none", "percentile", align=True),
         scoring=ScoringConfig(grid=16, reach=3, summary="mean"), augmentation=Augmentation(rotation_degrees=3.0),
         network=dict(NETWORK, prototype_levels=1), training=TrainingConfig(steps=15, batch=4), held_out=0.4,
         card=_card("Tiny chest", region="chest", modality=["CR", "DX"], contrast="", plane="native")),

@@ -64,7 +64,7 @@ def test_the_lesion_is_where_it_is_in_the_slice_view(workplace: Any, opened: Res
     place = why.placeOf(opened, workplace.review.current)
     picture = pictures(why.picturesHtml(opened, workplace.review.current))[0].max(axis=2)
     bright = np.argwhere(picture > 150).mean(axis=0)
-    top, left, rows, columns = place.region
+    (rows, _, top), (_, columns, left) = place.view
     stack = plane.to_slices(slicer.util.arrayFromVolume(case.volume))[place.number]
     lesion = np.argwhere(stack > 150).mean(axis=0)
     expected = (lesion + 0.5 - [top, left]) / [rows, columns] * why.SIDE
