@@ -7,7 +7,6 @@ from __future__ import annotations
 import sys
 from typing import Any, Dict, List, Optional
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -20,15 +19,11 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 from SPMambaPanel.parameters import SPMambaParameterNode
 from SPMambaPanel.result import Result
-from SPMambaPanel.selftest import SelfTests
 from SPMambaPanel.shortcuts import Shortcuts
 from SPMambaPanel.workplace import Workplace
 
 from SPMambaLib import bundle
 from SPMambaLib.errors import SPMambaError
-
-SLICES_PLACE = 7  # in the panel, below the findings
-WORKLIST_PLACE = 2  # below the input, once all else is in its place
 
 
 class SPMamba(ScriptedLoadableModule):
@@ -57,12 +52,8 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setup(self) -> None:
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/SPMamba.ui"))
-        slices = slicer.util.loadUI(self.resourcePath("UI/SPMambaSlices.ui"))
-        uiWidget.layout().insertWidget(SLICES_PLACE, slices)
-        uiWidget.layout().insertWidget(WORKLIST_PLACE, slicer.util.loadUI(self.resourcePath("UI/SPMambaWorklist.ui")))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
-        self._orderTabs()
         self.ui.inputSelector.setMRMLScene(slicer.mrmlScene)
         self.logic = SPMambaLogic()
         self.workplace = Workplace(self.ui, self.logic.cards)
@@ -73,17 +64,8 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(scene, scene.EndImportEvent, self.onSceneReplaced)
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
         self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAdded)
-        self.initializeParameterNode()
-
-    def _orderTabs(self) -> None:
-        """The Tab key goes through the inserted sections where they stand, not at the end."""
-        ui = self.ui
-        for chain in ((ui.deviceSelector, ui.loadSampleButton, ui.worklistCollapsibleButton, ui.worklistTable,
-                       ui.detectAllButton, ui.reviewedButton, ui.detectButton),
-                      (ui.plotButton, ui.slicesCollapsibleButton, ui.previousUnseenButton, ui.nextUnseenButton,
-                       ui.exportCollapsibleButton)):
-            for first, second in zip(chain, chain[1:]):
-                qt.QWidget.setTabOrder(first, second)
+        if self.parent.isEntered:  # reloaded; otherwise entering does it
+            self.initializeParameterNode()
 
     def cleanup(self) -> None:
         """The module is unloaded or Slicer quits: leave no process, observer or key behind."""
@@ -159,5 +141,10 @@ class SPMambaLogic(ScriptedLoadableModuleLogic):
         return None
 
 
-class SPMambaTest(SelfTests, ScriptedLoadableModuleTest):
+class SPMambaTest(ScriptedLoadableModuleTest):
     """Runs inside Slicer: without network, torch or main window."""
+
+    def runTest(self) -> None:
+        from SPMambaPanel import selftest  # here: who opens the panel needs none of it
+
+        selftest.SelfTests(self).run()

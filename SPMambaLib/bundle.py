@@ -10,7 +10,6 @@ network is the calibrated one, bit for bit; only the statistics are rounded (to 
 """
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -181,7 +180,7 @@ def save(folder: Path, card: Dict[str, Any], tensors: Dict[str, Tensor], extra: 
     from safetensors.torch import save as save_safetensors
 
     contents = {WEIGHTS: save_safetensors(pack(tensors)), **(extra or {})}
-    card = dict(card, format=FORMAT, files={name: hashlib.sha256(data).hexdigest() for name, data in contents.items()})
+    card = dict(card, format=FORMAT, files={name: _sha256(data) for name, data in contents.items()})
     text = json.dumps(card, indent=1, ensure_ascii=False, sort_keys=False) + "\n"
     folder = Path(folder)
     try:
@@ -277,10 +276,16 @@ def _checked(path: Path) -> Tuple[Dict[str, Any], Dict[str, bytes]]:
 def _hashed(path: Path, card: Dict[str, Any], name: str) -> bytes:
     """A file that the card names, if it is the one."""
     data = _read(path, name)
-    if hashlib.sha256(data).hexdigest() != card["files"][name]:
+    if _sha256(data) != card["files"][name]:
         raise ModelDamagedError("Model {} is damaged: {} is not the file that its card describes. Install it again."
                                 .format(path.name, name))
     return data
+
+
+def _sha256(data: bytes) -> str:
+    import hashlib  # here: it loads OpenSSL, and the panel, which reads cards when it is opened, needs no hash then
+
+    return hashlib.sha256(data).hexdigest()
 
 
 def _read(path: Path, name: str) -> bytes:

@@ -8,11 +8,11 @@ from slicer.i18n import tr as _
 from SPMambaLib.errors import MisfitError, SPMambaError
 
 from . import audit, dependencies, display, tables, worklist
-from .detectionqueue import DetectionQueue
+from .detectionqueue import DetectionQueue, Failure
 from .jobs import DetectionRun
 from .panel import doneText
 from .result import Result
-from .state import Event, State
+from .state import Event
 
 if TYPE_CHECKING:
     from .workplace import Workplace
@@ -44,25 +44,24 @@ class Detecting:
             place.update()  # another module may have changed the volume without a word
         anyway = place.machine.refused  # the button says so
         if place.machine.send(Event.CANCEL):
-            self.queue.clear()
+            self.queue.stop()
             self.run.cancel()
         elif place.machine.send(Event.DETECT) and self.installMissing():
             self.queue.clear()
-            self.queue.failures.pop(place.parameters.inputVolume.GetID(), None)
             self._start(place.parameters.inputVolume, anyway=anyway)
 
     def onDetectAllButton(self, *args: Any) -> None:
-        """Analyse every volume that has no result yet, the one being read first."""
+        """Analyse every volume that was not tried yet, the one being read first; if all were, those that failed."""
         place = self._place
         if place.machine.busy or place.parameters is None:
             return
         place.update()
-        volumes = sorted(worklist.notRun(), key=lambda volume: volume is not place.parameters.inputVolume)
+        volumes = sorted(worklist.pending(self.queue), key=lambda volume: volume is not place.parameters.inputVolume)
         if not volumes:
             place.machine.say(_("Every volume of the scene has been analysed.") if Result.all() else
                               _("The scene has no volume that can be analysed."))
             return
-        if place.machine.facts.rest not in (State.READY, State.DONE):
+        if not place.machine.facts.detectable:
             place.parameters.inputVolume = volumes[0]
         if place.machine.send(Event.DETECT) and self.installMissing():
             self.queue.fill(volumes)
@@ -83,7 +82,7 @@ class Detecting:
                 self.onFailed(error)
                 return False
             machine.send(Event.FINISHED)
-            if machine.facts.rest not in (State.READY, State.DONE):  # the scene was closed meanwhile
+            if not machine.facts.detectable:  # the scene was closed meanwhile
                 machine.send(Event.STOPPED)
                 return False
         return True
@@ -126,6 +125,7 @@ class Detecting:
 
     def onDone(self, result: Result) -> None:
         self.run = None
+        self.queue.failures.pop(result.input.GetID(), None)
         audit.appendDetection(result, len(tables.readFindings(result.get("findings"))))
         self._place.update()
         self.queue.succeeded += 1
@@ -136,16 +136,22 @@ class Detecting:
         self._place.worklist.later()
 
     def _queueText(self) -> str:
-        text = _("Done: {count} of {total} volumes.").format(count=self.queue.succeeded, total=self.queue.total)
-        if self.queue.failures:
-            text += " " + _("Those that failed say why in the list of volumes.")
-        return text
+        """What became of the queue, and what is left of it."""
+        parts = [_("Done: {count} of {total} volumes.").format(count=self.queue.succeeded, total=self.queue.total)]
+        if self.queue.failed:
+            parts.append(_("Those that failed say why in the list of volumes."))
+        left = len(worklist.untried(self.queue))
+        if left:
+            parts.append(_("Not run: {count}; Detect on all goes on with them.").format(count=left))
+        return " ".join(parts)
 
     def onCancelled(self) -> None:
         self.run = None
+        text = (" ".join([_("Cancelled."), self._queueText()]) if self.queue.active else
+                _("Cancelled. The scene is unchanged."))
         self.queue.clear()
         self._place.restoreViews()
-        self._place.machine.send(Event.STOPPED, _("Cancelled. The scene is unchanged."))
+        self._place.machine.send(Event.STOPPED, text)
         self._place.worklist.later()
 
     def onFailed(self, error: SPMambaError) -> None:
@@ -153,20 +159,30 @@ class Detecting:
         volume, self.run = self.volume, None
         place = self._place
         place.panel.log("[{}] {}\n{}".format(error.code, error.message, error.detail).rstrip())
-        if self.queue.active and volume is not None and volume.GetScene() is not None:
-            self.queue.failures[volume.GetID()] = error.message
+        refused = error.code == MisfitError.code
+        if volume is not None and volume.GetScene() is not None and Result.of(volume) is None:
+            self.queue.failures[volume.GetID()] = Failure(error.message, refused, place.cardFor(volume)["name"])
+        self.queue.failed += 1
+        if self.queue.active:
+            place.update()  # the one being read may be the one that failed
         if not self._startNext():
             place.restoreViews()
             if self.queue.active and self.queue.succeeded:
                 place.machine.send(Event.FINISHED, self._queueText())
             else:
-                place.machine.send(Event.FAILED, error.message, refused=error.code == MisfitError.code)
+                place.machine.send(Event.FAILED, error.message, refused=refused)
             self.queue.clear()
         place.worklist.later()
+
+    def failureOf(self, volume: Any, model: str) -> Optional[Failure]:
+        """Why a volume without a result could not be analysed by this model; None if it was not tried."""
+        failure = self.queue.failures.get(volume.GetID()) if volume is not None else None
+        return failure if failure is not None and failure.model == model else None
 
     def drop(self) -> None:
         """Stop without a word: the scene is being closed or the module unloaded."""
         self.queue.clear()
+        self.queue.failures.clear()  # another scene has other volumes of the same IDs
         if self.run is not None:
             self.run.drop()
             self.run = None

@@ -137,6 +137,10 @@ def hide(result: Result) -> None:
         if composite.GetLabelVolumeID() == result.severity.GetID():
             composite.SetLabelVolumeID(None)
     result.segmentation.GetDisplayNode().SetVisibility(False)
+    for node in (result.severity, result.map):
+        legend = _legend(node, False)
+        if legend is not None:  # it would stand beside that of the next volume
+            legend.SetVisibility(False)
 
 
 def _legend(volumeNode: Any, create: bool) -> Optional[Any]:

@@ -121,14 +121,18 @@ def lesionRas() -> np.ndarray:
 
 
 class SelfTests:
-    """Mixed into SPMambaTest."""
+    """The tests of SPMambaTest.
 
-    def setUp(self) -> None:
-        slicer.mrmlScene.Clear(0)
+    Args:
+        case: the unittest.TestCase that they speak through.
+    """
 
-    def runTest(self) -> None:
+    def __init__(self, case: Any) -> None:
+        self._case = case
+
+    def run(self) -> None:
         for name in sorted(name for name in dir(self) if name.startswith("test_")):
-            self.setUp()
+            slicer.mrmlScene.Clear(0)
             getattr(self, name)()
 
     def test_stateMachine(self) -> None:
@@ -137,39 +141,39 @@ class SelfTests:
         machine.know(Facts(volume="v", model="m"))
         for event in (Event.DETECT, Event.PROGRESS, Event.CANCEL, Event.PROGRESS, Event.STOPPED):
             machine.send(event)
-        self.assertEqual(seen, [State.READY, State.STARTING, State.RUNNING, State.CANCELLING, State.READY])
+        self._case.assertEqual(seen, [State.READY, State.STARTING, State.RUNNING, State.CANCELLING, State.READY])
 
     def test_parameters(self) -> None:
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")
         parameters = SPMambaParameterNode(node)
         parameters.inputVolume = syntheticVolume()
         parameters.falsePositiveRate = 0.02
-        self.assertEqual(SPMambaParameterNode(node).falsePositiveRate, 0.02)
-        self.assertIs(SPMambaParameterNode(node).inputVolume, parameters.inputVolume)
-        with self.assertRaises(ValueError):
+        self._case.assertEqual(SPMambaParameterNode(node).falsePositiveRate, 0.02)
+        self._case.assertIs(SPMambaParameterNode(node).inputVolume, parameters.inputVolume)
+        with self._case.assertRaises(ValueError):
             parameters.overlayOpacity = 2.0
 
     def test_nodes(self) -> None:
         volume = syntheticVolume()
-        self.assertEqual(problemOf(volume), "")
+        self._case.assertEqual(problemOf(volume), "")
         result = addResult(volume)
-        self.assertLess(np.abs(ijkToRas(result.map) - OBLIQUE).max(), 1e-6)
+        self._case.assertLess(np.abs(ijkToRas(result.map) - OBLIQUE).max(), 1e-6)
         severity = slicer.util.arrayFromVolume(result.severity)
-        self.assertTrue((severity[LESION] == 3).all())
-        self.assertEqual(int((severity > 0).sum()), severity[LESION].size)
+        self._case.assertTrue((severity[LESION] == 3).all())
+        self._case.assertEqual(int((severity > 0).sum()), severity[LESION].size)
         segment = slicer.util.arrayFromSegmentInternalBinaryLabelmap(result.segmentation, "Anomaly_1")
-        self.assertEqual(int((segment == 1).sum()), severity[LESION].size)
+        self._case.assertEqual(int((segment == 1).sum()), severity[LESION].size)
         point = [tables.readFindings(result.get("findings"))[0][name] for name in ("right", "anterior", "superior")]
-        self.assertLess(np.abs(np.asarray(point) - lesionRas()).max(), 1e-6)
+        self._case.assertLess(np.abs(np.asarray(point) - lesionRas()).max(), 1e-6)
 
     def test_replace(self) -> None:
         volume = syntheticVolume()
         first = addResult(volume)
         count = slicer.mrmlScene.GetNumberOfNodes()
         second = addResult(volume)
-        self.assertIsNone(first.map)
-        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), count)
-        self.assertIs(Result.of(volume).node, second.node)
+        self._case.assertIsNone(first.map)
+        self._case.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), count)
+        self._case.assertIs(Result.of(volume).node, second.node)
 
     def test_transform(self) -> None:
         volume = syntheticVolume()
@@ -178,25 +182,25 @@ class SelfTests:
         volume.SetAndObserveTransformNodeID(transform.GetID())
         result = addResult(volume)
         for node in (result.map, result.severity, result.segmentation):
-            self.assertIs(node.GetParentTransformNode(), transform)
+            self._case.assertIs(node.GetParentTransformNode(), transform)
 
     def test_export(self) -> None:
         result = addResult(syntheticVolume())
         with tempfile.TemporaryDirectory() as folder:
             files = export.exportSegments(result, Path(folder), export.FORMATS)
-            self.assertTrue(all(path.stat().st_size > 0 for path in files))
+            self._case.assertTrue(all(path.stat().st_size > 0 for path in files))
             for suffix in (".seg.nrrd", ".nii.gz", ".stl"):
-                self.assertEqual(sum(path.name.lower().endswith(suffix) for path in files), 1, suffix)
+                self._case.assertEqual(sum(path.name.lower().endswith(suffix) for path in files), 1, suffix)
 
     def test_sceneRoundTrip(self) -> None:
         addResult(syntheticVolume(), rate=0.02)
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "scene.mrb")
-            self.assertTrue(slicer.util.saveScene(path))
+            self._case.assertTrue(slicer.util.saveScene(path))
             slicer.mrmlScene.Clear(0)
             slicer.util.loadScene(path)
         result = Result.of(slicer.util.getNode("Synthetic"))
-        self.assertEqual(result.summary["false_positive_rate"], 0.02)
-        self.assertEqual(result.calibration, syntheticCalibration())
-        self.assertEqual(result.segmentation.GetSegmentation().GetNumberOfSegments(), 1)
-        self.assertEqual(tables.readFindings(result.get("findings"))[0]["segment"], "Anomaly 1")
+        self._case.assertEqual(result.summary["false_positive_rate"], 0.02)
+        self._case.assertEqual(result.calibration, syntheticCalibration())
+        self._case.assertEqual(result.segmentation.GetSegmentation().GetNumberOfSegments(), 1)
+        self._case.assertEqual(tables.readFindings(result.get("findings"))[0]["segment"], "Anomaly 1")

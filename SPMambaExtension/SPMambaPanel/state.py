@@ -34,7 +34,7 @@ class Event(Enum):
 BUSY = frozenset({State.INSTALLING, State.STARTING, State.RUNNING, State.CANCELLING})
 ANALYSING = frozenset({State.STARTING, State.RUNNING, State.CANCELLING})
 
-REST = None  # resolved by the facts: no volume, no model, ready or done
+REST = None  # resolved by the facts: no volume, no model, ready, done or failed before
 
 TRANSITIONS: Dict[Tuple[State, Event], Optional[State]] = {
     (State.READY, Event.DETECT): State.STARTING,
@@ -68,12 +68,16 @@ class Facts:
         problem: why that volume cannot be analysed, one sentence; empty if it can.
         model: name of the chosen model, empty if none is installed.
         result: ID of the result shown for this volume, empty if there is none.
+        failure: why this model could not analyse the volume; empty if it did, or was not asked.
+        refused: it did not want to, and may be told to do it all the same.
     """
 
     volume: str = ""
     problem: str = ""
     model: str = ""
     result: str = ""
+    failure: str = ""
+    refused: bool = False
 
     @property
     def rest(self) -> State:
@@ -82,7 +86,11 @@ class Facts:
             return State.NO_VOLUME
         if not self.model:
             return State.NO_MODEL
-        return State.DONE if self.result else State.READY
+        return State.DONE if self.result else State.FAILED if self.failure else State.READY
+
+    @property
+    def detectable(self) -> bool:
+        return self.rest in (State.READY, State.DONE, State.FAILED)
 
 
 class Machine:
@@ -114,9 +122,11 @@ class Machine:
             return False
         target = TRANSITIONS[self.state, event]
         rest = self.facts.rest
-        again = target is State.FAILED and rest in (State.READY, State.DONE)  # otherwise there is nothing to try again
+        again = target is State.FAILED and self.facts.detectable  # otherwise there is nothing to try again
         self.state = target if again or target not in (REST, State.FAILED) else rest
-        self.message, self.refused = message, refused and self.state is State.FAILED
+        self.refused = (refused or self.facts.refused) and self.state is State.FAILED
+        still = self.state is State.FAILED and not again  # as it was before
+        self.message = "\n".join(text for text in (message, self.facts.failure if still else "") if text)
         self._onChange(self)
         return True
 
@@ -130,7 +140,8 @@ class Machine:
         same = facts == self.facts
         self.facts = facts
         if not self.busy and not (same and self.state is State.FAILED):
-            if not same:
-                self.message, self.refused = "", False
             self.state = facts.rest
+            if not same:
+                failed = self.state is State.FAILED
+                self.message, self.refused = (facts.failure, facts.refused) if failed else ("", False)
         self._onChange(self)

@@ -24,8 +24,17 @@ def volumes() -> List[Any]:
             if node.GetClassName() == "vtkMRMLScalarVolumeNode" and node not in maps and not node.GetHideFromEditors()]
 
 
-def notRun() -> List[Any]:
-    """Volumes that can be analysed and were not yet."""
+def untried(queue: DetectionQueue) -> List[Any]:
+    """Volumes that can be analysed, were not, and did not fail."""
+    return [volume for volume in _notRun() if volume.GetID() not in queue.failures]
+
+
+def pending(queue: DetectionQueue) -> List[Any]:
+    """What "Detect on all" takes: what was not tried yet, or else what failed."""
+    return untried(queue) or _notRun()
+
+
+def _notRun() -> List[Any]:
     return [volume for volume in volumes() if not problemOf(volume) and Result.of(volume) is None]
 
 
@@ -85,11 +94,13 @@ class Worklist:
             return _("running")
         if self._queue.waits(volume):
             return _("waiting")
-        failure = self._queue.failures.get(volume.GetID())
-        result = Result.of(volume)
-        if result is not None and not failure:
+        result, failure = Result.of(volume), self._queue.failures.get(volume.GetID())
+        if result is not None:
             return resultText(result)
-        return _("failed: {reason}").format(reason=failure) if failure else problemOf(volume) or _("not run")
+        if failure is None:
+            return problemOf(volume) or _("not run")
+        text = _("refused: {reason}") if failure.refused else _("failed: {reason}")
+        return text.format(reason=failure.message)
 
     def refresh(self) -> None:
         self._timer.stop()
@@ -108,6 +119,11 @@ class Worklist:
         else:
             table.clearSelection()
         table.blockSignals(wasBlocked)
+        left, failed = len(untried(self._queue)), len(self._queue.failures)
+        self._ui.detectAllButton.text = (
+            _("Try the failed ones again ({count})").format(count=failed) if failed and not left else
+            _("Detect on all not run yet ({count})").format(count=left) if 0 < left < len(found) else
+            _("Detect on all"))
         self._ui.reviewedButton.enabled = self._toReview is not None
         self._ui.worklistCollapsibleButton.text = (
             _("Volumes of the scene") if len(found) < 2 else

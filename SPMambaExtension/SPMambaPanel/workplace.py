@@ -24,6 +24,7 @@ from .result import Result
 from .review import Review
 from .state import Facts, Machine
 from .tables import Row
+from .viewpoints import Viewpoints
 from .worker import WorkerClient
 from .worklist import Worklist
 
@@ -39,6 +40,7 @@ class Workplace:
         parameters: wrapper of the parameter node; None while there is no case (scene closing).
         machine, review, worker, panel: the parts that it ties together.
         deciding, exporting, detecting, worklist: sections of the panel and what they do.
+        viewpoints: where the reader stood in the other volumes.
     """
 
     def __init__(self, ui: Any, cards: Callable[[], List[Dict[str, Any]]]) -> None:
@@ -56,6 +58,7 @@ class Workplace:
                                  lambda: self.parameters.inputVolume if self.parameters is not None else None,
                                  self.onVolumeChosen)
         self.review.onDecided = self._onDecided
+        self.viewpoints = Viewpoints()
         self.worker = WorkerClient(onStatus=self._onWorkerStatus, onLog=self.panel.log)
         self.parameters: Optional[SPMambaParameterNode] = None
         self._cards = cards
@@ -99,7 +102,9 @@ class Workplace:
             self.parameters.disconnectGui(self._guiTag)
             self.parameters.parameterNode.RemoveObserver(self._observation)
         self.parameters = parameters
-        if parameters is not None:
+        if parameters is None:
+            self.viewpoints.forget()
+        else:
             # Not connectGui: in Slicer 5.6 it returns no tag and cannot be undone.
             self._guiTag = parameters.connectParametersToGui({
                 "inputVolume": self.ui.inputSelector, "overlayOpacity": self.ui.opacitySlider,
@@ -118,8 +123,13 @@ class Workplace:
         card = self.card()
         self.panel.selectModel(card["name"] if card else "")
         result = Result.of(volume)
-        self.machine.know(Facts(volume.GetID() if volume is not None else "", problemOf(volume),
-                                card["name"] if card else "", result.node.GetID() if result else ""))
+        former, model = self.machine.facts.volume, card["name"] if card else ""
+        failure = self.detecting.failureOf(volume, model) if result is None else None
+        self.machine.know(Facts(volume.GetID() if volume is not None else "", problemOf(volume), model,
+                                result.node.GetID() if result else "", failure.message if failure else "",
+                                bool(failure and failure.refused)))
+        if volume is not None and former not in ("", volume.GetID()):
+            self.viewpoints.change(former, volume, bool(self.parameters.beforeCompare))
         self.panel.showModel(card or {})
         if (result and result.node) is not (self.review.result and self.review.result.node):
             self._open(result)

@@ -29,8 +29,8 @@ def start(modulePath, display=False):
 
 def install(display=False):
     """Make ``import qt, ctk, slicer`` work as in Slicer's Python, without starting anything. `start` does this too."""
-    _prepareGraphics(display)
     if "qt" not in sys.modules:
+        _prepareGraphics(display)
         from host import namespaces
 
         namespaces.install()

@@ -57,7 +57,7 @@ class ctkDoubleSlider(QtWidgets.QWidget):
         before = self._value
         self._slider.blockSignals(True)
         steps = (self._maximum - self._minimum) / self._singleStep
-        self._slider.setRange(0, max(0, math.ceil(steps - 1e-9)))
+        self._slider.setRange(0, min(max(0, math.ceil(steps - 1e-9)), 2**31 - 1))
         self._slider.setPageStep(max(1, int(round(self._pageStep / self._singleStep))))
         self._slider.blockSignals(False)
         self.setValue(before)

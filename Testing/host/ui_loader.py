@@ -19,17 +19,20 @@ class QUiLoader(QtUiTools.QUiLoader):
         (Qt would silently put a plain QWidget there).
         """
         tree = ElementTree.parse(device.fileName())
-        for library in (ctk_sliders, ctk_widgets, mrml_widgets):
-            for cls in vars(library).values():
+        for name in {element.get("class") for element in tree.iter("widget")}:
+            for library in (ctk_sliders, ctk_widgets, mrml_widgets):
+                cls = vars(library).get(name)
                 if isinstance(cls, type) and issubclass(cls, QtWidgets.QWidget) and cls.__module__ == library.__name__:
                     self.registerCustomWidget(cls)
         sceneConnections = _takeVtkConnections(tree.getroot())
-        buffer = QtCore.QBuffer()
-        buffer.setData(ElementTree.tostring(tree.getroot()))
-        buffer.open(QtCore.QIODevice.ReadOnly)
+        if sceneConnections:
+            buffer = QtCore.QBuffer()
+            buffer.setData(ElementTree.tostring(tree.getroot()))
+            buffer.open(QtCore.QIODevice.ReadOnly)
+            device = buffer
         pythonqt_patch.ignoreUnknownAttributes = True
         try:
-            widget = super().load(buffer, *parent)
+            widget = super().load(device, *parent)
         finally:
             pythonqt_patch.ignoreUnknownAttributes = False
         if widget is None:

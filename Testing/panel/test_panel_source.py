@@ -13,7 +13,24 @@ ROOT = Path(__file__).resolve().parents[2]
 EXTENSION = ROOT / "SPMambaExtension"
 SOURCES = sorted(EXTENSION.rglob("*.py"))
 FORBIDDEN = {"torch", "numba", "triton", "safetensors", "PySide6", "SimpleITK"}
+NOT_FOR_OPENING = FORBIDDEN - {"PySide6"} | {  # which the host is made of
+    "_hashlib", "_ssl", "PIL", "pandas", "pydicom", "nibabel", "scipy", "SPMambaPanel.selftest",
+    "SPMambaLib.image"}
 
+
+def runFresh(code: str) -> str:
+    """What a fresh process prints that starts with the application and without the module."""
+    start = """
+import sys
+sys.path[:0] = [{root!r}, {testing!r}, {extension!r}]
+import host
+host.start({example!r})
+module = {module!r}
+""".format(root=str(ROOT), testing=str(ROOT / "Testing"), extension=str(EXTENSION),
+           example=str(ROOT / "Testing/host/example/Example.py"), module=str(EXTENSION / "SPMamba.py"))
+    done = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def imported(tree: ast.AST) -> set:
@@ -45,13 +62,10 @@ def test_length(path: Path) -> None:
     assert len(lines) <= 300 and max(map(len, lines), default=0) <= 120
 
 
-def test_module_and_detection_never_load_torch(tmp_path: Path) -> None:
-    """In a fresh process: load the module in the host, select a volume, show a result, move the threshold."""
-    code = """
-import sys
-sys.path[:0] = [{root!r}, {testing!r}, {extension!r}]
-import host
-running = host.start({module!r})
+def test_module_and_detection_never_load_torch() -> None:
+    """Load the module, select a volume, show a result, move the threshold."""
+    assert "loaded: []" in runFresh("""
+running = host.start(module)
 from SPMambaPanel import selftest
 volume = selftest.syntheticVolume()
 selftest.addResult(volume)
@@ -62,10 +76,26 @@ running.widget.ui.operatingPointSlider.value = 10
 workplace.review.recompute()
 assert workplace.review.findings and not running.exceptions
 print("loaded:", sorted({forbidden!r} & set(sys.modules)))
-""".format(root=str(ROOT), testing=str(ROOT / "Testing"), extension=str(EXTENSION),
-           module=str(EXTENSION / "SPMamba.py"), forbidden={"torch", "numba", "triton", "safetensors"})
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180)
-    assert "loaded: []" in done.stdout, done.stdout + done.stderr
+""".format(forbidden={"torch", "numba", "triton", "safetensors"}))
+
+
+OPENED = """
+before, loads = set(sys.modules), []
+import qt
+load = qt.QUiLoader.load
+qt.QUiLoader.load = lambda *arguments: loads.append(1) or load(*arguments)
+{extra}
+running = host.start(module)
+assert running.widget.ui.modelSelector.count > 0 and not running.exceptions
+print("loaded:", sorted({heavy!r} & (set(sys.modules) - before)), "forms:", len(loads))
+"""
+
+
+def test_opening_the_module_is_light() -> None:
+    """With the cards of the shipped models read: one form, nothing that only a click needs, no OpenSSL for hashes."""
+    assert "loaded: [] forms: 1" in runFresh(OPENED.format(extra="", heavy=NOT_FOR_OPENING))
+    seen = runFresh(OPENED.format(extra="import hashlib; import SPMambaLib.image", heavy=NOT_FOR_OPENING))
+    assert "loaded: ['SPMambaLib.image', '_hashlib']" in seen, "negative control"
 
 
 def test_research_use_is_in_the_ui() -> None:

@@ -56,6 +56,26 @@
       <translation>Beispiel laden</translation>
     </message>
     <message>
+      <source>Volumes of the scene</source>
+      <translation>Volumen der Szene</translation>
+    </message>
+    <message>
+      <source>Click a volume, or press Enter on it, to read it.</source>
+      <translation>Ein Volumen anklicken, oder Eingabetaste darauf, um es zu befunden.</translation>
+    </message>
+    <message>
+      <source>Detect on all</source>
+      <translation>In allen suchen</translation>
+    </message>
+    <message>
+      <source>Nothing found: mark as reviewed</source>
+      <translation>Nichts gefunden: als gesehen markieren</translation>
+    </message>
+    <message>
+      <source>You have looked at this volume, and no finding of the detection is left to decide about.</source>
+      <translation>Sie haben dieses Volumen angesehen, und kein Befund ist mehr zu entscheiden.</translation>
+    </message>
+    <message>
       <source>Detect anomalies</source>
       <translation>Auffälligkeiten suchen</translation>
     </message>
@@ -238,6 +258,22 @@
     <message>
       <source>Show slice scores</source>
       <translation>Werte der Schichten zeigen</translation>
+    </message>
+    <message>
+      <source>Slices</source>
+      <translation>Schichten</translation>
+    </message>
+    <message>
+      <source>A slice counts as seen once you have moved to it in a view of the analysed plane.</source>
+      <translation>Eine Schicht gilt als gesehen, sobald Sie in einer Ansicht der untersuchten Ebene zu ihr gegangen sind.</translation>
+    </message>
+    <message>
+      <source>Previous unseen mark</source>
+      <translation>Vorige ungesehene Markierung</translation>
+    </message>
+    <message>
+      <source>Next unseen mark</source>
+      <translation>Nächste ungesehene Markierung</translation>
     </message>
     <message>
       <source>Export</source>
@@ -1282,48 +1318,6 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>This scene holds a result of another version of SP-Mamba ({versions}; this is {own}). Its images are there, but it cannot be reviewed here. Detect again, or open the scene with that version.</source>
       <translation>Diese Szene enthält ein Ergebnis einer anderen Version von SP-Mamba ({versions}; dies ist {own}). Die Bilder sind da, aber es kann hier nicht gesichtet werden. Erneut suchen oder die Szene mit jener Version öffnen.</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaSlices</name>
-    <message>
-      <source>Slices</source>
-      <translation>Schichten</translation>
-    </message>
-    <message>
-      <source>A slice counts as seen once you have moved to it in a view of the analysed plane.</source>
-      <translation>Eine Schicht gilt als gesehen, sobald Sie in einer Ansicht der untersuchten Ebene zu ihr gegangen sind.</translation>
-    </message>
-    <message>
-      <source>Previous unseen mark</source>
-      <translation>Vorige ungesehene Markierung</translation>
-    </message>
-    <message>
-      <source>Next unseen mark</source>
-      <translation>Nächste ungesehene Markierung</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaWorklist</name>
-    <message>
-      <source>Volumes of the scene</source>
-      <translation>Volumen der Szene</translation>
-    </message>
-    <message>
-      <source>Click a volume, or press Enter on it, to read it.</source>
-      <translation>Ein Volumen anklicken, oder Eingabetaste darauf, um es zu befunden.</translation>
-    </message>
-    <message>
-      <source>Detect on all</source>
-      <translation>In allen suchen</translation>
-    </message>
-    <message>
-      <source>Nothing found: mark as reviewed</source>
-      <translation>Nichts gefunden: als gesehen markieren</translation>
-    </message>
-    <message>
-      <source>You have looked at this volume, and no finding of the detection is left to decide about.</source>
-      <translation>Sie haben dieses Volumen angesehen, und kein Befund ist mehr zu entscheiden.</translation>
     </message>
   </context>
 </TS>

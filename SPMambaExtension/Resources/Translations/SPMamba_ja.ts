@@ -56,6 +56,26 @@
       <translation>サンプルを読み込む</translation>
     </message>
     <message>
+      <source>Volumes of the scene</source>
+      <translation>シーンのボリューム</translation>
+    </message>
+    <message>
+      <source>Click a volume, or press Enter on it, to read it.</source>
+      <translation>クリックするか、Enterを押すと、そのボリュームを読影します。</translation>
+    </message>
+    <message>
+      <source>Detect on all</source>
+      <translation>すべて検出</translation>
+    </message>
+    <message>
+      <source>Nothing found: mark as reviewed</source>
+      <translation>所見なし: 確認済みにする</translation>
+    </message>
+    <message>
+      <source>You have looked at this volume, and no finding of the detection is left to decide about.</source>
+      <translation>このボリュームを確認し、判定すべき所見が残っていないことを記録します。</translation>
+    </message>
+    <message>
       <source>Detect anomalies</source>
       <translation>異常を検出</translation>
     </message>
@@ -238,6 +258,22 @@
     <message>
       <source>Show slice scores</source>
       <translation>スライスのスコアを表示</translation>
+    </message>
+    <message>
+      <source>Slices</source>
+      <translation>スライス</translation>
+    </message>
+    <message>
+      <source>A slice counts as seen once you have moved to it in a view of the analysed plane.</source>
+      <translation>解析した断面のビューでそのスライスに移動すると、既読になります。</translation>
+    </message>
+    <message>
+      <source>Previous unseen mark</source>
+      <translation>前の未読マーク</translation>
+    </message>
+    <message>
+      <source>Next unseen mark</source>
+      <translation>次の未読マーク</translation>
     </message>
     <message>
       <source>Export</source>
@@ -1282,48 +1318,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>This scene holds a result of another version of SP-Mamba ({versions}; this is {own}). Its images are there, but it cannot be reviewed here. Detect again, or open the scene with that version.</source>
       <translation>このシーンには別のバージョンのSP-Mambaの結果があります ({versions}、このモジュールは {own})。画像は残っていますが、ここでは確認できません。もう一度検出するか、そのバージョンでシーンを開いてください。</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaSlices</name>
-    <message>
-      <source>Slices</source>
-      <translation>スライス</translation>
-    </message>
-    <message>
-      <source>A slice counts as seen once you have moved to it in a view of the analysed plane.</source>
-      <translation>解析した断面のビューでそのスライスに移動すると、既読になります。</translation>
-    </message>
-    <message>
-      <source>Previous unseen mark</source>
-      <translation>前の未読マーク</translation>
-    </message>
-    <message>
-      <source>Next unseen mark</source>
-      <translation>次の未読マーク</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaWorklist</name>
-    <message>
-      <source>Volumes of the scene</source>
-      <translation>シーンのボリューム</translation>
-    </message>
-    <message>
-      <source>Click a volume, or press Enter on it, to read it.</source>
-      <translation>クリックするか、Enterを押すと、そのボリュームを読影します。</translation>
-    </message>
-    <message>
-      <source>Detect on all</source>
-      <translation>すべて検出</translation>
-    </message>
-    <message>
-      <source>Nothing found: mark as reviewed</source>
-      <translation>所見なし: 確認済みにする</translation>
-    </message>
-    <message>
-      <source>You have looked at this volume, and no finding of the detection is left to decide about.</source>
-      <translation>このボリュームを確認し、判定すべき所見が残っていないことを記録します。</translation>
     </message>
   </context>
 </TS>

@@ -1,0 +1,52 @@
+"""Where the reader stood in each volume, so that the views follow the volume chosen and come back to the same place."""
+from __future__ import annotations
+
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+import slicer
+
+from .facts import ijkToRas
+
+View = Tuple[List[float], Tuple[float, ...], Tuple[int, ...]]  # slice to RAS by rows, field of view, size in pixels
+
+
+class Viewpoints:
+    """Plane and zoom of the slice views by volume, for as long as the scene is open."""
+
+    def __init__(self) -> None:
+        self._left: Dict[str, Dict[str, View]] = {}
+
+    def forget(self) -> None:
+        self._left = {}
+
+    def change(self, formerId: str, volumeNode: Any, fresh: bool) -> None:
+        """From one volume to another: show it as it was left, otherwise (or `fresh`) all of it in its own planes."""
+        composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+        shown = {node.GetBackgroundVolumeID() for node in composites}
+        if shown == {volumeNode.GetID()} or volumeNode.GetImageData() is None or not _hasRoom(volumeNode):
+            return
+        views = slicer.util.getNodesByClass("vtkMRMLSliceNode")
+        if shown == {formerId} and not fresh:
+            self._left[formerId] = {view.GetID(): _viewOf(view) for view in views}
+        known = {} if fresh else self._left.get(volumeNode.GetID(), {})
+        whole = any(known.get(view.GetID(), _viewOf(view))[2] != _viewOf(view)[2] for view in views)  # another layout
+        slicer.util.setSliceViewerLayers(volumeNode, "keep-current", "keep-current", None, None, True, True)
+        for view in views:
+            if view.GetID() in known and not whole:
+                matrix, field, _size = known[view.GetID()]
+                view.GetSliceToRAS().DeepCopy(matrix)
+                view.SetFieldOfView(*field)
+                view.UpdateMatrices()
+
+
+def _hasRoom(volumeNode: Any) -> bool:
+    """False for a file whose geometry is nonsense: no view can be turned to it."""
+    matrix = ijkToRas(volumeNode)
+    return bool(np.isfinite(matrix).all() and abs(np.linalg.det(matrix)) > 0.0)
+
+
+def _viewOf(view: Any) -> View:
+    matrix = view.GetSliceToRAS()
+    return ([matrix.GetElement(row, column) for row in range(4) for column in range(4)], tuple(view.GetFieldOfView()),
+            tuple(view.GetDimensions()))
