@@ -67,7 +67,7 @@ def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] =
     """
     chosen = choose_device(device)
     path = bundle.find_bundle(name_or_path)
-    card, tensors = bundle.load(path)
+    card, tensors, others = bundle.load_whole(path)
     bundle.check_card(card)
     try:
         network = SPMamba(NetworkConfig.from_dict(card["network"]))
@@ -79,7 +79,7 @@ def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] =
             module.load_state_dict(state)
         check = FitnessCheck(known) if card["calibration"].get("fitness") else None
         return Detector(card, network.to(chosen), scale, chosen, check=check, scan=scan, precision=precision,
-                        typical=bundle.read_file(path, card, FILE))
+                        typical=others.get(FILE))
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamagedError("Model {} does not fit its own card.".format(card["name"]), str(error)) from error
 

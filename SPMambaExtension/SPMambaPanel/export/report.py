@@ -23,8 +23,9 @@ from ..result import Result
 from ..review import sliceOf
 from ..tables import Row
 from ..why import figureHtml
-from .chosen import NOT_REJECTED, fileStem, fits
+from .chosen import NOT_REJECTED, fits
 from .keyimages import keyImage
+from .naming import placed
 
 MOST_IMAGES, MOST_ROWS = 4, 8  # what one page holds
 TEXT_LENGTH = 220  # of a fact of the model card
@@ -36,12 +37,14 @@ STYLE = ("body { font-family: sans-serif; font-size: 7.5pt; } .title { font-size
          ".warning { font-weight: bold; color: #a02000; }")
 
 
-def exportReport(result: Result, folder: Path, card: Dict[str, Any], choice: str = NOT_REJECTED) -> List[Path]:
+def exportReport(result: Result, folder: Path, card: Dict[str, Any], choice: str = NOT_REJECTED,
+                 stem: str = "") -> List[Path]:
     """Write the report of a result as HTML (one file, pictures inside) and as PDF (A4), and return both.
 
     Args:
         card: of the model, for its purpose and limits; may be empty if the model is not installed here.
         choice: of `export.CHOICES`; the findings that are listed.
+        stem: as in `export.exportSegments`.
 
     Raises:
         UsageError: the result has lost nodes.
@@ -49,23 +52,27 @@ def exportReport(result: Result, folder: Path, card: Dict[str, Any], choice: str
     """
     if not result.complete:
         raise UsageError(_("There is no result to export."))
-    paths = [folder / (fileStem(result) + "_report" + suffix) for suffix in (".html", ".pdf")]
+    failure = OutputError(_("The report could not be written to {folder}.").format(folder=folder))
     text = reportHtml(result, card, choice)
     try:
-        paths[0].write_text(text, encoding="utf-8")
+        with placed(result, folder, stem) as (part, name, files):
+            paths = [part / (name + "_report" + suffix) for suffix in (".html", ".pdf")]
+            paths[0].write_text(text, encoding="utf-8")
+            _writePdf(text, paths[1])
+            if not paths[1].is_file():
+                raise failure
     except OSError as error:
-        raise OutputError(_("The report could not be written to {folder}.").format(folder=folder),
-                          repr(error)) from error
+        raise OutputError(failure.message, repr(error)) from error
+    return files
+
+
+def _writePdf(text: str, path: Path) -> None:
     document = qt.QTextDocument()
     document.setHtml(text)
-    writer = qt.QPdfWriter(str(paths[1]))
+    writer = qt.QPdfWriter(str(path))
     writer.setTitle(_("SP-Mamba report"))
     writer.setCreator("SP-Mamba {}".format(__version__))
     document.print(writer)
-    del writer  # closes the file
-    if not paths[1].is_file():
-        raise OutputError(_("The report could not be written to {folder}.").format(folder=folder))
-    return paths
 
 
 def reportHtml(result: Result, card: Dict[str, Any], choice: str) -> str:
@@ -84,7 +91,8 @@ def reportHtml(result: Result, card: Dict[str, Any], choice: str) -> str:
 
 
 def _volumeName(result: Result) -> str:
-    return str(result.input.GetName()) if result.input is not None else _("a volume that is gone")
+    return result.inputName if result.input is not None else _("{name} (no longer in the scene)").format(
+        name=result.inputName or _("a volume"))
 
 
 def _facts(result: Result, rows: Sequence[Row]) -> List[Tuple[str, str]]:
