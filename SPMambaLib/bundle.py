@@ -147,24 +147,20 @@ def verify(path: Path) -> Dict[str, Any]:
 
 def load(path: Path) -> Tuple[Dict[str, Any], Dict[str, Tensor]]:
     """Card and weights (float32, restored from storage precision) of a verified bundle."""
+    return load_whole(path)[:2]
+
+
+def load_whole(path: Path) -> Tuple[Dict[str, Any], Dict[str, Tensor], Dict[str, bytes]]:
+    """Card, weights as `load` gives them, and the content of the files beside them by name; each is hashed once."""
     from safetensors import SafetensorError
     from safetensors.torch import load as load_safetensors
 
     card, contents = _checked(Path(path))
     try:
-        return card, unpack(load_safetensors(contents[WEIGHTS]))
+        return card, unpack(load_safetensors(contents.pop(WEIGHTS))), contents
     except (SafetensorError, KeyError) as error:
         message = "The weights of model {} cannot be read.".format(Path(path).name)
         raise ModelDamagedError(message, str(error)) from error
-
-
-def read_file(path: Path, card: Dict[str, Any], name: str) -> Optional[bytes]:
-    """A file beside the weights, checked against its hash; None if the card names none.
-
-    Raises:
-        ModelDamagedError: it is missing or does not match.
-    """
-    return _hashed(Path(path), card, name) if name in card["files"] else None
 
 
 def save(folder: Path, card: Dict[str, Any], tensors: Dict[str, Tensor], extra: Optional[Dict[str, bytes]] = None,

@@ -67,7 +67,7 @@ def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] =
     """
     chosen = choose_device(device)
     path = bundle.find_bundle(name_or_path)
-    card, tensors = bundle.load(path)
+    card, tensors, others = bundle.load_whole(path)
     bundle.check_card(card)
     try:
         network = SPMamba(NetworkConfig.from_dict(card["network"]))
@@ -80,7 +80,7 @@ def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] =
         check = FitnessCheck(known) if card["calibration"].get("fitness") else None
         preprocessing = Preprocessing.from_dict(card["preprocessing"], preparation)
         return Detector(card, network.to(chosen), scale, preprocessing, chosen, check=check, scan=scan,
-                        precision=precision, typical=bundle.read_file(path, card, FILE))
+                        precision=precision, typical=others.get(FILE))
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamagedError("Model {} does not fit its own card.".format(card["name"]), str(error)) from error
 

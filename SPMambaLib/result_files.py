@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Callable, Dict, Iterator, Mapping, Optional
+from typing import IO, Any, Callable, Dict, Iterator, List, Mapping, Optional
 
 import numpy as np
 
@@ -129,12 +129,23 @@ def write_detection(detection: Detection, folder: Path, cancelled: Optional[Call
         if cancelled is not None and cancelled():
             raise Cancelled()
         write_array(folder / name, array)
-    if detection.evidence is not None:
-        with replacing(folder / EVIDENCE_FILE) as file:
-            file.write(detection.evidence.to_bytes())
+    write_evidence(detection, folder)
     if cancelled is not None and cancelled():
         raise Cancelled()
     write_json(folder / RESULT_FILE, detection.to_dict())
+
+
+def write_evidence(detection: Detection, folder: Path) -> List[str]:
+    """Write why places were marked, and return the file's name; a detection without evidence has no such file.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    if detection.evidence is None:
+        return []
+    with replacing(folder / EVIDENCE_FILE) as file:
+        file.write(detection.evidence.to_bytes())
+    return [EVIDENCE_FILE]
 
 
 @contextmanager
@@ -142,7 +153,7 @@ def staged_folder(folder: Path) -> Iterator[Path]:
     """A temporary folder whose files are moved into `folder` only when the block ends without an exception.
 
     Until then earlier results in `folder` stay whole.  ``result.json`` is moved last and an earlier one removed
-    first, so that it never describes files of another run.  Files of other names are left alone.
+    first, evidence too, so that it never describes files of another run.  Files of other names are left alone.
 
     Raises:
         OutputError: the results cannot be written there; known before the block begins where it can be.
@@ -166,7 +177,8 @@ def staged_folder(folder: Path) -> Iterator[Path]:
 def _move_results(staging: Path, folder: Path) -> None:
     try:
         folder.mkdir(exist_ok=True)
-        (folder / RESULT_FILE).unlink(missing_ok=True)
+        for name in (RESULT_FILE, EVIDENCE_FILE):  # not every detection has evidence: none of a former one may stay
+            (folder / name).unlink(missing_ok=True)
         for path in sorted(staging.iterdir(), key=lambda path: path.name == RESULT_FILE):
             os.replace(path, folder / path.name)
     except OSError as error:

@@ -6,6 +6,7 @@ calibration from decisions, so every line has the model's hash and the operating
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
@@ -31,10 +32,10 @@ def logNodes() -> List[Any]:
 
 def append(event: str, result: Result, **details: Any) -> None:
     """Add a line about a result, with everything that says how it came about."""
-    summary, volume = result.summary, result.input
+    summary = result.summary
     model = summary.get("model", {})
     entry = {"format": LOG_FORMAT, "time": now(), "event": event, "user": user(),
-             "volume": volume.GetName() if volume is not None else "", "result": result.node.GetID(),
+             "volume": result.inputName, "result": result.node.GetID(),
              "model": {name: model.get(name) for name in ("name", "version", "sha256")},
              "operating_point": {"false_positive_rate": summary.get("false_positive_rate"),
                                  "threshold": summary.get("threshold")},
@@ -83,17 +84,21 @@ def lines() -> List[Dict[str, Any]]:
 
 
 def export(path: Path) -> Path:
-    """Write the log as JSON lines.
+    """Write the log as JSON lines, and return where.  A former state of the same log is replaced; where another file
+    has the name, a number is added.
 
     Raises:
         UsageError: there is no log yet.
         OutputError: the file cannot be written.
     """
-    entries = lines()
-    if not entries:
+    text = "".join(json.dumps(entry) + "\n" for entry in lines())
+    if not text:
         raise UsageError(_("Nothing was detected or decided in this scene yet."))
     try:
-        path.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
+        numbered = (path.with_name("{}-{}{}".format(path.stem, n, path.suffix)) for n in itertools.count(2))
+        path = next(each for each in itertools.chain([path], numbered) if not each.exists()
+                    or text.startswith(each.read_text(encoding="utf-8", errors="replace")))
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(_("The log could not be written to {path}.").format(path=path), repr(error)) from error
     return path

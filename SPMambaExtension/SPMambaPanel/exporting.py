@@ -107,11 +107,12 @@ class Exporting:
         problems: List[str] = []
         results = [result for result in Result.all() if result.complete]
         for result in results:
-            name = result.input.GetName() if result.input is not None else result.node.GetName()
-            target = _freeFolder(folder, export.fileStem(result))
+            name = result.inputName or result.node.GetName()
+            target = folder
             try:
-                target.mkdir()
-                files += self._write(result, target, formats)
+                target = export.freeFolder(result, folder)
+                target.mkdir(exist_ok=True)
+                files += self._write(result, target, formats, target.name)
             except OSError as error:
                 problems.append("{}: {}".format(name, error.strerror or error))
             except SPMambaError as error:
@@ -125,24 +126,31 @@ class Exporting:
         self._say("\n".join(([done] if files else []) + problems))
         return files
 
-    def _write(self, result: Result, folder: Path, formats: Sequence[str]) -> List[Path]:
+    def _write(self, result: Result, folder: Path, formats: Sequence[str], stem: str = "") -> List[Path]:
         """Where no finding is to be exported, table and report still say so."""
+        files: List[Path] = []
         others = [each for each in formats if each != REPORT]
         if REPORT in formats and result.complete and not chosen.ranksOf(result, self.choice):
             others = [each for each in others if each == export.TABLE]
-        files = export.exportSegments(result, folder, others, self.choice)
-        if REPORT in formats:
-            from .export.report import exportReport  # not before it is needed: the panel opens without it
+        try:
+            if others or REPORT not in formats:
+                files += export.exportSegments(result, folder, others, self.choice, stem)
+            if REPORT in formats:
+                from .export.report import exportReport  # not before it is needed: the panel opens without it
 
-            name = result.summary.get("model", {}).get("name")
-            card = next((card for card in self._cards() if card["name"] == name), {})
-            files += exportReport(result, folder, card, self.choice)
-        audit.append("export", result, formats=list(formats), choice=self.choice, files=[path.name for path in files])
+                name = result.summary.get("model", {}).get("name")
+                card = next((card for card in self._cards() if card["name"] == name), {})
+                files += exportReport(result, folder, card, self.choice, stem)
+        finally:
+            if files:  # the first half of an export that failed is recorded, too
+                audit.append("export", result, formats=list(formats), choice=self.choice,
+                             files=[path.name for path in files])
         return files
 
     def exportLog(self, path: Path) -> List[Path]:
+        """Write the log of the scene; the log of another one stays, then the name gets a number."""
         try:
-            audit.export(path)
+            path = audit.export(path)
         except SPMambaError as error:
             self._say(error.message)
             return []
@@ -152,7 +160,7 @@ class Exporting:
     def acceptedSegmentation(self) -> Any:
         """A new segmentation node with the accepted findings of the result being read; None if there is none."""
         result = self._shown()
-        name = result.input.GetName() if result.input is not None else result.segmentation.GetName()
+        name = result.inputName or result.segmentation.GetName()
         node = slicer.mrmlScene.AddNewNodeByClass(
             "vtkMRMLSegmentationNode", slicer.mrmlScene.GenerateUniqueName(_("{name} accepted").format(name=name)))
         if not chosen.copySegments(result, export.ACCEPTED_ONLY, node):
@@ -162,11 +170,3 @@ class Exporting:
         node.CreateDefaultDisplayNodes()
         self._say(_("The accepted findings are in the segmentation {name}.").format(name=node.GetName()))
         return node
-
-
-def _freeFolder(parent: Path, name: str) -> Path:
-    """A folder that is not there yet: two volumes may have the same name."""
-    path, number = parent / name, 2
-    while path.exists():
-        path, number = parent / "{}_{}".format(name, number), number + 1
-    return path

@@ -19,6 +19,7 @@ DICOM_TAGS = {
 }
 DICOM_TIMES = {"echo_time": "0018,0081", "repetition_time": "0018,0080", "inversion_time": "0018,0082"}
 DICOM_POSITION = "0020,0032"
+DICOM_SERIES_NUMBER = "0020,0011"
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
@@ -78,6 +79,11 @@ def sourceFacts(volumeNode: Any) -> Dict[str, Any]:
         except ValueError:
             continue  # not stated
     return facts
+
+
+def seriesNumber(volumeNode: Any) -> str:
+    """Of the DICOM series that a volume came from; empty if it came from elsewhere."""
+    return _dicomValue(volumeNode, DICOM_SERIES_NUMBER)
 
 
 def _dicomValue(volumeNode: Any, tag: str) -> str:

@@ -1,6 +1,7 @@
-"""Where a volume comes from: patient and study where the scene knows them, otherwise its file.
+"""Where a volume comes from: patient, study and series where the scene knows them, otherwise its file.
 
-For the reader's eyes, in the list of volumes and in the report; never part of a file name.
+For the reader's eyes, in the list of volumes and in the report; never part of a file name.  Two volumes of one name
+never come from the same.
 """
 from __future__ import annotations
 
@@ -8,11 +9,26 @@ from pathlib import Path
 from typing import Any, List
 
 import slicer
+from slicer.i18n import tr as _
+
+from .export.naming import numberOf, sameName
+from .facts import seriesNumber
 
 
 def originOf(volumeNode: Any) -> str:
-    """"Doe (17), MR 2026-01-02", or "case-17/FLAIR.nii.gz", or nothing."""
-    return ", ".join(_parents(volumeNode)) or _file(volumeNode)
+    """"Doe (17), MR 2026-01-02, series 3", or "case-17/FLAIR.nii.gz", or nothing; where that is true of another volume
+    of the same name as well, with the number that tells the two apart."""
+    text, others = _known(volumeNode), [each for each in sameName(volumeNode) if each is not volumeNode]
+    if any(_known(each) == text for each in others if not each.IsA("vtkMRMLSegmentationNode")):
+        number = _("no. {number}").format(number=numberOf(volumeNode))
+        return "{}, {}".format(text, number) if text else number
+    return text
+
+
+def _known(volumeNode: Any) -> str:
+    number = seriesNumber(volumeNode)
+    parts = [*_parents(volumeNode), *([_("series {number}").format(number=number)] if number else [])]
+    return ", ".join(parts) or _file(volumeNode)
 
 
 def _parents(volumeNode: Any) -> List[str]:

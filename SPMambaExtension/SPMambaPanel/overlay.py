@@ -105,10 +105,13 @@ def findingFromDict(entry: Dict[str, Any]) -> Finding:
 
 
 def _carryDecisions(result: Result) -> None:
-    """The same model finds the same again: decisions about the former result of the volume stay."""
+    """The same model finds the same again: decisions about the former result of the volume stay.  Its files, of any
+    model, are those of the new result."""
     for former in Result.all():
-        if former.input is result.input and former.summary["model"] == result.summary["model"]:
-            result.decisions = former.decisions
+        if former.input is result.input:
+            result.exported = former.exported
+            if former.summary["model"] == result.summary["model"]:
+                result.decisions = former.decisions
 
 
 def fillSegmentation(result: Result, settled: Settled) -> None:

@@ -21,12 +21,16 @@ VERSION_PARAMETER = "SPMamba.Version"
 SUMMARY_PARAMETER = "SPMamba.Summary"
 DECISIONS_PARAMETER = "SPMamba.Decisions"
 REVIEWED_PARAMETER = "SPMamba.Reviewed"
+EXPORTED_PARAMETER = "SPMamba.Exported"
+NAME_PARAMETER = "SPMamba.InputName"
 INPUT = "spmambaInput"
 OWNED = ("mapColors", "bandColors", "map", "severity", "segmentation", "findings", "slices", "series", "chart",
          "normalTable", "normalSeries", "unseenTable", "unseenSeries", "marksTable", "currentSeries", "thresholdSeries",
          "evidence")
 SUMMARY_FIELDS = ("threshold", "false_positive_rate", "slice_axis", "plane", "score", "components", "calibration",
                   "model", "backend", "device", "timings", "notices", "unit")
+
+Stamp = List[int]  # of a file: size and time of last change
 
 
 class Result:
@@ -49,6 +53,7 @@ class Result:
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")
         node.SetName(slicer.mrmlScene.GenerateUniqueName("SP-Mamba result of {}".format(volumeNode.GetName())))
         node.SetNodeReferenceID(INPUT, volumeNode.GetID())
+        node.SetParameter(NAME_PARAMETER, volumeNode.GetName())
         result = cls(node)
         result.summary = {key: summary[key] for key in SUMMARY_FIELDS if key in summary}
         return result
@@ -98,6 +103,11 @@ class Result:
     @property
     def input(self) -> Any:
         return self.node.GetNodeReference(INPUT)
+
+    @property
+    def inputName(self) -> str:
+        """Of the volume, also when it has left the scene: as it was called when it was analysed."""
+        return str(self.input.GetName() if self.input is not None else self.node.GetParameter(NAME_PARAMETER) or "")
 
     @property
     def map(self) -> Any:
@@ -173,6 +183,15 @@ class Result:
     @reviewed.setter
     def reviewed(self, value: bool) -> None:
         self.node.SetParameter(REVIEWED_PARAMETER, "1" if value else "")
+
+    @property
+    def exported(self) -> Dict[str, Dict[str, Stamp]]:
+        """Files written, by folder and name; see `export.naming`."""
+        return json.loads(self.node.GetParameter(EXPORTED_PARAMETER) or "{}")
+
+    @exported.setter
+    def exported(self, value: Dict[str, Dict[str, Stamp]]) -> None:
+        self.node.SetParameter(EXPORTED_PARAMETER, json.dumps(value, separators=(",", ":")))
 
     @property
     def calibration(self) -> Calibration:

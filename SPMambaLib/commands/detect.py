@@ -14,7 +14,7 @@ from .. import catalogue
 from ..detection import Detection
 from ..errors import OutputError, UnreadableFileError, UsageError
 from ..progress import ProgressBar
-from ..result_files import RESULT_FILE, staged_folder, write_json
+from ..result_files import RESULT_FILE, staged_folder, write_evidence, write_json
 from ..summary import summary_lines
 
 READ, LOADED, WRITING = 0.02, 0.06, 0.97  # parts of the progress bar
@@ -25,7 +25,7 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     parser = subparsers.add_parser(
         "detect", parents=[common], help="find anomalies in an image or volume",
         description="Find anomalies in an image and write anomaly_map, severity (label map), findings.seg.nrrd, "
-                    "overview.png and result.json. Research use only - not for diagnosis.")
+                    "overview.png, evidence.npz (why) and result.json. Research use only - not for diagnosis.")
     parser.add_argument("input", metavar="INPUT", help="NIfTI, NRRD, MHA, DICOM file or series folder, PNG, JPEG, TIFF")
     parser.add_argument("--model", metavar="NAME|PATH", help="installed model, bundle folder or zip; chosen from the "
                         "image's kind and modality if not given")
@@ -118,7 +118,8 @@ def write_results(folder: Path, source: Path, image: Any, detection: Detection, 
     except OSError as error:
         raise OutputError("The overview picture could not be written to {}.".format(folder), str(error)) from error
     result = {**detection.to_dict(), "input": str(source), "kind": image.kind,
-              "files": [anomaly_map, severity, "findings.seg.nrrd", "overview.png", RESULT_FILE]}
+              "files": [anomaly_map, severity, "findings.seg.nrrd", "overview.png", *write_evidence(detection, folder),
+                        RESULT_FILE]}
     write_json(folder / RESULT_FILE, result)
     return result
 

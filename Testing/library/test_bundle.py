@@ -220,6 +220,15 @@ def test_a_bundle_that_cannot_be_written(tmp_path, monkeypatch):
     assert (tmp_path / "taken").read_text(encoding="utf-8") == "a file"
 
 
+def test_every_file_is_hashed_once(monkeypatch):
+    """By who loads a model to detect with it, pictures of the normals included."""
+    hashed = []
+    checked = bundle._hashed
+    monkeypatch.setattr(bundle, "_hashed", lambda path, card, name: hashed.append(name) or checked(path, card, name))
+    load_model(str(tiny.bundle_folder("tiny-brain")), "cpu")
+    assert sorted(hashed) == [bundle.WEIGHTS, FILE]
+
+
 def test_a_failure_leaves_the_previous_bundle_whole(folder, monkeypatch):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     card, tensors = bundle.load(folder)

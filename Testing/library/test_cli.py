@@ -14,14 +14,17 @@ from pathlib import Path
 import fake_detector
 import numpy as np
 import pytest
+import tiny
 
 from SPMambaLib import bundle, cli
 from SPMambaLib.catalogue import model_for
 from SPMambaLib.commands import detect
+from SPMambaLib.detector import load_model
 from SPMambaLib.errors import ModelMissingError, UnsupportedImageError, UsageError
+from SPMambaLib.evidence import Evidence
 from SPMambaLib.image import read_image, write_image
 from SPMambaLib.progress import ProgressBar, duration
-from SPMambaLib.result_files import staged_folder
+from SPMambaLib.result_files import staged_folder, write_detection
 
 ROOT = Path(__file__).resolve().parents[2]
 OBLIQUE = np.array([[-0.9, 0.1, 0.2, 12.5], [0.15, -1.1, 0.3, -7.25], [0.05, 0.2, 2.5, 33.0], [0, 0, 0, 1.0]])
@@ -84,6 +87,27 @@ def test_detect_writes_everything_on_the_grid_of_the_input(run, volume, tmp_path
     assert result["findings"][0]["voxels"] == 48  # the block of 3 x 4 x 4 voxels
     row = next(line.split() for line in out.splitlines() if line.startswith("   1 "))
     assert row[3] == "{:.0f}".format(result["findings"][0]["volume_mm3"])
+
+
+def test_the_evidence_of_the_worker_is_written_too(monkeypatch, tmp_path):
+    """The same bytes as in a job folder of the panel; none of a former run stays where there is none."""
+    monkeypatch.chdir(tmp_path)
+    tiny_model, image = str(tiny.bundle_folder("tiny-brain")), tiny.brain_image(lesion=True)
+    write_image(tmp_path / "head.nii.gz", image.voxels, image.ijk_to_ras)
+    assert cli.main(["detect", "head.nii.gz", "--model", tiny_model, "--device", "cpu", "--anyway"]) == 0
+    folder, job = tmp_path / "head_spmamba", tmp_path / "job"
+    job.mkdir()
+    source = read_image("head.nii.gz")
+    write_detection(load_model(tiny_model, "cpu").detect(source, on_misfit="mark"), job)
+    assert (folder / "evidence.npz").read_bytes() == (job / "evidence.npz").read_bytes()
+    result = json.loads((folder / "result.json").read_text())
+    assert set(result["files"]) == FILES | {"evidence.npz"}
+    evidence = Evidence.from_bytes((folder / "evidence.npz").read_bytes())
+    peak = np.linalg.solve(source.ijk_to_ras, [*result["findings"][0]["peak_ras"], 1.0])[:3].round().astype(int)
+    assert evidence.at(source.plane("axial"), peak).terms
+    monkeypatch.setattr(detect, "load_model", fake_detector.load)  # knows of no evidence
+    assert cli.main(["detect", "head.nii.gz", "--model", "quick"]) == 0
+    assert {path.name for path in folder.iterdir()} == FILES
 
 
 def test_detect_as_json(run, volume):
@@ -356,7 +380,7 @@ def test_a_picture_end_to_end(tmp_path, monkeypatch, capsys):
     captured = capsys.readouterr()
     result = json.loads(captured.out)
     assert "model chest-xray chosen" in captured.err and result["model"]["name"] == "chest-xray"
-    assert {path.name for path in Path("out").iterdir()} == FILES
+    assert {path.name for path in Path("out").iterdir()} == FILES | {"evidence.npz"}
     assert read_image("out/anomaly_map.nrrd").voxels.shape == read_image(source).voxels.shape
 
 

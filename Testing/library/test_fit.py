@@ -98,8 +98,8 @@ def test_a_fitted_model_finds_what_its_normals_do_not_show(tmp_path):
 def test_its_tiles_show_its_own_normals():
     """What is normal at this hospital, not at the base's: here films grow brighter from left to right."""
     def tiles(folder: Path) -> np.ndarray:
-        card = bundle.verify(folder)
-        made = Typical.of(card, bundle.read_file(folder, card, FILE))
+        card, _, files = bundle.load_whole(folder)
+        made = Typical.of(card, files[FILE])
         assert made.patients == (12,) or folder != fitted()
         return made.tiles[0].astype(float).mean(axis=1)  # of all prototypes of a cell
 

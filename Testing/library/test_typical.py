@@ -95,8 +95,8 @@ def folder(tmp_path):
 
 
 def read(folder) -> Typical:
-    card = bundle.verify(folder)
-    return Typical.of(card, bundle.read_file(folder, card, FILE))
+    card, _, files = bundle.load_whole(folder)
+    return Typical.of(card, files[FILE])
 
 
 def test_the_file_keeps_order_and_greys():

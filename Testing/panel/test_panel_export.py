@@ -140,11 +140,83 @@ def test_report_is_one_page_with_pictures(decided: Result, workplace: Any, tmp_p
     assert (pixels.min(axis=2) < 100).mean() > 0.02, "text and pictures"
 
 
+def tiles(text: str) -> List[np.ndarray]:
+    """Of the key images, (H, W, 3): the plain and the outlined one of each finding."""
+    import base64
+    import io
+    import re
+
+    image = pytest.importorskip("PIL.Image")
+    pairs = [np.asarray(image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+             for data in re.findall("width='230' src='data:image/png;base64,([^']*)'", text)]
+    return [pair[:, :pair.shape[1] // 2 - 2] for pair in pairs] + [pair[:, pair.shape[1] // 2 + 2:] for pair in pairs]
+
+
+def painted(tile: np.ndarray, color: Any) -> np.ndarray:
+    return (tile == color).all(axis=2)
+
+
+def test_key_images_outline_the_finding_itself(decided: Result, workplace: Any, tmp_path: Path) -> None:
+    """The segment, which a model may draw wider than the threshold of the map; others in the slice in another color."""
+    from SPMambaPanel.export import keyimages
+
+    def outlined() -> Any:
+        text = exportReport(decided, tmp_path, CARD, export.EVERYTHING)[0].read_text(encoding="utf-8")
+        first = tiles(text)[3]
+        return painted(first, keyimages.OUTLINE).sum(), painted(first, keyimages.OTHER_OUTLINE).sum()
+
+    workplace.review.setRate(0.05)  # the bands of this map
+    own, others = outlined()
+    assert own > 100 and others > 20, "HIGH, and MIDDLE in the same slice"
+    slicer.util.arrayFromVolume(decided.map)[HIGH] = 0.0
+    assert outlined() == (own, others), "the map's threshold has no say"
+    grown = np.zeros(selftest.SHAPE, dtype=np.uint8)
+    grown[3:7, 3:13, 2:16] = 1  # two voxels wider
+    slicer.util.updateSegmentBinaryLabelmapFromArray(grown, decided.segmentation, "Anomaly_1", decided.map)
+    assert outlined()[0] > 1.2 * own, "negative control"
+    decided.segmentation.GetSegmentation().RemoveSegment("Anomaly_1")
+    assert outlined()[0] < 0.5 * own, "strokes alone"
+
+
+def test_key_images_say_where_right_is(host: Any, decided: Result, tmp_path: Path) -> None:
+    """Letters on the plain tile, unless it is a film, which has no place in a patient."""
+    from SPMambaPanel.export.keyimages import KeyImages, _directions
+
+    text = exportReport(decided, tmp_path, CARD)[0].read_text(encoding="utf-8")
+    white = painted(tiles(text)[0], (255, 255, 255))
+    edge = white[white.shape[0] // 2 - 10:white.shape[0] // 2 + 10, 6:18]
+    assert 0.3 < edge.mean() < 0.9
+    axial, coronal = np.eye(4), np.eye(4)
+    axial[:3, :2] = [[-1, 0], [0, -1], [0, 0]]  # columns to the left, rows to the back
+    coronal[:3, :2] = [[-1, 0], [0, 0], [0, -1]]
+    assert (_directions(axial), _directions(coronal), _directions(np.eye(4))) == ("RA", "RS", "LP")
+    assert KeyImages(decided)._letters == "RA"
+
+
+def test_decided_findings_come_first(decided: Result, tmp_path: Path) -> None:
+    """However many others a page cannot hold; a note is read in full, below its finding."""
+    table = decided.get("findings")
+    rows = tables.readFindings(table)
+    note = "A note on this finding, " * 8
+    many = [dict(rows[2], rank=n + 1, decision="accepted" if n == 35 else "") for n in range(40)]
+    many[35]["note"] = note.strip()
+    tables.writeTable(table, [each for each in tables.FINDING_COLUMNS if each[0] in rows[0]], many)
+    text = exportReport(decided, tmp_path, CARD)[0].read_text(encoding="utf-8")
+    assert text.index(">36</td>") < text.index(">1</td>") and note.strip() in text and "0 of them accepted" in text
+    assert "<p class='warning'>" not in text[text.index(">Findings</p>"):]
+    tables.writeTable(table, [each for each in tables.FINDING_COLUMNS if each[0] in rows[0]],
+                      [dict(row, decision="accepted") for row in many])
+    text = exportReport(decided, tmp_path, CARD)[0].read_text(encoding="utf-8")
+    assert "<p class='warning'>" in text[text.index(">Findings</p>"):], "accepted ones are not on the page"
+
+
 def test_report_without_findings_says_whether_it_was_reviewed(decided: Result, tmp_path: Path) -> None:
     table = decided.get("findings")
     columns = [each for each in tables.FINDING_COLUMNS if each[0] in tables.readFindings(table)[0]]
     tables.writeTable(table, columns, [])
-    assert "none; not marked as reviewed" in exportReport(decided, tmp_path, CARD)[0].read_text(encoding="utf-8")
+    text = exportReport(decided, tmp_path, CARD)[0].read_text(encoding="utf-8")
+    assert "none; not marked as reviewed" in text and "may be abnormal all the same" in text
+    assert "the highest of the map" in text and text.count("data:image/png") == 1
     decided.reviewed = True
     assert "none; marked as reviewed" in exportReport(decided, tmp_path, CARD)[0].read_text(encoding="utf-8")
 
@@ -217,58 +289,3 @@ def test_segments_that_the_reader_drew_are_exported(decided: Result, tmp_path: P
     path, = export.exportSegments(decided, tmp_path, [export.LABEL_MAP])
     values = np.asarray(nibabel.load(str(path)).dataobj).T
     assert (values[0, 0, :5] == 4).all() and (values[HIGH] == 1).all()
-
-
-def test_all_volumes_of_the_scene(ui: Any, workplace: Any, decided: Result, tmp_path: Path) -> None:
-    for name in ("Case/1: \u00e4", "Second"):
-        selftest.addResult(selftest.syntheticVolume(name))
-    files = workplace.exporting.exportAll(tmp_path, [export.LABEL_MAP, export.TABLE, "report"])
-    folders = sorted(path.name for path in tmp_path.iterdir())
-    assert len(folders) == 3 and len({path.parent for path in files}) == 3 and len(files) == 12
-    assert "12 files of 3 volumes" in ui.statusLabel.text
-    workplace.exporting.exportAll(tmp_path / "missing", [export.TABLE])
-    assert "Second" in ui.statusLabel.text and not (tmp_path / "missing").exists()
-
-
-def test_volumes_of_one_name_do_not_overwrite_each_other(ui: Any, workplace: Any, decided: Result,
-                                                         tmp_path: Path) -> None:
-    """Also where only the file system takes two names for one, and after a volume has gone."""
-    results = [selftest.addResult(selftest.syntheticVolume(name)) for name in ("T2", "T2", "t2", "T 2", "T/2")]
-    formats = [export.LABEL_MAP, export.TABLE, export.SURFACES, "report"]
-    written = [workplace.exporting._write(each, tmp_path, formats) for each in results]
-    names = [path.name for files in written for path in files]
-    assert len(set(map(str.casefold, names))) == len(names) == 25
-    assert [files[0].name for files in written] == [
-        "T2_anomalies.nii.gz", "T2_anomalies-2.nii.gz", "t2_anomalies-3.nii.gz", "T_2_anomalies.nii.gz",
-        "T_2_anomalies-2.nii.gz"]
-    slicer.mrmlScene.RemoveNode(results[0].input)
-    stems = [export.fileStem(each) for each in results]
-    assert len(set(map(str.casefold, stems))) == len(stems)
-
-
-def test_patient_and_study_are_told_but_name_no_file(ui: Any, workplace: Any, decided: Result, tmp_path: Path) -> None:
-    from SPMambaPanel.origin import originOf
-
-    hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
-    results = []
-    for patient in ("Doe", "Roe & <Son>"):
-        volume = selftest.syntheticVolume("T2")
-        subject = hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), patient)
-        folder = hierarchy.CreateFolderItem(hierarchy.CreateStudyItem(subject, "MR 2026"), "Folder")
-        hierarchy.SetItemParent(hierarchy.GetItemByDataNode(volume) or hierarchy.CreateItem(folder, volume), folder)
-        results.append(selftest.addResult(volume))
-    assert [originOf(each.input) for each in results] == ["Doe, MR 2026", "Roe & <Son>, MR 2026"]
-    assert originOf(decided.input) == ""
-    stored = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
-    stored.SetFileName("/data/case-17/T2.nii.gz")
-    decided.input.SetAndObserveStorageNodeID(stored.GetID())
-    assert originOf(decided.input) == "case-17/T2.nii.gz"
-    workplace.worklist.refresh()
-    table = ui.worklistTable
-    rows = [tuple(table.item(line, column).text() for column in (0, 2)) for line in range(table.rowCount)]
-    assert rows == [("Case/1: \u00e4", "case-17/T2.nii.gz"), ("T2", "Doe, MR 2026"), ("T2", "Roe & <Son>, MR 2026")]
-    texts = [exportReport(each, tmp_path, CARD)[0].read_text(encoding="utf-8") for each in results]
-    assert "Doe, MR 2026" in texts[0] and "Roe" not in texts[0] and "Roe &amp; &lt;Son&gt;, MR 2026" in texts[1]
-    workplace.exporting.exportAll(tmp_path, list(export.FORMATS) + ["report"])
-    names = [path.name for path in tmp_path.rglob("*")]
-    assert len(names) > 20 and not any(patient in name for name in names for patient in ("Doe", "Roe", "MR"))

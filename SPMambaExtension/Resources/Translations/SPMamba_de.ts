@@ -558,8 +558,12 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
       <translation>Modell</translation>
     </message>
     <message>
-      <source>a volume that is gone</source>
-      <translation>einem nicht mehr vorhandenen Volumen</translation>
+      <source>{name} (no longer in the scene)</source>
+      <translation>{name} (nicht mehr in der Szene)</translation>
+    </message>
+    <message>
+      <source>a volume</source>
+      <translation>ein Volumen</translation>
     </message>
     <message>
       <source>{count}: {accepted} accepted, {rejected} rejected, {unsure} unsure, {open} undecided</source>
@@ -572,6 +576,10 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>none; not marked as reviewed</source>
       <translation>keine; nicht als gesehen markiert</translation>
+    </message>
+    <message>
+      <source>Volume</source>
+      <translation>Volumen</translation>
     </message>
     <message>
       <source>From</source>
@@ -622,16 +630,20 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
       <translation>Befund {rank}, Schicht {slice}: {decision}</translation>
     </message>
     <message>
+      <source>Outlined: the finding (gray: rejected), thinner: others in the same slice; the strokes point at its highest value.</source>
+      <translation>Umrandet: der Befund (grau: verworfen), dünner: andere in derselben Schicht; die Striche zeigen auf seinen höchsten Wert.</translation>
+    </message>
+    <message>
       <source>Small pictures: this scan, and below it the normal scans closest to it at this place.</source>
       <translation>Kleine Bilder: dieses Bild, darunter die normalen Aufnahmen, die ihm an dieser Stelle am nächsten kommen.</translation>
     </message>
     <message>
-      <source>Note</source>
-      <translation>Notiz</translation>
+      <source>Slice {slice}, the highest of the map</source>
+      <translation>Schicht {slice}, die höchste der Karte</translation>
     </message>
     <message>
-      <source>{count} more are in the table of findings (CSV).</source>
-      <translation>{count} weitere stehen in der Befundtabelle (CSV).</translation>
+      <source>{count} more, {accepted} of them accepted, are in the table of findings (CSV).</source>
+      <translation>{count} weitere, {accepted} davon angenommen, stehen in der Befundtabelle (CSV).</translation>
     </message>
     <message>
       <source>{count} with other decisions are not listed.</source>
@@ -640,6 +652,10 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>No finding is listed.</source>
       <translation>Es ist kein Befund aufgeführt.</translation>
+    </message>
+    <message>
+      <source>Peak and mean are map values, in units of the spread of normals</source>
+      <translation>Spitze und Mittel sind Kartenwerte, in Einheiten der Streuung der Normalen</translation>
     </message>
   </context>
   <context>
@@ -845,6 +861,17 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>1 in {n}</source>
       <translation>1 von {n}</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.origin</name>
+    <message>
+      <source>no. {number}</source>
+      <translation>Nr. {number}</translation>
+    </message>
+    <message>
+      <source>series {number}</source>
+      <translation>Serie {number}</translation>
     </message>
   </context>
   <context>

@@ -558,8 +558,12 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>モデル</translation>
     </message>
     <message>
-      <source>a volume that is gone</source>
-      <translation>すでに削除されたボリューム</translation>
+      <source>{name} (no longer in the scene)</source>
+      <translation>{name}(シーンにはもうありません)</translation>
+    </message>
+    <message>
+      <source>a volume</source>
+      <translation>ボリューム</translation>
     </message>
     <message>
       <source>{count}: {accepted} accepted, {rejected} rejected, {unsure} unsure, {open} undecided</source>
@@ -572,6 +576,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>none; not marked as reviewed</source>
       <translation>なし、未確認</translation>
+    </message>
+    <message>
+      <source>Volume</source>
+      <translation>ボリューム</translation>
     </message>
     <message>
       <source>From</source>
@@ -622,16 +630,20 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>所見 {rank}、スライス {slice}: {decision}</translation>
     </message>
     <message>
+      <source>Outlined: the finding (gray: rejected), thinner: others in the same slice; the strokes point at its highest value.</source>
+      <translation>輪郭: その所見(灰色: 却下)、細い線: 同じスライスの他の所見。短い線は最大値の位置を指します。</translation>
+    </message>
+    <message>
       <source>Small pictures: this scan, and below it the normal scans closest to it at this place.</source>
       <translation>小さい画像：この画像と、その下はこの位置で最も近い正常画像。</translation>
     </message>
     <message>
-      <source>Note</source>
-      <translation>メモ</translation>
+      <source>Slice {slice}, the highest of the map</source>
+      <translation>スライス {slice}、マップの最大値</translation>
     </message>
     <message>
-      <source>{count} more are in the table of findings (CSV).</source>
-      <translation>ほか {count} 件は所見の表 (CSV) にあります。</translation>
+      <source>{count} more, {accepted} of them accepted, are in the table of findings (CSV).</source>
+      <translation>ほか {count} 件(うち採用 {accepted} 件)は所見の表(CSV)にあります。</translation>
     </message>
     <message>
       <source>{count} with other decisions are not listed.</source>
@@ -640,6 +652,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>No finding is listed.</source>
       <translation>載せる所見はありません。</translation>
+    </message>
+    <message>
+      <source>Peak and mean are map values, in units of the spread of normals</source>
+      <translation>ピークと平均はマップの値で、正常例のばらつきを単位とします</translation>
     </message>
   </context>
   <context>
@@ -845,6 +861,17 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>1 in {n}</source>
       <translation>{n} 枚に 1 枚</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.origin</name>
+    <message>
+      <source>no. {number}</source>
+      <translation>{number} 番</translation>
+    </message>
+    <message>
+      <source>series {number}</source>
+      <translation>シリーズ {number}</translation>
     </message>
   </context>
   <context>

@@ -1,10 +1,9 @@
 """Which findings are exported, as a segmentation of the moment."""
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Set
+from typing import Any, Dict, Iterator, List
 
 import slicer
 from slicer.i18n import tr as _
@@ -23,29 +22,6 @@ def choiceTexts() -> Dict[str, str]:
 
 def fits(decision: str, choice: str) -> bool:
     return choice == EVERYTHING or decision == ACCEPTED or (choice == NOT_REJECTED and decision != REJECTED)
-
-
-def fileStem(result: Result) -> str:
-    """File name of a result without suffix, in letters that every system takes.
-
-    Where the names of two volumes come to the same, the later one in the scene gets a number.
-    """
-    named = [(node, "{} anomalies".format(node.GetName()))
-             for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")]
-    named += [(each.segmentation, each.segmentation.GetName())
-              for each in Result.all() if each.input is None and each.complete]
-    own = result.input if result.input is not None else result.segmentation
-    taken: Set[str] = set()
-    for node, name in named:
-        plain = stem = re.sub(r"[^\w.-]+", "_", name).strip("._") or "anomalies"
-        number = 1
-        while stem.casefold() in taken:
-            number += 1
-            stem = "{}-{}".format(plain, number)
-        if node is own:
-            break
-        taken.add(stem.casefold())
-    return stem
 
 
 @dataclass

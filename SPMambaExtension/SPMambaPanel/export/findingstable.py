@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from .. import tables
+from ..facts import seriesNumber
 from ..tables import Row
 from .chosen import Chosen
+from .naming import numberOf
 
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet would take a text for a formula
 LEFT_OUT = ("segment", "region")
@@ -20,7 +22,9 @@ def writeTable(chosen: Chosen, folder: Path, stem: str) -> List[Path]:
     rows = [_line(row, row["rank"] in chosen.ranks) for row in tables.readFindings(result.get("findings"))]
     summary, volume = result.summary, result.input
     model = summary.get("model", {})
-    facts = {"volume": _text(volume.GetName() if volume is not None else ""), "model": model.get("name", ""),
+    facts = {"volume": _text(result.inputName),
+             "volume_number": numberOf(volume if volume is not None else result.segmentation),
+             "series": seriesNumber(volume) if volume is not None else "", "model": model.get("name", ""),
              "model_version": model.get("version", ""), "model_sha256": model.get("sha256", ""),
              "operating_point": summary["false_positive_rate"], "threshold": summary["threshold"]}
     names = [name for name, _kind in tables.FINDING_COLUMNS if name not in LEFT_OUT]

@@ -15,33 +15,42 @@ from SPMambaLib import __version__
 from SPMambaLib.errors import OutputError, UsageError
 
 from .. import audit, tables
-from ..decisions import ACCEPTED, REJECTED, decisionText, reasonText
-from ..findingstable import BAND, DECISION, cellTexts, headers
-from ..operatingpoint import meaningOfRate
+from ..decisions import ACCEPTED, REJECTED, UNDECIDED, UNSURE, decisionText, reasonText
+from ..findingstable import DECISION, cellTexts, headers, summaryText
+from ..operatingpoint import meaningOfBands, meaningOfRate
 from ..origin import originOf
 from ..result import Result
 from ..review import sliceOf
 from ..tables import Row
 from ..why import figureHtml
-from .chosen import NOT_REJECTED, fileStem, fits
-from .keyimages import keyImage
+from .chosen import NOT_REJECTED, fits
+from .keyimages import KeyImages
+from .naming import placed
 
-MOST_IMAGES, MOST_ROWS = 4, 8  # what one page holds
-TEXT_LENGTH = 220  # of a fact of the model card
-NOTE_LENGTH = 70
-IMAGE_WIDTH = 240  # of a pair of tiles in pixels
-WHY_WIDTH = 52  # of a picture of the evidence
-STYLE = ("body { font-family: sans-serif; font-size: 7.5pt; } .title { font-size: 12pt; font-weight: bold; } "
+MOST_IMAGES = 4
+TABLE_HEIGHT = 205  # what one page holds of the table below two lines of images, in pixels
+ROW_HEIGHT, LINE_HEIGHT, IMAGE_HEIGHT = 18, 13, 160
+LINE_LENGTH = 105  # letters
+TEXT_LENGTH = 420  # of a fact of the model card
+NOTE_LENGTH = 300
+NAME_LENGTH = 50
+IMAGE_WIDTH = 230  # of a pair of tiles in pixels
+WHY_WIDTH = 64  # of a picture of the evidence
+ORDER = (ACCEPTED, UNSURE, REJECTED, UNDECIDED)  # of what a page cannot hold the last goes first
+STYLE = ("body { font-family: sans-serif; font-size: 7.5pt; } p { margin: 2px 0; } "
+         ".title { font-size: 12pt; font-weight: bold; } "
          ".head { font-size: 9pt; font-weight: bold; margin: 5px 0 1px 0; } th { text-align: left; } "
          ".warning { font-weight: bold; color: #a02000; }")
 
 
-def exportReport(result: Result, folder: Path, card: Dict[str, Any], choice: str = NOT_REJECTED) -> List[Path]:
+def exportReport(result: Result, folder: Path, card: Dict[str, Any], choice: str = NOT_REJECTED,
+                 stem: str = "") -> List[Path]:
     """Write the report of a result as HTML (one file, pictures inside) and as PDF (A4), and return both.
 
     Args:
         card: of the model, for its purpose and limits; may be empty if the model is not installed here.
         choice: of `export.CHOICES`; the findings that are listed.
+        stem: as in `export.exportSegments`.
 
     Raises:
         UsageError: the result has lost nodes.
@@ -49,30 +58,35 @@ def exportReport(result: Result, folder: Path, card: Dict[str, Any], choice: str
     """
     if not result.complete:
         raise UsageError(_("There is no result to export."))
-    paths = [folder / (fileStem(result) + "_report" + suffix) for suffix in (".html", ".pdf")]
+    failure = OutputError(_("The report could not be written to {folder}.").format(folder=folder))
     text = reportHtml(result, card, choice)
     try:
-        paths[0].write_text(text, encoding="utf-8")
+        with placed(result, folder, stem) as (part, name, files):
+            paths = [part / (name + "_report" + suffix) for suffix in (".html", ".pdf")]
+            paths[0].write_text(text, encoding="utf-8")
+            _writePdf(text, paths[1])
+            if not paths[1].is_file():
+                raise failure
     except OSError as error:
-        raise OutputError(_("The report could not be written to {folder}.").format(folder=folder),
-                          repr(error)) from error
+        raise OutputError(failure.message, repr(error)) from error
+    return files
+
+
+def _writePdf(text: str, path: Path) -> None:
     document = qt.QTextDocument()
     document.setHtml(text)
-    writer = qt.QPdfWriter(str(paths[1]))
+    writer = qt.QPdfWriter(str(path))
     writer.setTitle(_("SP-Mamba report"))
     writer.setCreator("SP-Mamba {}".format(__version__))
     document.print(writer)
-    del writer  # closes the file
-    if not paths[1].is_file():
-        raise OutputError(_("The report could not be written to {folder}.").format(folder=folder))
-    return paths
 
 
 def reportHtml(result: Result, card: Dict[str, Any], choice: str) -> str:
     everything = tables.readFindings(result.get("findings"))
-    rows = [row for row in everything if fits(row["decision"], choice)]
+    rows = sorted((row for row in everything if fits(row["decision"], choice)),
+                  key=lambda row: (ORDER.index(row["decision"]), row["rank"]))
     parts = ["<p class='title'>{}</p><p class='warning'>{}</p>".format(
-        html.escape(_("SP-Mamba: unusual places in {name}").format(name=_volumeName(result))),
+        html.escape(_("SP-Mamba: unusual places in {name}").format(name=_short(_volumeName(result), NAME_LENGTH))),
         html.escape(_("Research use only, not for diagnosis. A scan without marks is not a normal scan.")))]
     parts += ["<p class='warning'>{}</p>".format(html.escape(text)) for text in result.notices]
     parts.append(_factsTable(_facts(result, everything)))
@@ -84,7 +98,8 @@ def reportHtml(result: Result, card: Dict[str, Any], choice: str) -> str:
 
 
 def _volumeName(result: Result) -> str:
-    return str(result.input.GetName()) if result.input is not None else _("a volume that is gone")
+    return result.inputName if result.input is not None else _("{name} (no longer in the scene)").format(
+        name=result.inputName or _("a volume"))
 
 
 def _facts(result: Result, rows: Sequence[Row]) -> List[Tuple[str, str]]:
@@ -97,7 +112,9 @@ def _facts(result: Result, rows: Sequence[Row]) -> List[Tuple[str, str]]:
         summed = _("none; marked as reviewed") if result.reviewed else _("none; not marked as reviewed")
     reader = audit.user()
     origin = originOf(result.input) if result.input is not None else ""
+    name = _volumeName(result)
     return [
+        *([(_("Volume"), name)] if len(name) > NAME_LENGTH else []),
         *([(_("From"), origin)] if origin else []),
         (_("Operating point"), "{}; {}".format(meaningOfRate(rate, calibration.unit), _("threshold {value}").format(
             value="{:.2f}".format(float(summary["threshold"]))))),
@@ -130,46 +147,81 @@ def _images(result: Result, rows: Sequence[Row]) -> str:
     """Two findings a line, an accepted one with what is normal there; none if the volume has left the scene."""
     if result.input is None:
         return ""
-    cells, explained = [], False
+    images, cells, explained = KeyImages(result), [], False
     for row in rows:
         number = sliceOf(result, row)
-        data = base64.b64encode(keyImage(result, row, number, row["decision"] == REJECTED)).decode("ascii")
         caption = _("Finding {rank}, slice {slice}: {decision}").format(
             rank=row["rank"], slice=number, decision=decisionText(row["decision"]))
         figure = figureHtml(result, row, WHY_WIDTH) if row["decision"] == ACCEPTED else ""
         explained = explained or bool(figure)
-        cells.append("<td><img width='{}' src='data:image/png;base64,{}'><br>{}</td><td>{}</td>".format(
-            IMAGE_WIDTH, data, html.escape(caption), figure))
+        cells.append("<td>{}</td><td>{}</td>".format(_picture(images.png(number, row), IMAGE_WIDTH, caption), figure))
+    legend = [_("Outlined: the finding (gray: rejected), thinner: others in the same slice; the strokes point at its "
+                "highest value.")]
+    if explained:
+        legend.append(_("Small pictures: this scan, and below it the normal scans closest to it at this place."))
+    if not rows:
+        number = max(tables.readSlices(result.get("slices")), key=lambda row: row["score"])["slice"]
+        caption = _("Slice {slice}, the highest of the map").format(slice=number)
+        cells, legend = ["<td>{}</td>".format(_picture(images.png(number), IMAGE_WIDTH // 2, caption))], []
     lines = ["<tr>{}</tr>".format("".join(cells[n:n + 2])) for n in range(0, len(cells), 2)]
-    text = html.escape(_("Small pictures: this scan, and below it the normal scans closest to it at this place."))
-    return "<table cellpadding='1'>{}</table>{}".format("".join(lines), text if explained else "")
+    return "<table cellpadding='1'>{}</table><p>{}</p>".format("".join(lines), html.escape(" ".join(legend)))
+
+
+def _picture(data: bytes, width: int, caption: str) -> str:
+    return "<img width='{}' src='data:image/png;base64,{}'><br>{}".format(
+        width, base64.b64encode(data).decode("ascii"), html.escape(caption))
+
+
+def _listed(rows: Sequence[Row]) -> int:
+    """How many findings one page holds, notes included."""
+    left = TABLE_HEIGHT + IMAGE_HEIGHT * (MOST_IMAGES - min(len(rows), MOST_IMAGES)) // 2
+    for count, row in enumerate(rows):
+        left -= ROW_HEIGHT + LINE_HEIGHT * -(-len(_short(row["note"], NOTE_LENGTH)) // LINE_LENGTH)
+        if left < 0:
+            return count
+    return len(rows)
 
 
 def _findings(result: Result, rows: Sequence[Row], leftOut: int) -> str:
-    heads = [*headers()[:BAND], _("Note")]
+    listed = _listed(rows)
     lines = []
-    for row in rows[:MOST_ROWS]:
-        cells = [*cellTexts(row, sliceOf(result, row), "")[:BAND], _short(row["note"], NOTE_LENGTH)]
+    for row in rows[:listed]:
+        cells = cellTexts(row, sliceOf(result, row), result.calibration.band(row["band"]).name)
         decision = decisionText(row["decision"])  # on paper an empty cell says nothing
         cells[DECISION] = "{} ({})".format(decision, reasonText(row["reason"])) if row["reason"] else decision
-        lines.append("<tr>{}<td>{}</td></tr>".format(
-            "".join("<td style='white-space: nowrap'>{}</td>".format(html.escape(cell)) for cell in cells[:-1]),
-            html.escape(cells[-1])))
+        lines.append(_row("td", cells))
+        if row["note"]:
+            lines.append("<tr><td></td><td colspan='{}'>{}</td></tr>".format(
+                len(cells) - 1, html.escape(_short(row["note"], NOTE_LENGTH))))
     text = "<p class='head'>{}</p>".format(html.escape(_("Findings")))
     if lines:
-        table = "<table border='1' style='border-collapse: collapse' cellpadding='2'><tr>{}</tr>{}</table>"
-        text += table.format(
-            "".join("<th style='white-space: nowrap'>{}</th>".format(html.escape(head)) for head in heads),
-            "".join(lines))
-    rest = []
-    if len(rows) > MOST_ROWS:
-        rest.append(_("{count} more are in the table of findings (CSV).").format(count=len(rows) - MOST_ROWS))
+        text += "<table border='1' style='border-collapse: collapse' cellpadding='2'>{}{}</table>{}".format(
+            _row("th", headers()), "".join(lines), _legend(result))
+    rest, missed = [], 0
+    if len(rows) > listed:
+        missed = sum(row["decision"] == ACCEPTED for row in rows[listed:])
+        rest.append(_("{count} more, {accepted} of them accepted, are in the table of findings (CSV).").format(
+            count=len(rows) - listed, accepted=missed))
     if leftOut:
         rest.append(_("{count} with other decisions are not listed.").format(count=leftOut))
     if not rows:
-        rest.insert(0, _("No finding is listed."))
-    return text + ("<p>{}</p>".format(html.escape(" ".join(rest))) if rest else "")
+        rest.insert(0, _("No finding is listed.") if leftOut else summaryText(rows, 0))
+    return text + "<p class='{}'>{}</p>".format("warning" if missed else "", html.escape(" ".join(rest)))
+
+
+def _row(kind: str, cells: Sequence[str]) -> str:
+    return "<tr>{}</tr>".format("".join(
+        "<{0} style='white-space: nowrap'>{1}</{0}>".format(kind, html.escape(cell)) for cell in cells))
+
+
+def _legend(result: Result) -> str:
+    """What the bands of the map mean at this operating point, and what its values count."""
+    bands = "; ".join("<span style='color: #{:02x}{:02x}{:02x}'>&#9632;</span> <b>{}</b> {}".format(
+        *(int(round(255 * part)) for part in color), html.escape(name), html.escape(meaning))
+        for name, color, meaning in meaningOfBands(result.calibration, float(result.summary["threshold"])))
+    return "<p>{}: {}.</p>".format(
+        html.escape(_("Peak and mean are map values, in units of the spread of normals")), bands)
 
 
 def _short(text: str, length: int) -> str:
-    return text if len(text) <= length else text[:length].rsplit(" ", 1)[0] + " ..."
+    return text if len(text) <= length else text[:length - 4].rsplit(" ", 1)[0] + " ..."

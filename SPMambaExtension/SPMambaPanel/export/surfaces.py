@@ -15,6 +15,7 @@ from vtk.util import numpy_support
 
 from .. import tables
 from .chosen import Chosen
+from .naming import plain
 
 SMOOTHING = "0.0"  # thin findings vanish when they are smoothed
 
@@ -45,8 +46,8 @@ def _write(chosen: Chosen, folder: Path, stem: str, suffix: str, makeWriter: Cal
         surface = vtk.vtkPolyData()
         if not chosen.node.GetClosedSurfaceRepresentation(name, surface) or not surface.GetNumberOfCells():
             return []
-        known = name == tables.segmentId(rank)
-        path = folder / "{}_{}{}".format(stem, rank if known else segmentation.GetNthSegment(n).GetName(), suffix)
+        drawn = "" if name == tables.segmentId(rank) else "_" + plain(segmentation.GetNthSegment(n).GetName())
+        path = folder / "{}_{}{}{}".format(stem, rank, drawn, suffix)
         writer = makeWriter()
         writer.SetFileName(str(path))
         writer.SetInputData(_placed(surface, _volume(chosen, name), toWorld))
