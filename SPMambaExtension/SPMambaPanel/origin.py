@@ -9,10 +9,18 @@ from typing import Any, List
 
 import slicer
 
+from .facts import dicomValue
+
 
 def originOf(volumeNode: Any) -> str:
-    """"Doe (17), MR 2026-01-02", or "case-17/FLAIR.nii.gz", or nothing."""
-    return ", ".join(_parents(volumeNode)) or _file(volumeNode)
+    """"Doe (17), MR 2026-01-02, 5 T1 sag", or "case-17/FLAIR.nii.gz", or nothing."""
+    parents = _parents(volumeNode)
+    return ", ".join(parents + [text for text in [_series(volumeNode)] if text]) if parents else _file(volumeNode)
+
+
+def _series(volumeNode: Any) -> str:
+    """Number and description of its DICOM series: a study has several."""
+    return " ".join(text for text in (dicomValue(volumeNode, tag) for tag in ("0020,0011", "0008,103E")) if text)
 
 
 def _parents(volumeNode: Any) -> List[str]:

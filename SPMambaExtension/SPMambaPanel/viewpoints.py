@@ -26,6 +26,8 @@ class Viewpoints:
         shown = {node.GetBackgroundVolumeID() for node in composites}
         if shown == {volumeNode.GetID()} or volumeNode.GetImageData() is None or not _hasRoom(volumeNode):
             return
+        if not formerId and volumeNode.GetID() in shown:
+            return  # the first choice is what the reader looks at, perhaps beside others
         views = slicer.util.getNodesByClass("vtkMRMLSliceNode")
         if shown == {formerId} and not fresh:
             self._left[formerId] = {view.GetID(): _viewOf(view) for view in views}
