@@ -125,7 +125,7 @@ def run(options):
     for line in reader.refused():
         reader.takeRefused(line)
     found = [line for line, text in enumerate(reader.states()) if ": found " in text]
-    reader.backAndForth(found[:3])
+    reader.backAndForth([found[0], *found[-2:]])
     if reader.host.exceptions:
         raise DemoError("{} exceptions in the panel, see above.".format(len(reader.host.exceptions)))
     reader.host.unload()

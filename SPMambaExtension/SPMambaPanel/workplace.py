@@ -233,6 +233,8 @@ class Workplace:
         if self.parameters is not None:
             self.parameters.inputVolume = volume
             self.viewpoints.change(self.machine.facts.volume, volume, bool(self.parameters.beforeCompare))
+            if self.review.result is not None and not display.revealed(self.review.result):
+                self.restoreViews()
 
     def tellForeignResults(self) -> None:
         """Say it if the scene holds results that this version cannot read."""
