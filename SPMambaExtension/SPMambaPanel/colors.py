@@ -22,12 +22,17 @@ def fillMapColors(colorNode: Any) -> None:
 
 def fillBandColors(colorNode: Any, calibration: Calibration) -> None:
     """Fill a vtkMRMLColorTableNode: 0 is transparent, n is the n-th severity band."""
-    bands = [(band.name, band.color, 1.0) for band in calibration.bands]
+    bands = [(bandText(band.name), band.color, 1.0) for band in calibration.bands]
     _fill(colorNode, [(_("not marked"), (0.0, 0.0, 0.0), 0.0), *bands])
     if hasattr(colorNode, "SetColorDefined"):  # the legend lists defined colors only
         colorNode.SetColorDefined(0, False)
     else:  # before 5.8 it lists those with a name
         colorNode.SetColorName(0, colorNode.GetNoName())
+
+
+def bandText(name: str) -> str:
+    """The reader's word for a band; a model may have bands of its own."""
+    return {"unusual": _("unusual"), "very unusual": _("very unusual"), "extreme": _("extreme")}.get(name, name)
 
 
 def _fill(colorNode: Any, entries: Sequence[Tuple[str, Tuple[float, float, float], float]]) -> None:

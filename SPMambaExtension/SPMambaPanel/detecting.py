@@ -142,7 +142,8 @@ class Detecting:
             parts.append(_("Those that failed say why in the list of volumes."))
         left = len(worklist.untried(self.queue))
         if left:
-            parts.append(_("Not run: {count}; Detect on all goes on with them.").format(count=left))
+            text = _("Not run: {count}; the button below the list of volumes goes on with them.")
+            parts.append(text.format(count=left))
         return " ".join(parts)
 
     def onCancelled(self) -> None:

@@ -58,11 +58,11 @@ def voxelsOf(volumeNode: Any, facts: Dict[str, Any]) -> np.ndarray:
 
 def kindOf(volumeNode: Any) -> str:
     """"image" for a single picture with no place in a patient, otherwise "volume", as `SPMambaLib.image` has it."""
-    if volumeNode.GetImageData().GetDimensions()[2] > 1 or _dicomValue(volumeNode, DICOM_POSITION):
+    if volumeNode.GetImageData().GetDimensions()[2] > 1 or dicomValue(volumeNode, DICOM_POSITION):
         return "volume"
     matrix = ijkToRas(volumeNode)
     placed = np.any(matrix[:3, 3]) or not np.array_equal(np.abs(matrix[:3, :3]), np.eye(3))
-    isPicture = bool(_dicomValue(volumeNode, DICOM_TAGS["modality"])) or _fileName(volumeNode).endswith(PICTURES)
+    isPicture = bool(dicomValue(volumeNode, DICOM_TAGS["modality"])) or _fileName(volumeNode).endswith(PICTURES)
     return "image" if isPicture or not placed else "volume"
 
 
@@ -70,12 +70,12 @@ def sourceFacts(volumeNode: Any) -> Dict[str, Any]:
     """Facts of `SPMambaLib.image.Image.facts` that Slicer knows of a volume.  Never patient identity."""
     facts: Dict[str, Any] = {"name": volumeNode.GetName(), "has_spacing": not _fileName(volumeNode).endswith(PICTURES)}
     for name, tag in DICOM_TAGS.items():
-        text = _dicomValue(volumeNode, tag)
+        text = dicomValue(volumeNode, tag)
         if text:
             facts.update({name: text, "format": "DICOM"})
     for name, tag in DICOM_TIMES.items():
         try:
-            facts[name] = float(_dicomValue(volumeNode, tag))
+            facts[name] = float(dicomValue(volumeNode, tag))
         except ValueError:
             continue  # not stated
     return facts
@@ -83,10 +83,10 @@ def sourceFacts(volumeNode: Any) -> Dict[str, Any]:
 
 def seriesNumber(volumeNode: Any) -> str:
     """Of the DICOM series that a volume came from; empty if it came from elsewhere."""
-    return _dicomValue(volumeNode, DICOM_SERIES_NUMBER)
+    return dicomValue(volumeNode, DICOM_SERIES_NUMBER)
 
 
-def _dicomValue(volumeNode: Any, tag: str) -> str:
+def dicomValue(volumeNode: Any, tag: str) -> str:
     """Value of a tag in the volume's first DICOM file; empty if it came from elsewhere."""
     database = getattr(slicer, "dicomDatabase", None)
     instances = (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split()

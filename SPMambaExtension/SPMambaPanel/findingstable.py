@@ -6,6 +6,7 @@ from typing import Any, Callable, List, Sequence, Tuple
 import qt
 from slicer.i18n import tr as _
 
+from .colors import bandText
 from .decisions import DECISIONS, REJECTED, UNDECIDED, decisionText, reasonText
 from .review import Review
 from .tables import Row
@@ -42,10 +43,10 @@ class FindingsTable:
         table.verticalHeader().defaultSectionSize = ROW_HEIGHT
         header = table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.Interactive)  # measuring all cells of a long list takes too long
-        for column, width in enumerate((30, 80, 130, 45, 95, 45, 45, 45, 90)):
-            header.resizeSection(column, width)
         header.sectionsClickable = True
         header.setSortIndicatorShown(True)
+        for column, width in enumerate((30, 80, 130, 45, 95, 45, 45, 45, 90)):
+            header.resizeSection(column, max(width, header.sectionSizeHint(column)))  # headers of any language
         for title in (_("rank"), *headers()[DECISION:]):
             ui.sortSelector.addItem(title)
         self.sort(RANK, False)
@@ -95,7 +96,7 @@ class FindingsTable:
     def _fillLine(self, line: int, row: Row, sliceNumber: int, band: Any) -> None:
         table = self._ui.findingsTable
         tip = "\n".join(text for text in (reasonText(row["reason"]), row["note"]) if text)
-        for column, text in enumerate(cellTexts(row, sliceNumber, band.name)):
+        for column, text in enumerate(cellTexts(row, sliceNumber, bandText(band.name))):
             item = qt.QTableWidgetItem(text)
             if row["decision"] == REJECTED:
                 font = item.font()

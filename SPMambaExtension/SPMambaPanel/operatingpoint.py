@@ -8,6 +8,8 @@ from slicer.i18n import tr as _
 
 from SPMambaLib.scoring.calibration import Calibration
 
+from .colors import bandText
+
 SLIDER_STEPS = 200  # positions are even in the logarithm of the rate; the right end shows the most findings
 
 
@@ -43,7 +45,7 @@ def meaningOfBands(calibration: Calibration, threshold: float) -> List[Tuple[str
             text = _("from {edge}, reached by {share} normal slices")
         else:
             text = _("from {edge}, reached by {share} normal images")
-        rows.append((band.name, band.color,
+        rows.append((bandText(band.name), band.color,
                      text.format(edge="{:.2f}".format(edge), share=shareText(calibration.rate(edge)))))
     return rows
 

@@ -12,12 +12,14 @@ import slicer
 from slicer.i18n import tr as _
 
 from .export.naming import numberOf, sameName
-from .facts import seriesNumber
+from .facts import dicomValue, seriesNumber
+
+DESCRIPTION = "0008,103E"  # of a series
 
 
 def originOf(volumeNode: Any) -> str:
-    """"Doe (17), MR 2026-01-02, series 3", or "case-17/FLAIR.nii.gz", or nothing; where that is true of another volume
-    of the same name as well, with the number that tells the two apart."""
+    """"Doe (17), MR 2026-01-02, series 3 T1 sag", or "case-17/FLAIR.nii.gz", or nothing; where that is true of another
+    volume of the same name as well, with the number that tells the two apart."""
     text, others = _known(volumeNode), [each for each in sameName(volumeNode) if each is not volumeNode]
     if any(_known(each) == text for each in others if not each.IsA("vtkMRMLSegmentationNode")):
         number = _("no. {number}").format(number=numberOf(volumeNode))
@@ -26,8 +28,10 @@ def originOf(volumeNode: Any) -> str:
 
 
 def _known(volumeNode: Any) -> str:
-    number = seriesNumber(volumeNode)
-    parts = [*_parents(volumeNode), *([_("series {number}").format(number=number)] if number else [])]
+    parts, number = _parents(volumeNode), seriesNumber(volumeNode)
+    if number:
+        series = _("series {number}").format(number=number)
+        parts.append("{} {}".format(series, dicomValue(volumeNode, DESCRIPTION)).strip())
     return ", ".join(parts) or _file(volumeNode)
 
 

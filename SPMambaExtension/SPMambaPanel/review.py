@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import qt
@@ -49,6 +49,7 @@ class Review:
         self.onDecided: Callable[[str, List[Row]], None] = lambda event, rows: None
         self._slices: List[Row] = []
         self._slice = -1
+        self._left: Dict[str, int] = {}  # finding by the ID of the result's node
         self.threshold = 0.0
         self.seen = SeenSlices(onSlices)
         self._onFindings = onFindings
@@ -64,14 +65,21 @@ class Review:
         self._timer.timeout.connect(self.recompute)
 
     def open(self, result: Optional[Result]) -> None:
+        """Read a result, from the finding at which it was left."""
         self._timer.stop()
+        if self.result is not None:
+            self._left[self.result.node.GetID()] = self.finding
         self.result = result
         self._bands = self._found = None
         self._rate = float(result.summary["false_positive_rate"]) if result else 0.0
         self.threshold = float(result.summary["threshold"]) if result else 0.0
-        self._read()
+        self._read(self._left.get(result.node.GetID(), -1) if result else -1)
         self.seen.open(result)
         self._onSlices()
+
+    def forget(self) -> None:
+        """Where the results of this scene were left."""
+        self._left = {}
 
     def _read(self, finding: int = -1) -> None:
         """Take findings and slices from the tables in the scene; `finding` is the current one then."""

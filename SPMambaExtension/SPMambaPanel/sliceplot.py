@@ -26,16 +26,20 @@ def fill(result: Result, name: str) -> None:
         _node(result, role, "vtkMRMLTableNode", name + " plot").SetHideFromEditors(1)
     series = slicer.vtkMRMLPlotSeriesNode
     line, none = series.LineStyleSolid, series.MarkerStyleNone
+    titles = {"normalSeries": drawn(_("19 of 20 normal slices"), "19 of 20 normal slices"),
+              "thresholdSeries": drawn(_("operating point"), "operating point"),
+              "series": drawn(_("highest map value"), "highest map value"),
+              "unseenSeries": drawn(_("not seen yet"), "not seen yet"),
+              "currentSeries": drawn(_("current slice"), "current slice")}
     looks: Dict[str, Tuple[Any, ...]] = {
-        "normalSeries": (_("19 of 20 normal slices"), "normalTable", "slice", "value", (0.84, 0.88, 0.9), line, none,
-                         3),
-        "thresholdSeries": (_("operating point"), "marksTable", "across", "threshold", (0.35, 0.35, 0.35),
-                            series.LineStyleDash, none, 1.5),
-        "series": (_("highest map value"), "slices", "slice", "peak", (0.8, 0.25, 0.05), line, none, 2),
-        "unseenSeries": (_("not seen yet"), "unseenTable", "slice", "peak", (0.0, 0.3, 0.6), series.LineStyleNone,
+        "normalSeries": ("normalTable", "slice", "value", (0.84, 0.88, 0.9), line, none, 3),
+        "thresholdSeries": ("marksTable", "across", "threshold", (0.35, 0.35, 0.35), series.LineStyleDash, none, 1.5),
+        "series": ("slices", "slice", "peak", (0.8, 0.25, 0.05), line, none, 2),
+        "unseenSeries": ("unseenTable", "slice", "peak", (0.0, 0.3, 0.6), series.LineStyleNone,
                          series.MarkerStyleCircle, 1),
-        "currentSeries": (_("current slice"), "marksTable", "current", "height", (0.0, 0.45, 0.3), line, none, 2)}
-    for role, (title, table, x, y, color, lineStyle, marker, width) in looks.items():
+        "currentSeries": ("marksTable", "current", "height", (0.0, 0.45, 0.3), line, none, 2)}
+    for role, (table, x, y, color, lineStyle, marker, width) in looks.items():
+        title = titles[role]
         node = _node(result, role, "vtkMRMLPlotSeriesNode", title)
         with slicer.util.NodeModify(node):
             node.SetAndObserveTableNodeID(result.get(table).GetID())
@@ -53,12 +57,17 @@ def fill(result: Result, name: str) -> None:
         chart.RemoveAllPlotSeriesNodeIDs()
         for role in SERIES:
             chart.AddAndObservePlotSeriesNodeID(result.get(role).GetID())
-        chart.SetTitle(_("Slices of {name}").format(name=name))
-        chart.SetXAxisTitle(_("Slice"))
-        chart.SetYAxisTitle(_("Highest map value (normal spread)"))
+        chart.SetTitle(drawn(_("Slices of {name}"), "Slices of {name}").format(name=name))
+        chart.SetXAxisTitle(drawn(_("Slice"), "Slice"))
+        chart.SetYAxisTitle(drawn(_("Highest map value (normal spread)"), "Highest map value (normal spread)"))
         chart.SetLegendVisibility(True)
         chart.SetGridVisibility(False)
     mark(result, (), None, float(result.summary["threshold"]))
+
+
+def drawn(text: str, english: str) -> str:
+    """A translation, if the fonts of charts can draw it: they know Latin letters only, others would be left out."""
+    return text if all(ord(letter) < 0x250 for letter in text) else english
 
 
 def mark(result: Result, seen: Any, current: Any, threshold: float) -> None:

@@ -21,17 +21,21 @@ class Viewpoints:
         self._left = {}
 
     def change(self, formerId: str, volumeNode: Any, fresh: bool) -> None:
-        """From one volume to another: show it as it was left, otherwise (or `fresh`) all of it in its own planes."""
+        """From one volume to another: show its image as it was left, otherwise (or `fresh`) all of it in its own
+        planes."""
         composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
         shown = {node.GetBackgroundVolumeID() for node in composites}
         if shown == {volumeNode.GetID()} or volumeNode.GetImageData() is None or not _hasRoom(volumeNode):
             return
+        if not formerId and volumeNode.GetID() in shown:
+            return  # the first choice is what the reader looks at, perhaps beside others
         views = slicer.util.getNodesByClass("vtkMRMLSliceNode")
         if shown == {formerId} and not fresh:
             self._left[formerId] = {view.GetID(): _viewOf(view) for view in views}
         known = {} if fresh else self._left.get(volumeNode.GetID(), {})
         whole = any(known.get(view.GetID(), _viewOf(view))[2] != _viewOf(view)[2] for view in views)  # another layout
-        slicer.util.setSliceViewerLayers(volumeNode, "keep-current", "keep-current", None, None, True, True)
+        # Without the layers of the former volume, which would be fitted as well.
+        slicer.util.setSliceViewerLayers(volumeNode, None, None, None, None, True, True)
         for view in views:
             if view.GetID() in known and not whole:
                 matrix, field, _size = known[view.GetID()]

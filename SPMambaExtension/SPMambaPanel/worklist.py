@@ -14,6 +14,9 @@ from .origin import originOf
 from .result import Result
 
 REFRESH_MS = 50  # a result brings many nodes at once
+ROW_HEIGHT, FRAME = 22, 8  # pixels
+WIDTH_OF_NAME, WIDTH_OF_ORIGIN = 90, 115
+FEWEST_LINES, MOST_LINES = 3, 10  # that are seen without scrolling
 
 
 def volumes() -> List[Any]:
@@ -76,7 +79,12 @@ class Worklist:
         table.setColumnCount(3)
         table.setHorizontalHeaderLabels([_("Volume"), _("State"), _("From")])
         table.verticalHeader().hide()
-        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
+        table.verticalHeader().defaultSectionSize = ROW_HEIGHT
+        table.wordWrap = False
+        header = table.horizontalHeader()
+        header.resizeSection(0, WIDTH_OF_NAME)
+        header.resizeSection(2, WIDTH_OF_ORIGIN)
+        header.setSectionResizeMode(1, qt.QHeaderView.Stretch)  # a reason is the longest text
         table.cellClicked.connect(self.onClicked)
         table.cellActivated.connect(self.onClicked)
         ui.reviewedButton.clicked.connect(self.onReviewedButton)
@@ -108,6 +116,8 @@ class Worklist:
         self._ids = [volume.GetID() for volume in found]
         wasBlocked = table.blockSignals(True)
         table.setRowCount(len(found))
+        lines = min(max(len(found), FEWEST_LINES), MOST_LINES) + 1  # with the header
+        table.minimumHeight = table.maximumHeight = lines * ROW_HEIGHT + FRAME
         for line, volume in enumerate(found):
             for column, text in enumerate((volume.GetName(), self.textOf(volume), originOf(volume))):
                 item = qt.QTableWidgetItem(text)

@@ -102,9 +102,7 @@ class Workplace:
             self.parameters.disconnectGui(self._guiTag)
             self.parameters.parameterNode.RemoveObserver(self._observation)
         self.parameters = parameters
-        if parameters is None:
-            self.viewpoints.forget()
-        else:
+        if parameters is not None:
             # Not connectGui: in Slicer 5.6 it returns no tag and cannot be undone.
             self._guiTag = parameters.connectParametersToGui({
                 "inputVolume": self.ui.inputSelector, "overlayOpacity": self.ui.opacitySlider,
@@ -116,6 +114,9 @@ class Workplace:
             self.panel.fillModels(self._cards())
             self.ui.overlaySelector.setCurrentIndex(self.ui.overlaySelector.findData(parameters.overlay))
         self.update()
+        if parameters is None:  # another scene has other nodes of the same IDs
+            self.viewpoints.forget()
+            self.review.forget()
 
     def update(self) -> None:
         """Follow the parameter node and the scene: volume, model, result, operating point, overlay."""
@@ -128,7 +129,7 @@ class Workplace:
         self.machine.know(Facts(volume.GetID() if volume is not None else "", problemOf(volume), model,
                                 result.node.GetID() if result else "", failure.message if failure else "",
                                 bool(failure and failure.refused)))
-        if volume is not None and former not in ("", volume.GetID()):
+        if volume is not None and former != volume.GetID():
             self.viewpoints.change(former, volume, bool(self.parameters.beforeCompare))
         self.panel.showModel(card or {})
         if (result and result.node) is not (self.review.result and self.review.result.node):
@@ -228,9 +229,12 @@ class Workplace:
         self.detecting.drop()
 
     def onVolumeChosen(self, volume: Any) -> None:
-        """Clicked in the list of volumes."""
+        """Clicked in the list of volumes: it is shown, whatever the views have shown meanwhile."""
         if self.parameters is not None:
             self.parameters.inputVolume = volume
+            self.viewpoints.change(self.machine.facts.volume, volume, bool(self.parameters.beforeCompare))
+            if self.review.result is not None and not display.revealed(self.review.result):
+                self.restoreViews()
 
     def tellForeignResults(self) -> None:
         """Say it if the scene holds results that this version cannot read."""

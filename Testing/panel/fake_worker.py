@@ -5,6 +5,7 @@ Speaks the protocol by its own words.  FOLDER holds the result that it hands out
     status      as good, and reports its devices first
     stuck       progress, then nothing; ignores cancel
     patient     progress until it is cancelled, then says so
+    tired       good in its first run, patient from then on
     crash       progress, a message on stderr, then the process dies
     once        crashes in its first process, good in the next (remembered in FOLDER)
     garbage     as good, between lines that are no protocol, in pieces
@@ -44,9 +45,10 @@ def answer(run: str, job: Path) -> None:
     send(event="result", id=run, folder=str(job), result="result.json")
 
 
-def detect(run: str, job: Path) -> None:
+def detect(run: str, job: Path, runs: int) -> None:
+    """`runs`: how many there were, this one included."""
     progress(run, 0.1)
-    if behaviour in ("stuck", "patient"):
+    if behaviour in ("stuck", "patient") or (behaviour == "tired" and runs > 1):
         return
     if behaviour == "misfit" and json.loads((job / "job.json").read_text())["on_misfit"] != "mark":
         send(event="error", id=run, code="not-what-the-model-knows", message="This scan is foreign.", detail="[]")
@@ -80,9 +82,11 @@ if behaviour != "deaf":
     send(event="ready", version="test", pid=0)
 if behaviour == "status":
     send(event="status", id=None, devices=["cuda:0", "cuda:1", "cpu"])
+runs = 0
 for line in sys.stdin:
     message = json.loads(line)
     if message["command"] == "detect" and behaviour != "deaf":
-        detect(message["id"], Path(message["job"]))
-    elif message["command"] == "cancel" and behaviour == "patient":
+        runs += 1
+        detect(message["id"], Path(message["job"]), runs)
+    elif message["command"] == "cancel" and behaviour in ("patient", "tired"):
         send(event="cancelled", id=message["id"])

@@ -1,17 +1,13 @@
 """Every text of the panel can be translated; the German and Japanese files are in step and are shown."""
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from tools import translations
+from tools import speaking, translations
 
 pytest.importorskip("slicer", reason="runs in the test host")
 from PySide6 import QtCore
@@ -35,15 +31,10 @@ def test_a_translation_has_the_places_of_its_text(language: str) -> None:
 @pytest.fixture(params=translations.LANGUAGES)
 def translated(request: Any, host: Any, tmp_path: Path) -> Iterator[str]:
     """The application with the translations of one language."""
-    release = shutil.which("pyside6-lrelease", path=os.pathsep.join([str(Path(sys.executable).parent), os.defpath]))
-    if release is None:
+    try:
+        translator = speaking.speak(request.param, tmp_path)
+    except FileNotFoundError:
         pytest.skip("needs pyside6-lrelease")
-    compiled = tmp_path / "panel.qm"
-    subprocess.run([release, str(translations.pathOf(request.param)), "-qm", str(compiled)], check=True,
-                   stdout=subprocess.DEVNULL)
-    translator = QtCore.QTranslator()
-    assert translator.load(str(compiled))
-    QtCore.QCoreApplication.installTranslator(translator)
     try:
         yield request.param
     finally:
@@ -51,7 +42,7 @@ def translated(request: Any, host: Any, tmp_path: Path) -> Iterator[str]:
 
 
 WORDS = {
-    "de": ("Auffälligkeiten suchen", "Volumen der Szene", "Vorige ungesehene Markierung", "Annehmen", "1 von 20",
+    "de": ("Auffälligkeiten suchen", "Volumen der Szene", "Vorige ungesehene", "Annehmen", "1 von 20",
            "Nr."),
     "ja": ("異常を検出", "シーンのボリューム", "前の未読マーク", "採用", "20 枚に 1 枚", "#"),
 }

@@ -116,12 +116,20 @@
       <translation>Sichtbar</translation>
     </message>
     <message>
+      <source>Draw the bands as outlines, so that the image under them is seen.</source>
+      <translation>Die Stufen als Umrisse zeichnen, damit das Bild darunter zu sehen ist.</translation>
+    </message>
+    <message>
       <source>Outlines</source>
       <translation>Umrisse</translation>
     </message>
     <message>
       <source>Opacity:</source>
       <translation>Deckkraft:</translation>
+    </message>
+    <message>
+      <source>How much the marks cover the image.</source>
+      <translation>Wie stark die Markierungen das Bild verdecken.</translation>
     </message>
     <message>
       <source>Legend</source>
@@ -141,7 +149,7 @@
     </message>
     <message>
       <source>Compare</source>
-      <translation>Vergleichen</translation>
+      <translation>Vergleich</translation>
     </message>
     <message>
       <source>Blink</source>
@@ -149,7 +157,7 @@
     </message>
     <message>
       <source>Keys...</source>
-      <translation>Tasten...</translation>
+      <translation>Tasten</translation>
     </message>
     <message>
       <source>Findings</source>
@@ -184,8 +192,16 @@
       <translation>Die Reihenfolge der Liste; ein Klick auf einen Spaltenkopf der Tabelle bewirkt dasselbe.</translation>
     </message>
     <message>
+      <source>Turn the order round.</source>
+      <translation>Die Reihenfolge umkehren.</translation>
+    </message>
+    <message>
       <source>descending</source>
       <translation>absteigend</translation>
+    </message>
+    <message>
+      <source>Click a finding to go there; Ctrl and click selects several to merge.</source>
+      <translation>Ein Klick auf einen Befund führt dorthin; Strg und Klick wählt mehrere zum Verbinden.</translation>
     </message>
     <message>
       <source>Previous finding</source>
@@ -256,6 +272,10 @@
       <translation>In Einheiten der Streuung unter normalen Aufnahmen. Der Strich im Balken ist der höchste Wert in allen normalen Bildern, die zur Kalibrierung zurückgehalten wurden; selten: in weniger als 1 von 20 davon.</translation>
     </message>
     <message>
+      <source>The highest map value of each slice against the range of normal slices; a click on the plot jumps to the slice.</source>
+      <translation>Der höchste Kartenwert jeder Schicht vor dem Bereich normaler Schichten; ein Klick in die Kurve führt zur Schicht.</translation>
+    </message>
+    <message>
       <source>Show slice scores</source>
       <translation>Werte der Schichten zeigen</translation>
     </message>
@@ -269,11 +289,11 @@
     </message>
     <message>
       <source>Previous unseen mark</source>
-      <translation>Vorige ungesehene Markierung</translation>
+      <translation>Vorige ungesehene</translation>
     </message>
     <message>
       <source>Next unseen mark</source>
-      <translation>Nächste ungesehene Markierung</translation>
+      <translation>Nächste ungesehene</translation>
     </message>
     <message>
       <source>Export</source>
@@ -284,24 +304,48 @@
       <translation>Welche Befunde exportiert werden, nach der Entscheidung über sie.</translation>
     </message>
     <message>
+      <source>Segments of the findings, with terminology, for Slicer.</source>
+      <translation>Segmente der Befunde mit Terminologie, für Slicer.</translation>
+    </message>
+    <message>
       <source>.seg.nrrd</source>
       <translation>.seg.nrrd</translation>
+    </message>
+    <message>
+      <source>A label map on the grid of the volume; the value of a voxel is the rank of its finding.</source>
+      <translation>Eine Labelkarte im Raster des Volumens; der Wert eines Voxels ist der Rang seines Befunds.</translation>
     </message>
     <message>
       <source>NIfTI label map</source>
       <translation>NIfTI-Labelkarte</translation>
     </message>
     <message>
-      <source>CSV of the findings</source>
-      <translation>CSV der Befunde</translation>
+      <source>A closed surface of each finding, in mm.</source>
+      <translation>Eine geschlossene Oberfläche je Befund, in mm.</translation>
     </message>
     <message>
       <source>STL surfaces</source>
       <translation>STL-Oberflächen</translation>
     </message>
     <message>
+      <source>The same surfaces in the OBJ format.</source>
+      <translation>Dieselben Oberflächen im Format OBJ.</translation>
+    </message>
+    <message>
       <source>OBJ surfaces</source>
       <translation>OBJ-Oberflächen</translation>
+    </message>
+    <message>
+      <source>The findings as rows: place, size, score, decision, reason and note.</source>
+      <translation>Die Befunde als Zeilen: Ort, Größe, Wert, Entscheidung, Grund und Notiz.</translation>
+    </message>
+    <message>
+      <source>CSV of the findings</source>
+      <translation>CSV der Befunde</translation>
+    </message>
+    <message>
+      <source>One page with key images, operating point, decisions, model and versions.</source>
+      <translation>Eine Seite mit Schlüsselbildern, Arbeitspunkt, Entscheidungen, Modell und Versionen.</translation>
     </message>
     <message>
       <source>Report (HTML, PDF)</source>
@@ -321,7 +365,7 @@
     </message>
     <message>
       <source>Export all volumes...</source>
-      <translation>Alle Volumen exportieren...</translation>
+      <translation>Alle Volumen...</translation>
     </message>
     <message>
       <source>Make one segmentation of the accepted findings and open it in the Segment Editor.</source>
@@ -329,7 +373,7 @@
     </message>
     <message>
       <source>Accepted to Segment Editor</source>
-      <translation>Angenommene in den Segment Editor</translation>
+      <translation>In den Segment Editor</translation>
     </message>
     <message>
       <source>Write the log of detections and decisions as JSON lines.</source>
@@ -337,11 +381,19 @@
     </message>
     <message>
       <source>Export log...</source>
-      <translation>Protokoll exportieren...</translation>
+      <translation>Protokoll...</translation>
     </message>
     <message>
       <source>Details</source>
       <translation>Einzelheiten</translation>
+    </message>
+    <message>
+      <source>What the analysis process reported.</source>
+      <translation>Was der Analyseprozess gemeldet hat.</translation>
+    </message>
+    <message>
+      <source>Copy the whole log.</source>
+      <translation>Das ganze Protokoll kopieren.</translation>
     </message>
     <message>
       <source>Copy</source>
@@ -364,6 +416,18 @@
     <message>
       <source>not marked</source>
       <translation>nicht markiert</translation>
+    </message>
+    <message>
+      <source>unusual</source>
+      <translation>auffällig</translation>
+    </message>
+    <message>
+      <source>very unusual</source>
+      <translation>sehr auffällig</translation>
+    </message>
+    <message>
+      <source>extreme</source>
+      <translation>extrem</translation>
     </message>
   </context>
   <context>
@@ -480,6 +544,14 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>Those that failed say why in the list of volumes.</source>
       <translation>Bei den gescheiterten steht der Grund in der Liste.</translation>
+    </message>
+    <message>
+      <source>Not run: {count}; the button below the list of volumes goes on with them.</source>
+      <translation>Nicht untersucht: {count}; der Knopf unter der Liste der Volumen macht mit ihnen weiter.</translation>
+    </message>
+    <message>
+      <source>Cancelled.</source>
+      <translation>Abgebrochen.</translation>
     </message>
     <message>
       <source>Cancelled. The scene is unchanged.</source>
@@ -1324,12 +1396,28 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
       <translation>wartet</translation>
     </message>
     <message>
+      <source>not run</source>
+      <translation>nicht untersucht</translation>
+    </message>
+    <message>
+      <source>refused: {reason}</source>
+      <translation>abgelehnt: {reason}</translation>
+    </message>
+    <message>
       <source>failed: {reason}</source>
       <translation>gescheitert: {reason}</translation>
     </message>
     <message>
-      <source>not run</source>
-      <translation>nicht untersucht</translation>
+      <source>Try the failed ones again ({count})</source>
+      <translation>Gescheiterte erneut versuchen ({count})</translation>
+    </message>
+    <message>
+      <source>Detect on all not run yet ({count})</source>
+      <translation>In den {count} übrigen suchen</translation>
+    </message>
+    <message>
+      <source>Detect on all</source>
+      <translation>In allen suchen</translation>
     </message>
     <message>
       <source>Volumes of the scene</source>

@@ -116,12 +116,20 @@
       <translation>表示する</translation>
     </message>
     <message>
+      <source>Draw the bands as outlines, so that the image under them is seen.</source>
+      <translation>段階を輪郭だけで表示し、下の画像が見えるようにします。</translation>
+    </message>
+    <message>
       <source>Outlines</source>
       <translation>輪郭のみ</translation>
     </message>
     <message>
       <source>Opacity:</source>
       <translation>不透明度:</translation>
+    </message>
+    <message>
+      <source>How much the marks cover the image.</source>
+      <translation>マークが画像を覆う度合いです。</translation>
     </message>
     <message>
       <source>Legend</source>
@@ -184,8 +192,16 @@
       <translation>一覧の並び順。表の列見出しをクリックしても並べ替えられます。</translation>
     </message>
     <message>
+      <source>Turn the order round.</source>
+      <translation>並び順を逆にします。</translation>
+    </message>
+    <message>
       <source>descending</source>
       <translation>降順</translation>
+    </message>
+    <message>
+      <source>Click a finding to go there; Ctrl and click selects several to merge.</source>
+      <translation>クリックするとその所見へ移動します。Ctrl を押しながらクリックすると、結合する所見を複数選べます。</translation>
     </message>
     <message>
       <source>Previous finding</source>
@@ -256,6 +272,10 @@
       <translation>単位は正常画像間のばらつき。バー内の線は、較正用に取り分けた正常画像での最高値。「まれ」はそのうち20枚に1枚未満。</translation>
     </message>
     <message>
+      <source>The highest map value of each slice against the range of normal slices; a click on the plot jumps to the slice.</source>
+      <translation>各スライスの最大マップ値を正常スライスの範囲と並べて表示します。グラフをクリックするとそのスライスへ移動します。</translation>
+    </message>
+    <message>
       <source>Show slice scores</source>
       <translation>スライスのスコアを表示</translation>
     </message>
@@ -284,24 +304,48 @@
       <translation>書き出す所見を判定で選びます。</translation>
     </message>
     <message>
+      <source>Segments of the findings, with terminology, for Slicer.</source>
+      <translation>所見のセグメント（用語付き）。Slicer で開けます。</translation>
+    </message>
+    <message>
       <source>.seg.nrrd</source>
       <translation>.seg.nrrd</translation>
+    </message>
+    <message>
+      <source>A label map on the grid of the volume; the value of a voxel is the rank of its finding.</source>
+      <translation>ボリュームと同じ格子のラベルマップ。ボクセルの値は所見の順位です。</translation>
     </message>
     <message>
       <source>NIfTI label map</source>
       <translation>NIfTIラベルマップ</translation>
     </message>
     <message>
-      <source>CSV of the findings</source>
-      <translation>所見のCSV</translation>
+      <source>A closed surface of each finding, in mm.</source>
+      <translation>所見ごとの閉じた表面（mm 単位）。</translation>
     </message>
     <message>
       <source>STL surfaces</source>
       <translation>STLサーフェス</translation>
     </message>
     <message>
+      <source>The same surfaces in the OBJ format.</source>
+      <translation>同じ表面を OBJ 形式で書き出します。</translation>
+    </message>
+    <message>
       <source>OBJ surfaces</source>
       <translation>OBJサーフェス</translation>
+    </message>
+    <message>
+      <source>The findings as rows: place, size, score, decision, reason and note.</source>
+      <translation>所見を行として書き出します: 位置、大きさ、スコア、判定、理由、メモ。</translation>
+    </message>
+    <message>
+      <source>CSV of the findings</source>
+      <translation>所見のCSV</translation>
+    </message>
+    <message>
+      <source>One page with key images, operating point, decisions, model and versions.</source>
+      <translation>キー画像、動作点、判定、モデル、バージョンを 1 ページにまとめます。</translation>
     </message>
     <message>
       <source>Report (HTML, PDF)</source>
@@ -344,6 +388,14 @@
       <translation>詳細</translation>
     </message>
     <message>
+      <source>What the analysis process reported.</source>
+      <translation>解析プロセスからの報告です。</translation>
+    </message>
+    <message>
+      <source>Copy the whole log.</source>
+      <translation>ログ全体をコピーします。</translation>
+    </message>
+    <message>
       <source>Copy</source>
       <translation>コピー</translation>
     </message>
@@ -364,6 +416,18 @@
     <message>
       <source>not marked</source>
       <translation>マークなし</translation>
+    </message>
+    <message>
+      <source>unusual</source>
+      <translation>異例</translation>
+    </message>
+    <message>
+      <source>very unusual</source>
+      <translation>かなり異例</translation>
+    </message>
+    <message>
+      <source>extreme</source>
+      <translation>極端</translation>
     </message>
   </context>
   <context>
@@ -480,6 +544,14 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>Those that failed say why in the list of volumes.</source>
       <translation>失敗した理由は一覧に示されています。</translation>
+    </message>
+    <message>
+      <source>Not run: {count}; the button below the list of volumes goes on with them.</source>
+      <translation>未実行: {count} 件。ボリューム一覧の下のボタンで続けられます。</translation>
+    </message>
+    <message>
+      <source>Cancelled.</source>
+      <translation>中止しました。</translation>
     </message>
     <message>
       <source>Cancelled. The scene is unchanged.</source>
@@ -1324,12 +1396,28 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>待機中</translation>
     </message>
     <message>
+      <source>not run</source>
+      <translation>未実行</translation>
+    </message>
+    <message>
+      <source>refused: {reason}</source>
+      <translation>拒否: {reason}</translation>
+    </message>
+    <message>
       <source>failed: {reason}</source>
       <translation>失敗: {reason}</translation>
     </message>
     <message>
-      <source>not run</source>
-      <translation>未実行</translation>
+      <source>Try the failed ones again ({count})</source>
+      <translation>失敗した {count} 件を再試行</translation>
+    </message>
+    <message>
+      <source>Detect on all not run yet ({count})</source>
+      <translation>未実行の {count} 件で検出</translation>
+    </message>
+    <message>
+      <source>Detect on all</source>
+      <translation>すべて検出</translation>
     </message>
     <message>
       <source>Volumes of the scene</source>
