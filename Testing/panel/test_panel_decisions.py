@@ -1,15 +1,13 @@
 """The reader decides: list, keys' hook, merging, log, save and load."""
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, List
 
-import numpy as np
 import pytest
 import slicer
 from landscape import HIGH, MIDDLE, landscape
-from SPMambaPanel import audit, findingstable, overlay, selftest, shortcuts, tables
+from SPMambaPanel import findingstable, overlay, selftest, shortcuts, tables
 from SPMambaPanel.result import Result
 
 TESTING = Path(__file__).resolve().parents[1]
@@ -219,43 +217,3 @@ def test_result_of_an_older_version_can_be_decided(host: Any, ui: Any, workplace
     ui.nextFindingButton.click()
     ui.acceptButton.click()
     assert tables.readFindings(table)[0]["decision"] == "accepted"
-
-
-# The log -------------------------------------------------------------------------------------------------------------
-
-
-def test_everything_is_logged(host: Any, ui: Any, workplace: Any, case: Any, fakeWorker: Any, tmp_path: Path) -> None:
-    assert workplace.exporting.exportLog(tmp_path / "none.jsonl") == []
-    assert "Nothing was detected" in ui.statusLabel.text
-    information = slicer.app.applicationLogic().GetUserInformation()
-    information.SetName("Dr. Example")
-    try:
-        fakeWorker("good")
-        ui.detectButton.click()
-        host.waitFor(lambda: not workplace.machine.busy, 60000)
-        ui.nextFindingButton.click()
-        workplace.review.decide("rejected", "artefact", NOTE)
-        workplace.review.decide("rejected", "artefact", NOTE)
-    finally:
-        information.SetName("")
-    path, = workplace.exporting.exportLog(tmp_path / "log.jsonl")
-    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    assert [entry["event"] for entry in entries] == ["detection", "decision"], "saying it twice is one decision"
-    for entry in entries:
-        assert entry["user"] == "Dr. Example" and entry["model"]["name"] == "synthetic"
-        assert entry["time"].endswith("+00:00")
-        assert 0.0 < entry["operating_point"]["false_positive_rate"] < 1.0
-    assert entries[0]["findings"] == 1
-    decision = entries[1]
-    assert (decision["decision"], decision["reason"], decision["note"]) == ("rejected", "artefact", NOTE)
-    assert np.abs(np.asarray(decision["finding"]["peak_ras"]) - selftest.lesionRas()).max() < 1e-4
-    assert decision["finding"]["components"]["contrast"] > 0.0
-
-
-def test_log_that_was_edited_by_hand(host: Any, workplace: Any, result: Result, tmp_path: Path) -> None:
-    audit.appendDetection(result, 1)
-    node, = audit.logNodes()
-    node.SetText("{broken\n[]\n" + node.GetText())
-    audit.appendDetection(result, 2)
-    assert [entry["findings"] for entry in audit.lines()] == [1, 2] and len(audit.logNodes()) == 1
-    assert workplace.exporting.exportLog(tmp_path / "missing" / "log.jsonl") == []
