@@ -124,8 +124,12 @@ class Detecting:
             fraction = queue.fraction(fraction)
         place.panel.showProgress(fraction, text)
 
-    def onDone(self, result: Result) -> None:
+    def _end(self) -> None:
         self.run = None
+        Result.removeHalves()  # of a scene that came in meanwhile
+
+    def onDone(self, result: Result) -> None:
+        self._end()
         audit.appendDetection(result, len(tables.readFindings(result.get("findings"))))
         self._place.update()
         self.queue.succeeded += 1
@@ -142,7 +146,7 @@ class Detecting:
         return text
 
     def onCancelled(self) -> None:
-        self.run = None
+        self._end()
         self.queue.clear()
         self._place.restoreViews()
         self._place.machine.send(Event.STOPPED, _("Cancelled. The scene is unchanged."))
@@ -150,8 +154,8 @@ class Detecting:
 
     def onFailed(self, error: SPMambaError) -> None:
         """In a queue the other volumes go on."""
-        volume, self.run = self.volume, None
-        place = self._place
+        volume, place = self.volume, self._place
+        self._end()
         place.panel.log("[{}] {}\n{}".format(error.code, error.message, error.detail).rstrip())
         if self.queue.active and volume is not None and volume.GetScene() is not None:
             self.queue.failures[volume.GetID()] = error.message

@@ -76,6 +76,13 @@ class Result:
         return [result for result in map(cls, nodes) if result.finished]
 
     @classmethod
+    def removeHalves(cls) -> None:
+        """Take out what a scene holds that was saved while a result was being made.  Not while one is being made."""
+        for node in slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode"):
+            if node.GetParameter(SUMMARY_PARAMETER) and not node.GetParameter(FORMAT_PARAMETER):
+                cls(node).remove()
+
+    @classmethod
     def foreignVersions(cls) -> List[str]:
         """Versions of the module that made results in this scene which this one cannot read."""
         nodes = slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode")

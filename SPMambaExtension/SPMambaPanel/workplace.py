@@ -102,6 +102,8 @@ class Workplace:
             self.parameters.disconnectGui(self._guiTag)
             self.parameters.parameterNode.RemoveObserver(self._observation)
         self.parameters = parameters
+        if self.run is None:
+            Result.removeHalves()
         if parameters is not None:
             # Not connectGui: in Slicer 5.6 it returns no tag and cannot be undone.
             self._guiTag = parameters.connectParametersToGui({

@@ -180,3 +180,39 @@ def test_the_message_of_another_version_goes_with_its_scene(host: Any, ui: Any, 
     assert "9.8.7" in ui.statusLabel.text and "another version" in ui.statusLabel.text and len(Result.all()) == 1
     host.loadScene(tmp_path / "same.mrb")
     assert "another version" not in ui.statusLabel.text and len(Result.all()) == 2
+
+def test_a_scene_saved_while_a_result_is_made(host: Any, workplace: Any, case: Any, tmp_path: Path) -> None:
+    """The half that it holds goes when it is loaded; a result of another version is none."""
+    from SPMambaPanel import overlay
+
+    folder = tmp_path / "job"
+    folder.mkdir()
+    selftest.writeResult(folder, case.volume)
+    work = overlay.build(folder, case.volume)
+    for _step in range(6):
+        next(work)
+    host.saveScene(tmp_path / "half.mrb")
+    work.close()
+    assert not Result.all()
+    host.loadScene(tmp_path / "half.mrb")
+    assert not slicer.util.getNodesByClass("vtkMRMLLabelMapVolumeNode")
+    assert not [node for node in slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode") if Result(node).summary]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_scene_that_was_being_compared(host: Any, ui: Any, workplace: Any, result: Result, tmp_path: Path,
+                                         wanted: bool) -> None:
+    """Whatever the views were before it is loaded, and whatever they are when it is closed."""
+    layouts, sideBySide = host.layoutManager, slicer.vtkMRMLLayoutNode.SlicerLayoutSideBySideView
+    ui.compareCheckBox.checked = wanted
+    host.processEvents(100)
+    before = workplace.parameters.beforeCompare
+    host.saveScene(tmp_path / "case.mrb")
+    ui.compareCheckBox.checked = not wanted
+    host.processEvents(100)
+    for layout in (slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView, sideBySide):
+        layouts.setLayout(layout)
+        host.loadScene(tmp_path / "case.mrb")
+        host.processEvents(200)
+        assert bool(workplace.parameters.compare) == ui.compareCheckBox.checked == wanted
+        assert (layouts.layout == sideBySide) == wanted and workplace.parameters.beforeCompare == before
