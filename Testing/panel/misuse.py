@@ -4,7 +4,8 @@
 
 Clicks, decides, deletes nodes, closes and loads scenes, kills the worker, reloads the module, all of it while things
 run.  Prints one JSON line: what was done, and what was wrong afterwards.  SABOTAGE breaks the module on purpose, to see
-that it would be noticed: "process" forgets to end the worker, "nodes" leaves half a result, "slot" raises.
+that it would be noticed: "process" forgets to end the worker, "nodes" leaves half a result, "evidence" leaves that of a
+result that is gone, "log" writes what is no entry, "slot" raises.
 """
 from __future__ import annotations
 
@@ -134,7 +135,7 @@ def lives(process: int) -> bool:
 
 
 def sabotage(kind: str) -> None:
-    from SPMambaPanel import jobs, panel, worker
+    from SPMambaPanel import audit, jobs, panel, result, worker
 
     def fail(self: Any, *args: Any) -> None:
         raise RuntimeError("sabotage")
@@ -145,6 +146,10 @@ def sabotage(kind: str) -> None:
         jobs.overlay.replace = lambda result: iter(())
     elif kind == "slot":
         panel.Panel.showProgress = fail
+    elif kind == "evidence":
+        result.OWNED = tuple(role for role in result.OWNED if role != "evidence")
+    elif kind == "log":
+        audit._finite = lambda entry: list(entry)
 
 
 def main() -> int:
