@@ -1,13 +1,16 @@
-"""The log of a scene: every detection and decision, one JSON line each, only ever appended.
+"""The log of a scene: every detection, decision, note, merge, export and change of the operating point that changed the
+findings, one JSON line each, only ever appended.
 
 Saved with the scene as a text node.  Who: where Slicer's user information says it.  It is also the material for a later
 calibration from decisions, so every line has the model's hash and the operating point.
 """
 from __future__ import annotations
 
+import collections
 import datetime
 import itertools
 import json
+import math
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
@@ -35,7 +38,7 @@ def append(event: str, result: Result, **details: Any) -> None:
     summary = result.summary
     model = summary.get("model", {})
     entry = {"format": LOG_FORMAT, "time": now(), "event": event, "user": user(),
-             "volume": result.inputName, "result": result.node.GetID(),
+             "volume": result.inputName, "result": result.identity,
              "model": {name: model.get(name) for name in ("name", "version", "sha256")},
              "operating_point": {"false_positive_rate": summary.get("false_positive_rate"),
                                  "threshold": summary.get("threshold")},
@@ -43,7 +46,16 @@ def append(event: str, result: Result, **details: Any) -> None:
     nodes = logNodes()
     node = nodes[-1] if nodes else slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode", NAME)
     node.SetAttribute(TAG, str(LOG_FORMAT))
-    node.SetText((node.GetText() or "") + json.dumps(entry) + "\n")
+    node.SetText((node.GetText() or "") + json.dumps(_finite(entry), allow_nan=False) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: null instead."""
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def findingFacts(row: Row) -> Dict[str, Any]:
@@ -61,6 +73,12 @@ def appendDecision(event: str, result: Result, rows: Sequence[Row]) -> None:
                note=row["note"])
     else:
         append(event, result, findings=[findingFacts(row) for row in rows])
+
+
+def appendOperatingPoint(result: Result, before: Dict[str, Any], rows: Sequence[Row]) -> None:
+    """The reader has moved it, and now the findings are others; `before` is what there was."""
+    counts = collections.Counter(row["decision"] or "undecided" for row in rows)
+    append("operating-point", result, before=before, findings=len(rows), decisions=dict(counts))
 
 
 def appendDetection(result: Result, count: int) -> None:

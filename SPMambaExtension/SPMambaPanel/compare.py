@@ -68,6 +68,8 @@ class Compare:
 
     def _onLayout(self, layout: int) -> None:
         parameters = self._parameters
+        if slicer.mrmlScene.IsImporting():
+            return  # the layout of a scene, not a choice
         if (parameters is not None and parameters.beforeCompare
                 and layout != slicer.vtkMRMLLayoutNode.SlicerLayoutSideBySideView):
             self._onLeft()

@@ -123,8 +123,12 @@ class Detecting:
             fraction = queue.fraction(fraction)
         place.panel.showProgress(fraction, text)
 
-    def onDone(self, result: Result) -> None:
+    def _end(self) -> None:
         self.run = None
+        Result.removeHalves()  # of a scene that came in meanwhile
+
+    def onDone(self, result: Result) -> None:
+        self._end()
         self.queue.failures.pop(result.input.GetID(), None)
         audit.appendDetection(result, len(tables.readFindings(result.get("findings"))))
         self._place.update()
@@ -147,7 +151,7 @@ class Detecting:
         return " ".join(parts)
 
     def onCancelled(self) -> None:
-        self.run = None
+        self._end()
         text = (" ".join([_("Cancelled."), self._queueText()]) if self.queue.active else
                 _("Cancelled. The scene is unchanged."))
         self.queue.clear()
@@ -157,8 +161,8 @@ class Detecting:
 
     def onFailed(self, error: SPMambaError) -> None:
         """In a queue the other volumes go on."""
-        volume, self.run = self.volume, None
-        place = self._place
+        volume, place = self.volume, self._place
+        self._end()
         place.panel.log("[{}] {}\n{}".format(error.code, error.message, error.detail).rstrip())
         refused = error.code == MisfitError.code
         if volume is not None and volume.GetScene() is not None and Result.of(volume) is None:

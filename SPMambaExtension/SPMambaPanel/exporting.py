@@ -163,10 +163,12 @@ class Exporting:
         name = result.inputName or result.segmentation.GetName()
         node = slicer.mrmlScene.AddNewNodeByClass(
             "vtkMRMLSegmentationNode", slicer.mrmlScene.GenerateUniqueName(_("{name} accepted").format(name=name)))
-        if not chosen.copySegments(result, export.ACCEPTED_ONLY, node):
+        ranks = chosen.copySegments(result, export.ACCEPTED_ONLY, node)
+        if not ranks:
             slicer.mrmlScene.RemoveNode(node)
             self._say(_("No finding is accepted yet. Accept findings first, then edit them."))
             return None
         node.CreateDefaultDisplayNodes()
+        audit.append("editor", result, findings=ranks, segmentation=node.GetName())
         self._say(_("The accepted findings are in the segmentation {name}.").format(name=node.GetName()))
         return node

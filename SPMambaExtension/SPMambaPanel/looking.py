@@ -87,7 +87,8 @@ class Looking:
             display.flash(result, parameters, lit)
 
     def onCompareLeft(self) -> None:
-        self._choices().compare = False
+        if self._choices() is not None:
+            self._choices().compare = False
 
     def toggleMap(self) -> None:
         """From bands to the continuous map and back."""

@@ -16,6 +16,9 @@ from .facts import dicomValue, seriesNumber
 
 DESCRIPTION = "0008,103E"  # of a series
 
+FILE = "SPMamba.File"  # attribute of a volume
+BUNDLED = "Data"  # folder in a scene bundle, relative to it
+
 
 def originOf(volumeNode: Any) -> str:
     """"Doe (17), MR 2026-01-02, series 3 T1 sag", or "case-17/FLAIR.nii.gz", or nothing; where that is true of another
@@ -51,8 +54,17 @@ def _parents(volumeNode: Any) -> List[str]:
     return names
 
 
+def keepFile(volumeNode: Any) -> None:
+    """Remember the file with the volume: in a saved scene it is a copy of another name."""
+    file = _file(volumeNode)
+    if file:
+        volumeNode.SetAttribute(FILE, file)
+
+
 def _file(volumeNode: Any) -> str:
     """With its folder: the files of many patients have the same name."""
     storage = volumeNode.GetStorageNode()
     path = Path(storage.GetFileName() or "") if storage is not None else Path()
-    return "/".join(part for part in (path.parent.name, path.name) if part)
+    if path.parts[:1] == (BUNDLED,) or Path(slicer.app.temporaryPath) in path.parents:
+        path = Path()  # a copy in a scene bundle
+    return str(volumeNode.GetAttribute(FILE) or "/".join(part for part in (path.parent.name, path.name) if part))

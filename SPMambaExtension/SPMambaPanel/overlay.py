@@ -25,6 +25,7 @@ from SPMambaLib.worker import protocol
 from . import colors, keptevidence, sliceplot, tables
 from .decisions import REJECTED
 from .facts import ijkToRas
+from .origin import keepFile
 from .result import Result
 from .settling import Settled, settle
 from .steps import Work, copyArray
@@ -48,6 +49,7 @@ def build(folder: Path, volumeNode: Any) -> Work:
     summary = json.loads((folder / protocol.RESULT_FILE).read_text(encoding="utf-8"))
     _checkFits(summary, volumeNode)
     result = Result.create(volumeNode, summary)
+    keepFile(volumeNode)
     whole = False
     try:
         name = volumeNode.GetName()

@@ -6,6 +6,7 @@ move the threshold without the worker: calibration, model facts, slice axis.
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any, Dict, List, Optional
 
 import slicer
@@ -23,6 +24,7 @@ DECISIONS_PARAMETER = "SPMamba.Decisions"
 REVIEWED_PARAMETER = "SPMamba.Reviewed"
 EXPORTED_PARAMETER = "SPMamba.Exported"
 NAME_PARAMETER = "SPMamba.InputName"
+IDENTITY_PARAMETER = "SPMamba.Identity"
 INPUT = "spmambaInput"
 OWNED = ("mapColors", "bandColors", "map", "severity", "segmentation", "findings", "slices", "series", "chart",
          "normalTable", "normalSeries", "unseenTable", "unseenSeries", "marksTable", "currentSeries", "thresholdSeries",
@@ -54,6 +56,7 @@ class Result:
         node.SetName(slicer.mrmlScene.GenerateUniqueName("SP-Mamba result of {}".format(volumeNode.GetName())))
         node.SetNodeReferenceID(INPUT, volumeNode.GetID())
         node.SetParameter(NAME_PARAMETER, volumeNode.GetName())
+        node.SetParameter(IDENTITY_PARAMETER, uuid.uuid4().hex)
         result = cls(node)
         result.summary = {key: summary[key] for key in SUMMARY_FIELDS if key in summary}
         return result
@@ -71,6 +74,13 @@ class Result:
     def all(cls) -> List["Result"]:
         nodes = slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode")
         return [result for result in map(cls, nodes) if result.finished]
+
+    @classmethod
+    def removeHalves(cls) -> None:
+        """Take out what a scene holds that was saved while a result was being made.  Not while one is being made."""
+        for node in slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode"):
+            if node.GetParameter(SUMMARY_PARAMETER) and not node.GetParameter(FORMAT_PARAMETER):
+                cls(node).remove()
 
     @classmethod
     def foreignVersions(cls) -> List[str]:
@@ -108,6 +118,11 @@ class Result:
     def inputName(self) -> str:
         """Of the volume, also when it has left the scene: as it was called when it was analysed."""
         return str(self.input.GetName() if self.input is not None else self.node.GetParameter(NAME_PARAMETER) or "")
+
+    @property
+    def identity(self) -> str:
+        """In the log: no other result has it, in no scene.  Node IDs change when scenes are added to one another."""
+        return str(self.node.GetParameter(IDENTITY_PARAMETER) or self.node.GetID())
 
     @property
     def map(self) -> Any:

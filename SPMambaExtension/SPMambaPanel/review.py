@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import qt
@@ -39,6 +39,7 @@ class Review:
         seen: slices that the reader has looked at.
         order: indices of the findings to walk, as the reader has sorted and filtered them; None means all by rank.
         onDecided: called with "decision" or "merge" and the rows that it is about.
+        onMoved: called once the operating point rests and other findings are there, with what there was before.
     """
 
     def __init__(self, onFindings: Callable[[], None], onSlices: Callable[[], None]) -> None:
@@ -47,10 +48,12 @@ class Review:
         self.finding = -1
         self.order: Optional[List[int]] = None
         self.onDecided: Callable[[str, List[Row]], None] = lambda event, rows: None
+        self.onMoved: Callable[[Dict[str, Any]], None] = lambda before: None
         self._slices: List[Row] = []
         self._slice = -1
         self._left: Dict[str, int] = {}  # finding by the ID of the result's node
         self.threshold = 0.0
+        self._before: Tuple[float, float, List[str]] = (0.0, 0.0, [])  # rate, threshold and findings that were told
         self.seen = SeenSlices(onSlices)
         self._onFindings = onFindings
         self._onSlices = onSlices
@@ -65,8 +68,10 @@ class Review:
         self._timer.timeout.connect(self.recompute)
 
     def open(self, result: Optional[Result]) -> None:
-        """Read a result, from the finding at which it was left."""
-        self._timer.stop()
+        """Read a result from now on, from the finding at which it was left; None is the end of reading.  What the
+        former one waits for is done first."""
+        if self._timer.isActive():
+            self.recompute()
         if self.result is not None:
             self._left[self.result.node.GetID()] = self.finding
         self.result = result
@@ -74,6 +79,7 @@ class Review:
         self._rate = float(result.summary["false_positive_rate"]) if result else 0.0
         self.threshold = float(result.summary["threshold"]) if result else 0.0
         self._read(self._left.get(result.node.GetID(), -1) if result else -1)
+        self._before = self._point()
         self.seen.open(result)
         self._onSlices()
 
@@ -121,6 +127,13 @@ class Review:
         if self._found is not None:
             overlay.fillSegmentation(result, self._found)
             self._found = None
+        rate, threshold, findings = self._before
+        self._before = self._point()
+        if rate != self._before[0] and findings != self._before[2]:
+            self.onMoved({"false_positive_rate": rate, "threshold": threshold, "findings": len(findings)})
+
+    def _point(self) -> Tuple[float, float, List[str]]:
+        return self._rate, self.threshold, [row["region"] for row in self.findings]
 
     def _find(self) -> None:
         """The cheap half: findings with what was decided, without segments.  The current finding stays the current one

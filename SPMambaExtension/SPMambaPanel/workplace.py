@@ -4,6 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
+import slicer
 import vtk
 from slicer.i18n import tr as _
 
@@ -59,6 +60,8 @@ class Workplace:
                                  self.onVolumeChosen)
         self.review.onDecided = self._onDecided
         self.viewpoints = Viewpoints()
+        self.review.onMoved = lambda before: audit.appendOperatingPoint(self.review.result, before,
+                                                                        self.review.findings)
         self.worker = WorkerClient(onStatus=self._onWorkerStatus, onLog=self.panel.log)
         self.parameters: Optional[SPMambaParameterNode] = None
         self._cards = cards
@@ -102,6 +105,8 @@ class Workplace:
             self.parameters.disconnectGui(self._guiTag)
             self.parameters.parameterNode.RemoveObserver(self._observation)
         self.parameters = parameters
+        if self.run is None:
+            Result.removeHalves()
         if parameters is not None:
             # Not connectGui: in Slicer 5.6 it returns no tag and cannot be undone.
             self._guiTag = parameters.connectParametersToGui({
@@ -119,7 +124,10 @@ class Workplace:
             self.review.forget()
 
     def update(self) -> None:
-        """Follow the parameter node and the scene: volume, model, result, operating point, overlay."""
+        """Follow the parameter node and the scene: volume, model, result, operating point, overlay.  Not while a scene
+        comes in: half of it is no case, and the end of it is told."""
+        if slicer.mrmlScene.IsImporting():
+            return
         volume = self.parameters.inputVolume if self.parameters is not None else None
         card = self.card()
         self.panel.selectModel(card["name"] if card else "")
@@ -143,6 +151,7 @@ class Workplace:
         self.worklist.later()
 
     def _open(self, result: Optional[Result]) -> None:
+        self.deciding.onNoteEdited()  # being written when another volume was chosen
         former = self.review.result
         if former is not None and former.complete:
             display.hide(former)

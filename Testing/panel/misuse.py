@@ -4,51 +4,34 @@
 
 Clicks, decides, deletes nodes, closes and loads scenes, kills the worker, reloads the module, all of it while things
 run.  Prints one JSON line: what was done, and what was wrong afterwards.  SABOTAGE breaks the module on purpose, to see
-that it would be noticed: "process" forgets to end the worker, "nodes" leaves half a result, "slot" raises.
+that it would be noticed: "process" forgets to end the worker, "nodes" leaves half a result, "evidence" leaves that of a
+result that is gone, "log" writes what is no entry, "slot" raises.
 """
 from __future__ import annotations
 
 import json
-import os
-import random
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Dict, List
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[1]), str(HERE)]
 
 import host  # noqa: E402
-
-ROLES = ("map", "severity", "segmentation", "findings", "slices", "series", "bandColors")
-BEHAVIOURS = ("good", "good", "good", "patient", "crash", "once", "garbage", "error", "other")
-MOST_VOLUMES = 4
+from careless import Careless  # noqa: E402
 
 
-class User:
-    """The module in the host, and what a careless user does to it."""
+class User(Careless):
+    """The module in the host, used carelessly, and what must hold at every moment."""
 
     def __init__(self, seed: int, folder: Path) -> None:
-        self.random = random.Random(seed)
-        self.folder = folder
-        self.host = host.start(str(HERE.parents[1] / "SPMambaExtension" / "SPMamba.py"))
+        super().__init__(seed, folder, host.start(str(HERE.parents[1] / "SPMambaExtension" / "SPMamba.py")))
         self.processes: List[int] = []
-        self.scenes: List[Path] = []
         self.problems: List[str] = []
         self.moments: Counter = Counter()  # in how many of them something ran, or was read
         self.prepare()
-
-    @property
-    def widget(self) -> Any:
-        import slicer
-
-        return slicer.modules.SPMambaWidget
-
-    @property
-    def workplace(self) -> Any:
-        return self.widget.workplace
 
     def prepare(self) -> None:
         """What a test's fixtures do; again after every reload."""
@@ -61,168 +44,7 @@ class User:
         sabotage((sys.argv[3:] or [""])[0])
         self.useWorker("good")
 
-    def useWorker(self, behaviour: str) -> None:
-        """Another worker from now on; its result fits the synthetic volumes."""
-        folder = self.folder / "prepared"
-        if not folder.exists():
-            import slicer
-            from SPMambaPanel import selftest
-
-            folder.mkdir()
-            volume = selftest.syntheticVolume("Model")
-            selftest.writeResult(folder, volume)
-            slicer.mrmlScene.RemoveNode(volume)
-        (folder / "crashed").unlink(missing_ok=True)
-        self.workplace.worker.stop()
-        self.workplace.worker.command = [sys.executable, "-u", str(HERE / "fake_worker.py"), behaviour, str(folder)]
-
-    # -- actions ------------------------------------------------------------------------------------------------------
-
-    def actions(self) -> Dict[Callable[[], None], int]:
-        """How often each one is taken."""
-        return {self.addVolume: 6, self.detect: 12, self.detectAll: 5, self.wait: 18, self.chooseVolume: 8,
-                self.chooseFinding: 8, self.decide: 8, self.reason: 3, self.note: 4, self.merge: 3, self.slide: 8,
-                self.filter: 4, self.walk: 6, self.overlay: 3, self.deleteInput: 2, self.deleteNode: 4,
-                self.deleteRecord: 1, self.closeScene: 1, self.save: 1, self.load: 2, self.export: 2,
-                self.killWorker: 1, self.changeWorker: 3, self.leaveAndEnter: 2, self.reload: 1, self.quit: 1,
-                self.landscape: 14}
-
-    def addVolume(self) -> None:
-        from SPMambaPanel import selftest, worklist
-
-        if len(worklist.volumes()) < MOST_VOLUMES:
-            selftest.syntheticVolume("Volume")
-
-    def landscape(self) -> None:
-        """A result with three findings appears."""
-        from landscape import landscape
-        from SPMambaPanel import worklist
-
-        volume = self.any(worklist.volumes())
-        if volume is not None and not self.workplace.machine.busy:
-            landscape(volume)
-            self.workplace.update()
-
-    def detect(self) -> None:
-        self.workplace.ui.detectButton.click()
-
-    def detectAll(self) -> None:
-        self.workplace.ui.detectAllButton.click()
-
-    def wait(self) -> None:
-        self.host.processEvents(self.random.choice((1, 10, 50, 200, 400)))
-
-    def chooseVolume(self) -> None:
-        self.workplace.ui.worklistTable.cellClicked.emit(self.random.randrange(MOST_VOLUMES), 0)
-
-    def chooseFinding(self) -> None:
-        table = self.workplace.ui.findingsTable
-        if table.rowCount:
-            table.selectRow(self.random.randrange(table.rowCount))
-
-    def decide(self) -> None:
-        ui = self.workplace.ui
-        self.random.choice((ui.acceptButton, ui.rejectButton, ui.unsureButton)).click()
-
-    def reason(self) -> None:
-        self.workplace.ui.reasonSelector.setCurrentIndex(self.random.randrange(6))
-
-    def note(self) -> None:
-        self.workplace.ui.noteEdit.text = self.random.choice(("", "a", "\u00e4 \"b\"\t", "x" * 500))
-        if self.random.random() < 0.5:
-            self.workplace.ui.noteEdit.editingFinished.emit()
-
-    def merge(self) -> None:
-        count = len(self.workplace.review.findings)
-        if count > 1:
-            self.workplace.review.merge(self.random.sample(range(count), 2))
-
-    def slide(self) -> None:
-        slider = self.workplace.ui.operatingPointSlider
-        if slider.enabled:
-            slider.value = self.random.randrange(201)
-
-    def filter(self) -> None:
-        ui = self.workplace.ui
-        ui.decisionFilter.setCurrentIndex(self.random.randrange(5))
-        ui.sizeFilter.value = self.random.choice((0.0, 0.1, 5.0))
-        ui.findingsTable.horizontalHeader().sectionClicked.emit(self.random.randrange(9))
-
-    def walk(self) -> None:
-        ui = self.workplace.ui
-        self.random.choice((ui.nextFindingButton, ui.previousFindingButton, ui.nextSliceButton)).click()
-
-    def overlay(self) -> None:
-        ui = self.workplace.ui
-        ui.overlaySelector.setCurrentIndex(self.random.randrange(3))
-        ui.overlayVisibleCheckBox.click()
-
-    def deleteInput(self) -> None:
-        from SPMambaPanel import worklist
-
-        self.remove(self.any(worklist.volumes()))
-
-    def deleteNode(self) -> None:
-        from SPMambaPanel.result import Result
-
-        result = self.any(Result.all())
-        self.remove(result.get(self.random.choice(ROLES)) if result else None)
-
-    def deleteRecord(self) -> None:
-        from SPMambaPanel.result import Result
-
-        result = self.any(Result.all())
-        if result is not None:
-            result.remove()
-
-    def closeScene(self) -> None:
-        self.host.scene.Clear(0)
-
-    def save(self) -> None:
-        if len(self.scenes) < 3:
-            path = self.folder / "scene{}.mrb".format(len(self.scenes))
-            self.host.saveScene(path)
-            self.scenes.append(path)
-
-    def load(self) -> None:
-        if self.scenes:
-            self.host.loadScene(self.random.choice(self.scenes), clear=True)
-
-    def export(self) -> None:
-        exporting = self.workplace.exporting
-        with tempfile.TemporaryDirectory(dir=self.folder) as target:
-            exporting.exportAll(Path(target), [self.random.choice(("seg.nrrd", "nii.gz", "stl", "csv", "report"))])
-        if self.workplace.review.result is not None:
-            exporting.acceptedSegmentation()
-
-    def killWorker(self) -> None:
-        if self.workplace.worker.processId:
-            os.kill(self.workplace.worker.processId, 9)
-
-    def changeWorker(self) -> None:
-        self.useWorker(self.random.choice(BEHAVIOURS))
-
-    def leaveAndEnter(self) -> None:
-        self.widget.exit()
-        self.widget.enter()
-
-    def reload(self) -> None:
-        self.widget.onReload()
-        self.prepare()
-
-    def quit(self) -> None:
-        """What Slicer does when it ends; then it is started again."""
-        self.workplace.close()
-        self.widget.initializeParameterNode()
-
     # -- afterwards ---------------------------------------------------------------------------------------------------
-
-    def any(self, items: List[Any]) -> Any:
-        return self.random.choice(items) if items else None
-
-    def remove(self, node: Any) -> None:
-        if node is not None and node.GetScene() is self.host.scene:
-            self.host.scene.RemoveNode(node)
 
     def look(self, action: str) -> None:
         """What must hold at every moment."""
@@ -235,7 +57,7 @@ class User:
         if (place.run is not None) != place.machine.busy:
             self.problems.append("{}: {} with run {}".format(action, place.machine.state, place.run))
         if not place.machine.busy:
-            self.problems += ["{}: {}".format(action, text) for text in staleNodes()]
+            self.problems += ["{}: {}".format(action, text) for text in staleNodes() + disagreements(place)]
 
     def run(self, count: int) -> Dict[str, int]:
         actions = self.actions()
@@ -267,18 +89,41 @@ class User:
 
 
 def staleNodes() -> List[str]:
-    """Nodes of a detection or an export that belong to nothing while nothing runs."""
+    """Nodes of a detection or an export that belong to nothing while nothing runs, and views of nodes that are gone."""
     import slicer
-    from SPMambaPanel.result import SUMMARY_PARAMETER, Result
+    from SPMambaPanel.result import OWNED, SUMMARY_PARAMETER, Result
 
     records = [node for node in slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode")
                if node.GetParameter(SUMMARY_PARAMETER)]
     stale = ["half a result: {}".format(node.GetName()) for node in records if not Result(node).finished]
-    owned = {Result(node).get(role) for node in records for role in ROLES}
-    for name in ("vtkMRMLLabelMapVolumeNode", "vtkMRMLSegmentationNode"):
+    owned = {Result(node).get(role) for node in records for role in OWNED}
+    for name in ("vtkMRMLLabelMapVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLPlotSeriesNode",
+                 "vtkMRMLPlotChartNode", "vtkMRMLTableNode"):
         stale += ["belongs to nothing: {}".format(node.GetName()) for node in slicer.util.getNodesByClass(name)
-                  if node not in owned and "accepted" not in node.GetName()]
+                  if node not in owned and "accepted" not in node.GetName() and "angenommen" not in node.GetName()]
+    texts = slicer.util.getNodesByClass("vtkMRMLTextNode")
+    stale += ["evidence of nothing: {}".format(node.GetName()) for node in texts
+              if node not in owned and not node.GetAttribute("SPMambaLog")]
+    for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+        ids = (node.GetBackgroundVolumeID(), node.GetForegroundVolumeID(), node.GetLabelVolumeID())
+        stale += ["view of nothing: {}".format(each) for each in ids if each and not slicer.mrmlScene.GetNodeByID(each)]
     return stale
+
+
+def disagreements(place: Any) -> List[str]:
+    """Where panel, table and record tell different things of the result being read."""
+    from SPMambaPanel import audit, tables
+
+    result = place.review.result
+    found = []
+    if result is not None and result.complete:
+        rows = tables.readFindings(result.get("findings"))
+        if [row["rank"] for row in rows] != [row["rank"] for row in place.review.findings]:
+            found.append("{} rows in the scene, {} in the panel".format(len(rows), len(place.review.findings)))
+    lines = sum(len((node.GetText() or "").splitlines()) for node in audit.logNodes())
+    if len(audit.lines()) != lines:
+        found.append("{} entries in {} lines of the log".format(len(audit.lines()), lines))
+    return found
 
 
 def lives(process: int) -> bool:
@@ -290,7 +135,7 @@ def lives(process: int) -> bool:
 
 
 def sabotage(kind: str) -> None:
-    from SPMambaPanel import jobs, panel, worker
+    from SPMambaPanel import audit, jobs, panel, result, worker
 
     def fail(self: Any, *args: Any) -> None:
         raise RuntimeError("sabotage")
@@ -301,6 +146,10 @@ def sabotage(kind: str) -> None:
         jobs.overlay.replace = lambda result: iter(())
     elif kind == "slot":
         panel.Panel.showProgress = fail
+    elif kind == "evidence":
+        result.OWNED = tuple(role for role in result.OWNED if role != "evidence")
+    elif kind == "log":
+        audit._finite = lambda entry: list(entry)
 
 
 def main() -> int:

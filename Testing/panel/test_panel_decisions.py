@@ -1,18 +1,14 @@
 """The reader decides: list, keys' hook, merging, log, save and load."""
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, List
 
-import numpy as np
 import pytest
 import slicer
 from landscape import HIGH, MIDDLE, landscape
-from SPMambaPanel import audit, findingstable, overlay, selftest, shortcuts, tables
-from SPMambaPanel.result import FORMAT_PARAMETER, VERSION_PARAMETER, Result
+from SPMambaPanel import findingstable, overlay, selftest, shortcuts, tables
+from SPMambaPanel.result import Result
 
 TESTING = Path(__file__).resolve().parents[1]
 TYPED = 'seen "twice",\n50 % & <more>; \u00e4\u65e5\u672c'
@@ -221,151 +217,3 @@ def test_result_of_an_older_version_can_be_decided(host: Any, ui: Any, workplace
     ui.nextFindingButton.click()
     ui.acceptButton.click()
     assert tables.readFindings(table)[0]["decision"] == "accepted"
-
-
-# The log -------------------------------------------------------------------------------------------------------------
-
-
-def test_everything_is_logged(host: Any, ui: Any, workplace: Any, case: Any, fakeWorker: Any, tmp_path: Path) -> None:
-    assert workplace.exporting.exportLog(tmp_path / "none.jsonl") == []
-    assert "Nothing was detected" in ui.statusLabel.text
-    information = slicer.app.applicationLogic().GetUserInformation()
-    information.SetName("Dr. Example")
-    try:
-        fakeWorker("good")
-        ui.detectButton.click()
-        host.waitFor(lambda: not workplace.machine.busy, 60000)
-        ui.nextFindingButton.click()
-        workplace.review.decide("rejected", "artefact", NOTE)
-        workplace.review.decide("rejected", "artefact", NOTE)
-    finally:
-        information.SetName("")
-    path, = workplace.exporting.exportLog(tmp_path / "log.jsonl")
-    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    assert [entry["event"] for entry in entries] == ["detection", "decision"], "saying it twice is one decision"
-    for entry in entries:
-        assert entry["user"] == "Dr. Example" and entry["model"]["name"] == "synthetic"
-        assert entry["time"].endswith("+00:00")
-        assert 0.0 < entry["operating_point"]["false_positive_rate"] < 1.0
-    assert entries[0]["findings"] == 1
-    decision = entries[1]
-    assert (decision["decision"], decision["reason"], decision["note"]) == ("rejected", "artefact", NOTE)
-    assert np.abs(np.asarray(decision["finding"]["peak_ras"]) - selftest.lesionRas()).max() < 1e-4
-    assert decision["finding"]["components"]["contrast"] > 0.0
-
-
-def test_log_that_was_edited_by_hand(host: Any, workplace: Any, result: Result, tmp_path: Path) -> None:
-    audit.appendDetection(result, 1)
-    node, = audit.logNodes()
-    node.SetText("{broken\n[]\n" + node.GetText())
-    audit.appendDetection(result, 2)
-    assert [entry["findings"] for entry in audit.lines()] == [1, 2] and len(audit.logNodes()) == 1
-    assert workplace.exporting.exportLog(tmp_path / "missing" / "log.jsonl") == []
-
-
-# Saving --------------------------------------------------------------------------------------------------------------
-
-# What a reader has before him, by the panel alone, as JSON: here before saving, and in a new process after loading.
-STATE = """
-def stateOf(workplace):
-    import json
-    import slicer
-    from SPMambaPanel import audit, tables
-    review, result, ui = workplace.review, workplace.review.result, workplace.ui
-    keys = ("decision", "reason", "note", "voxels")
-    def colors(node):
-        rgba = [0.0] * 4
-        entries = []
-        for n in range(node.GetNumberOfColors()):
-            node.GetColor(n, rgba)
-            entries.append([node.GetColorName(n), bool(node.GetColorDefined(n)), [round(each, 2) for each in rgba]])
-        return entries
-    segmentation = result.segmentation.GetSegmentation()
-    segments = [segmentation.GetNthSegment(n) for n in range(segmentation.GetNumberOfSegments())]
-    chart = result.get("chart")
-    plot = [chart.GetNthPlotSeriesNode(n).GetName() for n in range(chart.GetNumberOfPlotSeriesNodes())]
-    marks = [result.get(role).GetNumberOfRows() for role in ("normalTable", "slices", "marksTable")]
-    return json.loads(json.dumps({
-        "rows": [[row[key] for key in keys] for row in review.findings],
-        "log": [entry["event"] for entry in audit.lines()],
-        "seen": sorted(row["slice"] for row in tables.readSlices(result.get("slices")) if row["seen"]),
-        "plot": [plot, chart.GetTitle(), marks],
-        "point": [round(result.summary["false_positive_rate"], 6), round(review.threshold, 4),
-                  ui.operatingPointSlider.value, round(result.map.GetDisplayNode().GetLowerThreshold(), 4)],
-        "bands": colors(result.get("bandColors")), "map": colors(result.get("mapColors"))[::51],
-        "segments": [[each.GetName(), [round(c, 2) for c in each.GetColor()]] for each in segments],
-        "looks": [workplace.parameters.overlayOpacity, workplace.parameters.outlineOnly],
-        "state": workplace.machine.state.name}))
-"""
-FRESH = STATE + """
-import json, sys
-sys.path[:0] = [{testing!r}, {root!r}]
-import host
-running = host.start({module!r})
-import slicer
-running.loadScene({scene!r})
-workplace = running.widget.workplace
-loaded = stateOf(workplace)
-workplace.review.refresh()
-again = stateOf(workplace)["rows"]
-print("FRESH " + json.dumps([loaded, again, len(running.exceptions)]))
-running.unload()
-"""
-
-
-def stateOf(workplace: Any) -> Dict[str, Any]:
-    names: Dict[str, Any] = {}
-    exec(STATE, names)
-    return names["stateOf"](workplace)
-
-
-def freshProcess(scene: Path) -> List[Any]:
-    """State after loading, findings as found again from the map, number of exceptions."""
-    places = {"testing": str(TESTING), "root": str(TESTING.parent), "scene": str(scene),
-              "module": str(TESTING.parent / "SPMambaExtension" / "SPMamba.py")}
-    code = FRESH
-    for name, place in places.items():
-        code = code.replace("{" + name + "!r}", repr(place))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=400)
-    line, = [line for line in done.stdout.splitlines() if line.startswith("FRESH ")] or [done.stdout + done.stderr]
-    return json.loads(line[6:])
-
-
-def test_a_review_survives_in_a_fresh_process(host: Any, ui: Any, workplace: Any, hills: Result,
-                                              tmp_path: Path) -> None:
-    """Decisions, notes, log, slices seen, plot, operating point, colors and looks."""
-    review = workplace.review
-    moveTo(host, ui, hills, ui.operatingPointSlider.value + 7)
-    assert len(review.findings) == 3
-    review.showFinding(0)
-    review.decide("rejected", "other", TYPED)
-    review.showFinding(2)
-    review.decide("accepted")
-    review.merge([1, 2])
-    workplace.parameters.overlayOpacity = 0.7
-    workplace.parameters.outlineOnly = True
-    host.processEvents(200)
-    review.seen.write()
-    expected = stateOf(workplace)
-    # Negative control: there is something to come back.
-    assert [row[0] for row in expected["rows"]] == ["rejected", ""] and expected["rows"][0][2] == NOTE
-    assert expected["log"] == ["decision", "decision", "merge"] and expected["state"] == "DONE"
-    assert 1 < len(expected["seen"]) < selftest.SHAPE[0] and len(expected["plot"][0]) == 5
-    assert expected["point"][0] != pytest.approx(0.05)
-    assert expected["segments"][0][1] == pytest.approx(overlay.REJECTED_COLOR, abs=0.01)
-    host.saveScene(tmp_path / "case.mrb")
-    loaded, again, exceptions = freshProcess(tmp_path / "case.mrb")
-    assert loaded == expected
-    assert again == expected["rows"] and exceptions == 0
-
-
-def test_scene_of_another_version_says_so(host: Any, ui: Any, workplace: Any, result: Result, tmp_path: Path) -> None:
-    host.saveScene(tmp_path / "same.mrb")
-    result.node.SetParameter(FORMAT_PARAMETER, "2")
-    result.node.SetParameter(VERSION_PARAMETER, "9.8.7")
-    host.saveScene(tmp_path / "later.mrb")
-    host.loadScene(tmp_path / "later.mrb")
-    assert "9.8.7" in ui.statusLabel.text and "another version" in ui.statusLabel.text
-    assert not ui.exportButton.enabled and not Result.all()
-    host.loadScene(tmp_path / "same.mrb")
-    assert "another version" not in ui.statusLabel.text and len(Result.all()) == 1

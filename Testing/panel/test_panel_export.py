@@ -115,6 +115,7 @@ def test_report(decided: Result, tmp_path: Path) -> None:
                   "1 accepted, 1 rejected", "synthetic 1", "3D Slicer", "data:image/png;base64,", "accepted",
                   "Case/1: \u00e4"):
         assert words in text, words
+    assert text.count("&#9632;") == 3 and text.count("Outlined:") == 1, "a legend of bands, one of pictures"
     assert "SUM(A1)" not in text and "1 with other decisions" in text, "the rejected one is not listed unless asked"
     assert "SUM(A1)" in exportReport(decided, tmp_path, CARD, export.EVERYTHING)[0].read_text(encoding="utf-8")
     assert "Boxes" not in exportReport(decided, tmp_path, {**CARD, "version": "2"})[0].read_text(encoding="utf-8")
@@ -148,7 +149,7 @@ def tiles(text: str) -> List[np.ndarray]:
 
     image = pytest.importorskip("PIL.Image")
     pairs = [np.asarray(image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
-             for data in re.findall("width='230' src='data:image/png;base64,([^']*)'", text)]
+             for data in re.findall("width='(?:230|437)' src='data:image/png;base64,([^']*)'", text)]
     return [pair[:, :pair.shape[1] // 2 - 2] for pair in pairs] + [pair[:, pair.shape[1] // 2 + 2:] for pair in pairs]
 
 

@@ -703,7 +703,7 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     </message>
     <message>
       <source>Outlined: the finding (gray: rejected), thinner: others in the same slice; the strokes point at its highest value.</source>
-      <translation>Umrandet: der Befund (grau: verworfen), dünner: andere in derselben Schicht; die Striche zeigen auf seinen höchsten Wert.</translation>
+      <translation>Umrandet: der Befund (grau: abgelehnt), dünner: andere in derselben Schicht; die Striche zeigen auf seinen höchsten Wert.</translation>
     </message>
     <message>
       <source>Small pictures: this scan, and below it the normal scans closest to it at this place.</source>
@@ -727,7 +727,7 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     </message>
     <message>
       <source>Peak and mean are map values, in units of the spread of normals</source>
-      <translation>Spitze und Mittel sind Kartenwerte, in Einheiten der Streuung der Normalen</translation>
+      <translation>Maximum und Mittel sind Kartenwerte, in Einheiten der Streuung der Normalen</translation>
     </message>
   </context>
   <context>

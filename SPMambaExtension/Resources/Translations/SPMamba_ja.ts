@@ -727,7 +727,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
     <message>
       <source>Peak and mean are map values, in units of the spread of normals</source>
-      <translation>ピークと平均はマップの値で、正常例のばらつきを単位とします</translation>
+      <translation>最大値と平均はマップの値で、正常例のばらつきを単位とします</translation>
     </message>
   </context>
   <context>

@@ -36,6 +36,7 @@ NOTE_LENGTH = 300
 NAME_LENGTH = 50
 IMAGE_WIDTH = 230  # of a pair of tiles in pixels
 WHY_WIDTH = 64  # of a picture of the evidence
+ENLARGED = 1.9  # where there is only one
 ORDER = (ACCEPTED, UNSURE, REJECTED, UNDECIDED)  # of what a page cannot hold the last goes first
 STYLE = ("body { font-family: sans-serif; font-size: 7.5pt; } p { margin: 2px 0; } "
          ".title { font-size: 12pt; font-weight: bold; } "
@@ -148,13 +149,14 @@ def _images(result: Result, rows: Sequence[Row]) -> str:
     if result.input is None:
         return ""
     images, cells, explained = KeyImages(result), [], False
+    width, whyWidth = (int((ENLARGED if len(rows) < 2 else 1.0) * each) for each in (IMAGE_WIDTH, WHY_WIDTH))
     for row in rows:
         number = sliceOf(result, row)
         caption = _("Finding {rank}, slice {slice}: {decision}").format(
             rank=row["rank"], slice=number, decision=decisionText(row["decision"]))
-        figure = figureHtml(result, row, WHY_WIDTH) if row["decision"] == ACCEPTED else ""
+        figure = figureHtml(result, row, whyWidth) if row["decision"] == ACCEPTED else ""
         explained = explained or bool(figure)
-        cells.append("<td>{}</td><td>{}</td>".format(_picture(images.png(number, row), IMAGE_WIDTH, caption), figure))
+        cells.append("<td>{}</td><td>{}</td>".format(_picture(images.png(number, row), width, caption), figure))
     legend = [_("Outlined: the finding (gray: rejected), thinner: others in the same slice; the strokes point at its "
                 "highest value.")]
     if explained:
@@ -162,7 +164,7 @@ def _images(result: Result, rows: Sequence[Row]) -> str:
     if not rows:
         number = max(tables.readSlices(result.get("slices")), key=lambda row: row["score"])["slice"]
         caption = _("Slice {slice}, the highest of the map").format(slice=number)
-        cells, legend = ["<td>{}</td>".format(_picture(images.png(number), IMAGE_WIDTH // 2, caption))], []
+        cells, legend = ["<td>{}</td>".format(_picture(images.png(number), width // 2, caption))], []
     lines = ["<tr>{}</tr>".format("".join(cells[n:n + 2])) for n in range(0, len(cells), 2)]
     return "<table cellpadding='1'>{}</table><p>{}</p>".format("".join(lines), html.escape(" ".join(legend)))
 
