@@ -37,7 +37,7 @@ class Viewpoints:
         for view in views:
             view.SetOrientation(_nearestOrientation(view))  # an oblique one cannot be turned to a volume
         # Without the layers of the former volume, which would be fitted as well.
-        slicer.util.setSliceViewerLayers(volumeNode, None, None, None, None, True, True)
+        slicer.util.setSliceViewerLayers(volumeNode, None, None, None, None, True, _rightAngled(volumeNode))
         for view in views:
             if view.GetID() in known and not whole:
                 matrix, field, _size = known[view.GetID()]
@@ -50,6 +50,13 @@ def _hasRoom(volumeNode: Any) -> bool:
     """False for a file whose geometry is nonsense: no view can be turned to it."""
     matrix = ijkToRas(volumeNode)
     return bool(np.isfinite(matrix).all() and abs(np.linalg.det(matrix)) > 0.0)
+
+
+def _rightAngled(volumeNode: Any) -> bool:
+    """Whether a view can be turned to a volume; one that is sheared, as of a tilted gantry, would shear the view."""
+    axes = ijkToRas(volumeNode)[:3, :3]
+    axes = axes / np.linalg.norm(axes, axis=0)
+    return bool(np.abs(axes.T @ axes - np.eye(3)).max() < 0.01)
 
 
 def _nearestOrientation(view: Any) -> str:
