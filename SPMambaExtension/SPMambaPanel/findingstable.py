@@ -45,7 +45,7 @@ class FindingsTable:
         header.setSectionResizeMode(qt.QHeaderView.Interactive)  # measuring all cells of a long list takes too long
         header.sectionsClickable = True
         header.setSortIndicatorShown(True)
-        for column, width in enumerate((30, 80, 130, 45, 95, 45, 45, 45, 90)):
+        for column, width in enumerate((30, 70, 115, 45, 95, 45, 45, 45, 90)):
             header.resizeSection(column, max(width, header.sectionSizeHint(column)))  # headers of any language
         for title in (_("rank"), *headers()[DECISION:]):
             ui.sortSelector.addItem(title)

@@ -34,8 +34,10 @@ class Viewpoints:
             self._left[formerId] = {view.GetID(): _viewOf(view) for view in views}
         known = {} if fresh else self._left.get(volumeNode.GetID(), {})
         whole = any(known.get(view.GetID(), _viewOf(view))[2] != _viewOf(view)[2] for view in views)  # another layout
+        for view in views:
+            view.SetOrientation(_nearestOrientation(view))  # an oblique one cannot be turned to a volume
         # Without the layers of the former volume, which would be fitted as well.
-        slicer.util.setSliceViewerLayers(volumeNode, None, None, None, None, True, True)
+        slicer.util.setSliceViewerLayers(volumeNode, None, None, None, None, True, _rightAngled(volumeNode))
         for view in views:
             if view.GetID() in known and not whole:
                 matrix, field, _size = known[view.GetID()]
@@ -48,6 +50,18 @@ def _hasRoom(volumeNode: Any) -> bool:
     """False for a file whose geometry is nonsense: no view can be turned to it."""
     matrix = ijkToRas(volumeNode)
     return bool(np.isfinite(matrix).all() and abs(np.linalg.det(matrix)) > 0.0)
+
+
+def _rightAngled(volumeNode: Any) -> bool:
+    """Whether a view can be turned to a volume; one that is sheared, as of a tilted gantry, would shear the view."""
+    axes = ijkToRas(volumeNode)[:3, :3]
+    axes = axes / np.linalg.norm(axes, axis=0)
+    return bool(np.abs(axes.T @ axes - np.eye(3)).max() < 0.01)
+
+
+def _nearestOrientation(view: Any) -> str:
+    normal = [abs(view.GetSliceToRAS().GetElement(row, 2)) for row in range(3)]
+    return ("Sagittal", "Coronal", "Axial")[normal.index(max(normal))]
 
 
 def _viewOf(view: Any) -> View:

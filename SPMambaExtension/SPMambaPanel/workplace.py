@@ -138,7 +138,7 @@ class Workplace:
                                 result.node.GetID() if result else "", failure.message if failure else "",
                                 bool(failure and failure.refused)))
         if volume is not None and former != volume.GetID():
-            self.viewpoints.change(former, volume, bool(self.parameters.beforeCompare))
+            self._showImage(former, volume)
         self.panel.showModel(card or {})
         if (result and result.node) is not (self.review.result and self.review.result.node):
             self._open(result)
@@ -149,6 +149,13 @@ class Workplace:
         if calibration is not None and self.parameters is not None:
             self.panel.showOperatingPoint(calibration, self.rates.rate() or calibration.default_rate)
         self.worklist.later()
+
+    def _showImage(self, former: str, volume: Any) -> None:
+        """Let the views follow to another volume; what this moves was not moved by the reader."""
+        seen, result = self.review.seen, self.review.result
+        seen.open(None)
+        self.viewpoints.change(former, volume, bool(self.parameters.beforeCompare))
+        seen.open(result if result is not None and result.complete else None)
 
     def _open(self, result: Optional[Result]) -> None:
         self.deciding.onNoteEdited()  # being written when another volume was chosen
@@ -241,7 +248,7 @@ class Workplace:
         """Clicked in the list of volumes: it is shown, whatever the views have shown meanwhile."""
         if self.parameters is not None:
             self.parameters.inputVolume = volume
-            self.viewpoints.change(self.machine.facts.volume, volume, bool(self.parameters.beforeCompare))
+            self._showImage(self.machine.facts.volume, volume)
             if self.review.result is not None and not display.revealed(self.review.result):
                 self.restoreViews()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, Callable, Dict, List
 
+import numpy as np
 import pytest
 import slicer
 from SPMambaPanel import selftest
@@ -169,6 +170,25 @@ def test_views_follow_the_volume_and_come_back(host: Any, ui: Any, workplace: An
     assert set(images()) == {apart.near.GetID()} and review.findings[0]["decision"] == "accepted"
     assert left == ([plane(name) for name in VIEWS], view("Red").GetFieldOfView()[0], review.finding, review.threshold,
                     {row["slice"] for row in review.slices if row["slice"] in review.seen})
+
+
+def test_views_turn_to_the_planes_of_a_volume(host: Any, workplace: Any, case: Any) -> None:
+    """An oblique one; a sheared one (`case`) would shear the views, which stay upright then."""
+    turned = slicer.util.vtkMatrixFromArray(np.array([[-0.9, 0.3, 0.3, 0], [-0.3, -0.95, 0.05, 0],
+                                                      [0.3, -0.05, 0.95, 0], [0, 0, 0, 1.0]]))
+    for _round in range(2):
+        matrix = slicer.util.arrayFromVTKMatrix(turned)
+        axes, _triangle = np.linalg.qr(matrix[:3, :3])
+        matrix[:3, :3] = axes * np.sign(np.diag(axes.T @ matrix[:3, :3]))
+        oblique = slicer.util.addVolumeFromArray(slicer.util.arrayFromVolume(case.volume),
+                                                 slicer.util.vtkMatrixFromArray(matrix), name="Oblique")
+        workplace.onVolumeChosen(oblique)
+        normal = [view("Red").GetSliceToRAS().GetElement(row, 2) for row in range(3)]
+        assert abs(np.dot(normal, matrix[:3, 2])) > 0.999
+        workplace.onVolumeChosen(case.volume)
+        for name in VIEWS:
+            columns = slicer.util.arrayFromVTKMatrix(view(name).GetSliceToRAS())[:3, :3]
+            assert np.abs(columns.T @ columns - np.eye(3)).max() < 1e-6, name
 
 
 def test_a_volume_not_run_is_shown_without_the_marks_of_another(host: Any, ui: Any, workplace: Any,

@@ -6,7 +6,6 @@ and takes another name where the files are not its own: of a volume that is gone
 """
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 import re
@@ -132,6 +131,8 @@ def _stamp(path: Path) -> Stamp:
 
 def _folderKey(folder: Path) -> str:
     """Tells nobody where the folder is: scenes are given away."""
+    import hashlib  # here: it loads OpenSSL, which the opening of the panel does not need
+
     return hashlib.sha256(str(folder.resolve()).encode("utf-8")).hexdigest()[:16]
 
 
