@@ -32,6 +32,11 @@ def reasonText(reason: str) -> str:
             "positioning": _("positioning"), "other": _("other")}.get(reason, "")
 
 
+def oneLine(note: str) -> str:
+    """Table files keep neither line breaks nor straight double quotes."""
+    return " ".join(note.split()).replace('"', "\u201d")
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Decision (one of `DECISIONS`, or `UNDECIDED`), reason of a rejection (one of `REASONS`, or empty), free note."""

@@ -12,7 +12,7 @@ from SPMambaLib.scoring import findings as regions
 
 from . import keptevidence, overlay, tables
 from .bands import LiveBands
-from .decisions import Verdict
+from .decisions import Verdict, oneLine
 from .facts import ijkToRas
 from .planes import AnalysedPlane
 from .result import Result
@@ -151,7 +151,7 @@ class Review:
         result.setOperatingPoint(self._rate, threshold)
         self._found = settled
         self._computed = time.monotonic()
-        self._read(_labelAt(settled.labels, current, matrix) - 1 if current else -1)
+        self._read(settled.at(_ijk(current, matrix)) if current else -1)
 
     # -- decisions ----------------------------------------------------------------------------------------------------
 
@@ -167,7 +167,7 @@ class Review:
         """
         self.recompute()  # if the slider has just been moved; what is decided about must be there
         row = self.current
-        verdict = Verdict(decision, reason, _oneLine((row["note"] if row and note is None else note) or ""))
+        verdict = Verdict(decision, reason, oneLine((row["note"] if row and note is None else note) or ""))
         if row is None or not self.result.complete:
             return
         places = tables.placesOf(row)
@@ -280,17 +280,6 @@ class Review:
     def _world(self, row: Row) -> Sequence[float]:
         """RAS of a row in the world: its parent transform applied."""
         return AnalysedPlane(self.result).world((row["right"], row["anterior"], row["superior"]))
-
-
-def _labelAt(labels: np.ndarray, row: Row, matrix: np.ndarray) -> int:
-    """Label at the highest voxel of a finding; 0 if there is none any more."""
-    i, j, k = (int(round(n)) for n in _ijk(row, matrix))
-    return int(labels[k, j, i])
-
-
-def _oneLine(note: str) -> str:
-    """Table files keep neither line breaks nor straight double quotes."""
-    return " ".join(note.split()).replace('"', "\u201d")
 
 
 def sliceOf(result: Result, row: Row) -> int:

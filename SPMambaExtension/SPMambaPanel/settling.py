@@ -20,6 +20,11 @@ class Settled(NamedTuple):
     places: List[List[Place]]
     verdicts: List[Verdict]
 
+    def at(self, ijk: Sequence[float]) -> int:
+        """Index of the finding that a voxel belongs to; -1 for none."""
+        i, j, k = (int(round(n)) for n in ijk)
+        return int(self.labels[k, j, i]) - 1
+
 
 def settle(decisions: Decisions, values: np.ndarray, labels: np.ndarray, findings: Sequence[Finding], *,
            ijkToRas: np.ndarray, threshold: float, calibration: Any) -> Settled:
