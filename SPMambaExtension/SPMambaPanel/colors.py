@@ -10,6 +10,8 @@ from slicer.i18n import tr as _
 from SPMambaLib.appearance import MAP_COLORS
 from SPMambaLib.scoring.calibration import Calibration
 
+from .drawntext import drawn
+
 MAP_COLOR_COUNT = 256
 
 
@@ -22,7 +24,7 @@ def fillMapColors(colorNode: Any) -> None:
 
 def fillBandColors(colorNode: Any, calibration: Calibration) -> None:
     """Fill a vtkMRMLColorTableNode: 0 is transparent, n is the n-th severity band."""
-    bands = [(bandText(band.name), band.color, 1.0) for band in calibration.bands]
+    bands = [(drawn(bandText(band.name), band.name), band.color, 1.0) for band in calibration.bands]
     _fill(colorNode, [(_("not marked"), (0.0, 0.0, 0.0), 0.0), *bands])
     if hasattr(colorNode, "SetColorDefined"):  # the legend lists defined colors only
         colorNode.SetColorDefined(0, False)

@@ -6,6 +6,7 @@ from typing import Any, List, Optional, Tuple
 import slicer
 from slicer.i18n import tr as _
 
+from .drawntext import drawn
 from .parameters import BANDS, BOTH, MAP
 from .result import Result
 from .steps import Work
@@ -105,8 +106,8 @@ def _restrict(displayNode: Any, parameters: Any) -> None:
 def _applyToLegends(result: Result, parameters: Any) -> None:
     """One legend at most: of the bands where they are shown, otherwise of the map."""
     bands, continuous = (shown and bool(parameters.legend) for shown in _shown(parameters))
-    for node, title, shown in ((result.severity, _("Severity"), bands),
-                               (result.map, _("Anomaly"), continuous and not bands)):
+    for node, title, shown in ((result.severity, drawn(_("Severity"), "Severity"), bands),
+                               (result.map, drawn(_("Anomaly"), "Anomaly"), continuous and not bands)):
         legend = _legend(node, create=shown)
         if legend is not None:
             legend.SetVisibility(shown)

@@ -11,6 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from . import tables
+from .drawntext import drawn
 from .result import Result
 from .tables import NUMBER, Row
 
@@ -63,11 +64,6 @@ def fill(result: Result, name: str) -> None:
         chart.SetLegendVisibility(True)
         chart.SetGridVisibility(False)
     mark(result, (), None, float(result.summary["threshold"]))
-
-
-def drawn(text: str, english: str) -> str:
-    """A translation, if the fonts of charts can draw it: they know Latin letters only, others would be left out."""
-    return text if all(ord(letter) < 0x250 for letter in text) else english
 
 
 def mark(result: Result, seen: Any, current: Any, threshold: float) -> None:

@@ -30,7 +30,7 @@ if all(importlib.util.find_spec(name) for name in ("slicer", "PySide6")):
     testHost.install()  # makes `qt` and the rest of `slicer`, which the test modules import
 else:
     # slicer-core or PySide6 is missing; what is left needs neither.
-    collect_ignore_glob = ["test_panel_[!s]*.py", "test_panel_scene.py", "test_end_to_end.py"]
+    collect_ignore_glob = ["test_panel_[!s]*.py", "test_panel_scene.py", "test_panel_stack.py", "test_end_to_end.py"]
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-
-pytest.importorskip("slicer", reason="runs in the test host")
+import slicer
 from PySide6 import QtWidgets
 from tools import cut_texts, speaking, translations
 
@@ -51,6 +50,20 @@ def panel(request: Any, host: Any, case: Any, tmp_path: Path) -> Iterator[Any]:
 
 def test_no_text_is_cut_off(panel: Any) -> None:
     assert not cut_texts.cutTexts(panel, WIDTH)
+
+
+def test_vtk_is_given_what_it_can_draw(panel: Any, request: pytest.FixtureRequest) -> None:
+    """German where its letters are known; Japanese would leave a legend and a plot without words."""
+    from SPMambaPanel.colors import bandText
+
+    result = panel.self().workplace.review.result
+    legend, = (node for node in slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode") if node.GetVisibility())
+    words = [legend.GetTitleText(), result.get("chart").GetTitle(), result.get("chart").GetXAxisTitle(),
+             result.get("series").GetName(), *(result.get("bandColors").GetColorName(n) for n in (1, 2, 3))]
+    assert all(words) and all(ord(letter) < 0x250 for word in words for letter in word)
+    language = request.node.callspec.params["panel"]
+    assert words[-1] == {"en": "extreme", "de": "extrem", "ja": "extreme"}[language]
+    assert bandText("extreme") == {"en": "extreme", "de": "extrem", "ja": "\u6975\u7aef"}[language]
 
 
 def test_a_cut_text_is_noticed(panel: Any) -> None:
