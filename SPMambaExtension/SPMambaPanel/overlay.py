@@ -55,8 +55,7 @@ def build(folder: Path, volumeNode: Any) -> Work:
         name = volumeNode.GetName()
         calibration = result.calibration
         findings = [findingFromDict(entry) for entry in summary["findings"]]
-        colors.fillMapColors(result.add("mapColors", "vtkMRMLColorTableNode", "SP-Mamba map colors"))
-        colors.fillBandColors(result.add("bandColors", "vtkMRMLColorTableNode", "SP-Mamba severity bands"), calibration)
+        _addColors(result)
         yield
         mapNode = _addVolume(result, "map", "vtkMRMLScalarVolumeNode", name + " anomaly map")
         yield from _fillVolume(mapNode, volumeNode, np.load(folder / "map.npy", mmap_mode="r"))
@@ -90,6 +89,23 @@ def build(folder: Path, volumeNode: Any) -> Work:
         if not whole:
             result.remove()
     return result
+
+
+def _addColors(result: Result) -> None:
+    """Color tables that are not there."""
+    if result.get("mapColors") is None:
+        colors.fillMapColors(result.add("mapColors", "vtkMRMLColorTableNode", "SP-Mamba map colors"))
+    if result.get("bandColors") is None:
+        colors.fillBandColors(result.add("bandColors", "vtkMRMLColorTableNode", "SP-Mamba severity bands"),
+                              result.calibration)
+
+
+def mendColors(result: Result) -> None:
+    """Map and bands say nothing without their color tables: one that was deleted is made again."""
+    if None in (result.get("mapColors"), result.get("bandColors")):
+        _addColors(result)
+        for node, role in ((result.map, "mapColors"), (result.severity, "bandColors")):
+            node.GetDisplayNode().SetAndObserveColorNodeID(result.get(role).GetID())
 
 
 def replace(result: Result) -> Work:

@@ -146,6 +146,7 @@ class Result:
     def remove(self) -> None:
         """Take all nodes of this result out of the scene, with their display nodes and hierarchy items."""
         scene = slicer.mrmlScene
+        self.node.SetParameter(FORMAT_PARAMETER, "")  # first: nobody is to find, or to mend, what goes
         hierarchy = scene.GetSubjectHierarchyNode()
         for role in OWNED:
             node = self.get(role)

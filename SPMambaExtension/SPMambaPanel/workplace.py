@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from SPMambaLib import __version__
 from SPMambaLib.errors import SPMambaError
 
-from . import audit, display, sample, sliceplot
+from . import audit, display, overlay, sample, sliceplot
 from .deciding import Deciding
 from .detecting import Detecting
 from .exporting import Exporting
@@ -140,6 +140,8 @@ class Workplace:
         if volume is not None and former != volume.GetID():
             self._showImage(former, volume)
         self.panel.showModel(card or {})
+        if result is not None:
+            overlay.mendColors(result)
         if (result and result.node) is not (self.review.result and self.review.result.node):
             self._open(result)
         self.looking.follow()

@@ -121,6 +121,27 @@ def test_volume_deleted_while_reading(host: Any, ui: Any, workplace: Any, case: 
     assert result.map is not None, "the result itself is not the panel's to delete"
 
 
+@pytest.mark.parametrize("role", ["mapColors", "bandColors"])
+def test_colors_deleted_while_reading(host: Any, ui: Any, workplace: Any, case: Any, result: Result, role: str) -> None:
+    """Made again at once, and when another volume was read meanwhile."""
+    def look() -> None:
+        assert result.get(role) is not None
+        assert result.map.GetDisplayNode().GetColorNode() is result.get("mapColors")
+        assert result.severity.GetDisplayNode().GetColorNode() is result.get("bandColors")
+        assert result.get("bandColors").GetColorName(3) == "extreme"
+
+    slicer.mrmlScene.RemoveNode(result.get(role))
+    host.processEvents()
+    look()
+    workplace.parameters.inputVolume = selftest.syntheticVolume("Other")
+    slicer.mrmlScene.RemoveNode(result.get(role))
+    for legend in slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode"):
+        slicer.mrmlScene.RemoveNode(legend)
+    workplace.parameters.inputVolume = case.volume
+    host.processEvents()
+    look()
+
+
 def test_failed_second_run_keeps_the_first_result(host: Any, ui: Any, workplace: Any, case: Any, result: Result,
                                                   fakeWorker: Callable) -> None:
     fakeWorker("crash")
