@@ -58,6 +58,7 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = SPMambaLogic()
         self.workplace = Workplace(self.ui, self.logic.cards)
         self.shortcuts = Shortcuts(self.workplace.looking.actions, uiWidget)
+        self.workplace.worklist.onFirst = self.chooseVolume
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneReplaced)
@@ -104,8 +105,12 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def initializeParameterNode(self) -> None:
         self.workplace.setParameters(self.logic.getParameterNode())
-        if self.workplace.parameters.inputVolume is None:
-            self.workplace.parameters.inputVolume = self.logic.shownVolume()
+        self.chooseVolume()
+
+    def chooseVolume(self) -> None:
+        parameters = self.workplace.parameters
+        if parameters is not None and parameters.inputVolume is None:
+            parameters.inputVolume = self.logic.shownVolume()
 
 
 class SPMambaLogic(ScriptedLoadableModuleLogic):

@@ -61,6 +61,9 @@ class Worklist:
         running: gives the volume under way, or None.
         shown: gives the volume being read, or None.
         onChosen: called with the volume that was clicked.
+
+    Attributes:
+        onFirst: called once there are volumes where there were none.
     """
 
     def __init__(self, ui: Any, queue: DetectionQueue, running: Callable[[], Any], shown: Callable[[], Any],
@@ -70,6 +73,7 @@ class Worklist:
         self._running = running
         self._shown = shown
         self._onChosen = onChosen
+        self.onFirst: Callable[[], None] = lambda: None
         self._ids: List[str] = []
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
@@ -96,6 +100,10 @@ class Worklist:
     def close(self) -> None:
         self._timer.stop()
 
+    def forget(self) -> None:
+        """The volumes of this scene."""
+        self._ids = []
+
     def textOf(self, volume: Any) -> str:
         """State of a volume in a few words."""
         if volume is self._running():
@@ -113,6 +121,8 @@ class Worklist:
     def refresh(self) -> None:
         self._timer.stop()
         table, found = self._ui.worklistTable, volumes()
+        if found and not self._ids:
+            self.onFirst()
         self._ids = [volume.GetID() for volume in found]
         wasBlocked = table.blockSignals(True)
         table.setRowCount(len(found))

@@ -120,6 +120,7 @@ class Workplace:
             self.ui.overlaySelector.setCurrentIndex(self.ui.overlaySelector.findData(parameters.overlay))
         self.update()
         if parameters is None:  # another scene has other nodes of the same IDs
+            self.worklist.forget()
             self.viewpoints.forget()
             self.review.forget()
 

@@ -43,6 +43,21 @@ def test_list_follows_the_scene(host: Any, ui: Any, workplace: Any, three: List[
     assert workplace.review.findings[0]["decision"] == "unsure", "kept per volume"
 
 
+def test_the_first_volume_loaded_beside_an_open_panel_is_chosen(host: Any, ui: Any, workplace: Any) -> None:
+    """And only the first: nobody is taken away from what he reads, or from having chosen nothing."""
+    assert workplace.parameters.inputVolume is None
+    first = selftest.syntheticVolume("First")
+    host.processEvents(400)
+    assert workplace.parameters.inputVolume is first and ui.detectButton.enabled
+    selftest.syntheticVolume("Second")
+    host.processEvents(400)
+    assert workplace.parameters.inputVolume is first
+    workplace.parameters.inputVolume = None
+    selftest.syntheticVolume("Third")
+    host.processEvents(400)
+    assert workplace.parameters.inputVolume is None
+
+
 def test_what_must_be_known_of_a_result_is_said_whenever_it_is_read(host: Any, ui: Any, workplace: Any,
                                                                     three: List[Any]) -> None:
     """A scan that was analysed although it is foreign to the model is not read as any other."""
