@@ -233,7 +233,8 @@ def main() -> None:
     only = arguments.only or []
     for name in arguments.set:
         study = open_study(name, arguments.manifest, arguments.teacher, arguments.cache)
-        key = {"study": "ablations", "set": name, "teacher": study.teacher}
+        key = {"study": "ablations", "set": name, "teacher": study.teacher,
+               "aligned": study.recipe.preprocessing.align}
         if "terms" in arguments.part:
             ablate_terms(records, study, key, str(arguments.models / name) if arguments.models else name)
         for seed in arguments.seeds:

@@ -45,6 +45,7 @@ orientation: the best of them is flattered, and differences of .02 mean nothing.
 * Implanted anomalies (`implants.py`: masses and opacities of three sizes, for chests also many at once) lie in normal
   images: rules are chosen on them, so that the test images are not. *peak at*: share of implants whose peak reaches
   that threshold.
+* *aligned*: films in the position of the average normal one first, as the shipped chest model has them.
 * Reverse distillation is trained as long as the shipped models' decoders, far shorter than in its paper.
 """
 UNTRAINED = """\
@@ -89,6 +90,14 @@ def runs(rows: Sequence[Row]) -> List[str]:
     return ["", *("`{}`; {}; torch {}; {}.".format(*run) for run in sorted(found)), ""]
 
 
+def by_preparation(rows: Sequence[Row]) -> List[Tuple[str, List[Row]]]:
+    """How the images were prepared, for a heading, and the rows of each way that there is."""
+    ways = ((", aligned", [row for row in rows if row.get("aligned")]),
+            (", not aligned" if rows and rows[0]["set"] == "chest-xray" else "",
+             [row for row in rows if not row.get("aligned")]))
+    return [(how, found) for how, found in ways if found]
+
+
 def shipped(name: str) -> List[str]:
     result = json.loads((RESULTS / "quality_{}.json".format(name)).read_text(encoding="utf-8"))
     values = {**result["image"], **{"pixel_" + key: value for key, value in (result["pixel"] or {}).items()}}
@@ -113,19 +122,18 @@ def page(comparators: Sequence[Row], ablations: Sequence[Row]) -> str:
     for name, title in SETS.items():
         own = [row for row in comparators if row["set"] == name]
         lines += ["", "## " + title, *shipped(name)]
-        if own:
-            lines += ["", "### Methods, teacher `{}`".format(own[-1]["teacher"][:12]), *runs(own)]
+        for how, rows in by_preparation(own):
+            lines += ["", "### Methods{}, teacher `{}`".format(how, rows[-1]["teacher"][:12]), *runs(rows)]
             lines += metrics_table({"method": "method", "standardised": "standardised"},
-                                   averaged(own, ("method", "standardised")))
+                                   averaged(rows, ("method", "standardised")))
         lines += implanted(name)
         for part, heading in PARTS.items():
-            rows = [row for row in ablations if row["set"] == name and row["part"] == part]
-            if rows:
-                lines += ["", "### " + heading, *runs(rows)]
+            for how, rows in by_preparation([row for row in ablations if row["set"] == name and row["part"] == part]):
+                lines += ["", "### " + heading + how, *runs(rows)]
                 lines += metrics_table({"method": "variant"}, averaged(rows, ("method",)))
-            if rows and part == "training":
-                lines += ["", *TOGETHER.splitlines(), "", *metrics_table({"method": "variant"}, averaged(
-                    [dict(row, metrics=row["with prototypes"]) for row in rows], ("method",)))]
+                if part == "training":
+                    lines += ["", *TOGETHER.splitlines(), "", *metrics_table({"method": "variant"}, averaged(
+                        [dict(row, metrics=row["with prototypes"]) for row in rows], ("method",)))]
     return "\n".join(lines) + "\n"
 
 
