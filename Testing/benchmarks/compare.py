@@ -55,7 +55,8 @@ def compare(records: Records, study: Study, method: str, seed: int) -> None:
     for standard in standards:
         if standard != "place and level" or study.test.level is not None:
             records.once({"study": "comparators", "set": study.name, "method": method, "standardised": standard,
-                          "seed": seed, "teacher": study.teacher, "aligned": study.recipe.preprocessing.align}, lambda standard=standard: measure(standard))
+                          "seed": seed, "teacher": study.teacher,
+                          "aligned": study.recipe.preprocessing.align}, lambda standard=standard: measure(standard))
 
 
 @torch.no_grad()
