@@ -28,6 +28,7 @@ def digest(host: Any) -> Dict[str, str]:
 def standBy(host: Any) -> None:
     """The state in which digests are compared: the first finding chosen, which no scene keeps, and nothing waiting."""
     place = host.widget.workplace
+    place.ui.whyCollapsibleButton.collapsed = False  # sections are as each reader left them, in no scene
     host.processEvents(300)
     place.update()
     place.review.showFinding(0)

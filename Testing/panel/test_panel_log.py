@@ -123,6 +123,7 @@ def test_a_whole_review_step_by_step(host: Any, ui: Any, workplace: Any, hills: 
         ui.opacitySlider.value = 0.3
         ui.overlaySelector.setCurrentIndex(1)
         actions["Alt+W"]()
+        actions["Alt+W"]()
         step("looks", [])
         ui.noteEdit.text = "other volume"
         second = selftest.syntheticVolume("Second")
