@@ -58,7 +58,8 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = SPMambaLogic()
         self.workplace = Workplace(self.ui, self.logic.cards)
         self.shortcuts = Shortcuts(self.workplace.looking.actions, uiWidget)
-        self.workplace.worklist.onFirst = self.chooseVolume
+        self.workplace.worklist.onMore = self.onMoreVolumes
+        self._unasked: Any = None  # volume that nobody chose
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneReplaced)
@@ -105,12 +106,17 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def initializeParameterNode(self) -> None:
         self.workplace.setParameters(self.logic.getParameterNode())
-        self.chooseVolume()
+        if self.workplace.parameters.inputVolume is None:
+            self.workplace.parameters.inputVolume = self.logic.shownVolume()
 
-    def chooseVolume(self) -> None:
-        parameters = self.workplace.parameters
-        if parameters is not None and parameters.inputVolume is None:
-            parameters.inputVolume = self.logic.shownVolume()
+    def onMoreVolumes(self, first: bool) -> None:
+        """Volumes were loaded beside the panel: take the one that is shown, as long as the reader has not chosen and
+        nothing was done with what was taken before."""
+        place, parameters = self.workplace, self.workplace.parameters
+        volume = parameters.inputVolume if parameters is not None else None
+        untouched = volume is not None and volume is self._unasked and Result.of(volume) is None
+        if parameters is not None and not place.machine.busy and (untouched or first and volume is None):
+            self._unasked = parameters.inputVolume = self.logic.shownVolume()
 
 
 class SPMambaLogic(ScriptedLoadableModuleLogic):

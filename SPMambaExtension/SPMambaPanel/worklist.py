@@ -63,7 +63,7 @@ class Worklist:
         onChosen: called with the volume that was clicked.
 
     Attributes:
-        onFirst: called once there are volumes where there were none.
+        onMore: called when there are more volumes than before, with whether there were none.
     """
 
     def __init__(self, ui: Any, queue: DetectionQueue, running: Callable[[], Any], shown: Callable[[], Any],
@@ -73,7 +73,7 @@ class Worklist:
         self._running = running
         self._shown = shown
         self._onChosen = onChosen
-        self.onFirst: Callable[[], None] = lambda: None
+        self.onMore: Callable[[bool], None] = lambda first: None
         self._ids: List[str] = []
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
@@ -121,9 +121,9 @@ class Worklist:
     def refresh(self) -> None:
         self._timer.stop()
         table, found = self._ui.worklistTable, volumes()
-        if found and not self._ids:
-            self.onFirst()
-        self._ids = [volume.GetID() for volume in found]
+        known, self._ids = self._ids, [volume.GetID() for volume in found]
+        if set(self._ids) - set(known):
+            self.onMore(not known)
         wasBlocked = table.blockSignals(True)
         table.setRowCount(len(found))
         lines = min(max(len(found), FEWEST_LINES), MOST_LINES) + 1  # with the header

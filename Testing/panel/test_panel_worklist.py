@@ -43,18 +43,27 @@ def test_list_follows_the_scene(host: Any, ui: Any, workplace: Any, three: List[
     assert workplace.review.findings[0]["decision"] == "unsure", "kept per volume"
 
 
-def test_the_first_volume_loaded_beside_an_open_panel_is_chosen(host: Any, ui: Any, workplace: Any) -> None:
-    """And only the first: nobody is taken away from what he reads, or from having chosen nothing."""
+def test_the_volume_loaded_beside_an_open_panel_is_chosen(host: Any, ui: Any, workplace: Any) -> None:
+    """The one that is seen; but nobody is taken away from what he chose or has a result of, nor from no choice."""
+    def load(name: str) -> Any:
+        volume = selftest.syntheticVolume(name)
+        slicer.util.setSliceViewerLayers(background=volume, fit=True)
+        host.processEvents(400)
+        return volume
+
     assert workplace.parameters.inputVolume is None
-    first = selftest.syntheticVolume("First")
-    host.processEvents(400)
+    first = load("First")
     assert workplace.parameters.inputVolume is first and ui.detectButton.enabled
-    selftest.syntheticVolume("Second")
-    host.processEvents(400)
+    second = load("Second")
+    assert workplace.parameters.inputVolume is second, "it is the one seen, and nobody chose the first"
+    selftest.addResult(second)
+    load("Third")
+    assert workplace.parameters.inputVolume is second
+    workplace.parameters.inputVolume = first
+    load("Fourth")
     assert workplace.parameters.inputVolume is first
     workplace.parameters.inputVolume = None
-    selftest.syntheticVolume("Third")
-    host.processEvents(400)
+    load("Fifth")
     assert workplace.parameters.inputVolume is None
 
 
