@@ -41,7 +41,7 @@ RECIPES: Dict[str, Recipe] = {
         select="cxr_kermany224/train/NORMAL/*",
         preprocessing=Preprocessing(crop="none", normalise="percentile", align=True),
         scoring=ScoringConfig(terms=("residual", "prototype"), weights=(0.5, 1.0), summary="mean"),
-        augmentation=Augmentation(rotation_degrees=12.0, noise=0.04),
+        augmentation=Augmentation(rotation_degrees=12.0),
         network={"prototypes_per_cell": 32, "prototype_match": "prototypes", "prototype_space": "whitened"},
         card={
             "title": "Chest X-ray (frontal, paediatric)",
