@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..alignment import warped
 from ..preprocess import PreparedSlices
 
 SIDE = 32  # of the average slices
@@ -89,8 +90,7 @@ def tilted(average: Tensor, degrees: float) -> Tensor:
     """(L, s, s) turned clockwise, borders replicated."""
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     affine = torch.tensor([[c, s, 0.0], [-s, c, 0.0]]).expand(len(average), -1, -1)
-    grid = F.affine_grid(affine, [len(average), 1, *average.shape[1:]], align_corners=False)
-    return F.grid_sample(average[:, None], grid, padding_mode="border", align_corners=False)[:, 0]
+    return warped(average[:, None], affine)[:, 0]
 
 
 def peak_angle(by_angle: Tensor) -> Tensor:

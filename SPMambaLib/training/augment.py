@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from ..alignment import warped
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,9 @@ def augment(pixels: Tensor, masks: Tensor, augmentation: Augmentation, seed: int
     out, moved = torch.empty_like(pixels), torch.empty_like(masks)
     for start in range(0, len(pixels), 64):
         part = slice(start, start + 64)
-        grid = F.affine_grid(affine[part], list(pixels[part].shape), align_corners=False)
-        image = F.grid_sample(pixels[part], grid, padding_mode="border", align_corners=False)
+        image = warped(pixels[part], affine[part])
         image = image.clamp(1e-4, 1.0) ** (1 + gamma[part]) * (1 + contrast[part])
         image = image + noise[part].abs() * torch.randn(image.shape, generator=generator)
         out[part] = image.clamp(0.0, 1.0)
-        moved[part] = F.grid_sample(masks[part, None], grid, mode="nearest", align_corners=False)[:, 0]
+        moved[part] = warped(masks[part, None], affine[part], "nearest", "zeros")[:, 0]
     return out, moved

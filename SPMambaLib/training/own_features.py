@@ -20,7 +20,7 @@ from .stream import Preparation, Source, Views, groups
 from .typical import thumbnails
 from .workbench import Workbench, key_of
 
-UNFITTED = "unfitted."  # of what is kept on the workbench
+UNFITTED_PREFIX = "unfitted."  # of what is kept on the workbench
 JUDGED_TOGETHER = 16  # images that are scored at once
 
 
@@ -86,7 +86,8 @@ class Passes:
             for name in (name for name in result if name.startswith(PREFIX) or name == "copy"):
                 looks.setdefault(name, []).append(result[name])
             small.append(result["thumbnails"])
-            unfitted.append({name[len(UNFITTED):]: part for name, part in result.items() if name.startswith(UNFITTED)})
+            unfitted.append({name[len(UNFITTED_PREFIX):]: part for name, part in result.items()
+                             if name.startswith(UNFITTED_PREFIX)})
             done += len(group)
             progress(done / len(sources), "features of {}".format(group[-1].sample.path.name))
         level, seen = known(torch.cat(levels)), {name: torch.cat(part) for name, part in looks.items()}
@@ -122,7 +123,7 @@ class Passes:
                         thumbnails=thumbnails(views.pixels, self.network.config.prototype_grid),
                         **look(views.pixels, views.masks, encoded))
             terms = unfitted_terms(self.network, views.pixels, encoded, self.config)
-            part.update((UNFITTED + name, term)
+            part.update((UNFITTED_PREFIX + name, term)
                         for name, term in unfitted_on_grid(terms, views.masks, self.config).items())
             parts.append(part)
         return merged(parts)

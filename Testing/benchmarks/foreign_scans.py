@@ -26,6 +26,7 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from SPMambaLib import bundle, load_model
+from SPMambaLib.alignment import warped
 from SPMambaLib.data.reading import read_data
 from SPMambaLib.errors import SPMambaError
 from SPMambaLib.fitness import MARKED, REFUSED, USUAL
@@ -78,10 +79,9 @@ def turned(degrees: float) -> Make:
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
 
     def change(voxels: np.ndarray) -> np.ndarray:
-        stack, ratio = torch.from_numpy(voxels)[None], voxels.shape[1] / voxels.shape[2]
+        ratio = voxels.shape[1] / voxels.shape[2]
         affine = torch.tensor([[[c, s * ratio, 0.0], [-s / ratio, c, 0.0]]], dtype=torch.float32)
-        grid = F.affine_grid(affine, list(stack.shape), align_corners=False)
-        return F.grid_sample(stack, grid, padding_mode="border", align_corners=False)[0].numpy()
+        return warped(torch.from_numpy(voxels)[None], affine)[0].numpy()
 
     return change
 
