@@ -96,7 +96,7 @@ class FindingsTable:
     def _fillLine(self, line: int, row: Row, sliceNumber: int, band: Any) -> None:
         table = self._ui.findingsTable
         tip = "\n".join(text for text in (reasonText(row["reason"]), row["note"]) if text)
-        for column, text in enumerate(cellTexts(row, sliceNumber, bandText(band.name))):
+        for column, text in enumerate(cellTexts(row, sliceNumber, band.name)):
             item = qt.QTableWidgetItem(text)
             if row["decision"] == REJECTED:
                 font = item.font()
@@ -139,11 +139,11 @@ def headers() -> List[str]:
 
 
 def cellTexts(row: Row, sliceNumber: int, band: str) -> List[str]:
-    """Cells of one finding, in the order of the columns."""
+    """Cells of one finding in the reader's language, in the order of the columns; `band` is the name of its band."""
     size = " x ".join("{:.0f}".format(row[name]) for name in ("size_i_mm", "size_j_mm", "size_k_mm"))
     return [str(row["rank"]), decisionText(row["decision"]) if row["decision"] else "", placeText(row),
             str(sliceNumber) if sliceNumber >= 0 else "", size, "{:.2f}".format(row["volume_ml"]),
-            "{:.2f}".format(row["peak"]), "{:.2f}".format(row["mean"]), band]
+            "{:.2f}".format(row["peak"]), "{:.2f}".format(row["mean"]), bandText(band)]
 
 
 def summaryText(findings: Sequence[Row], listed: int) -> str:

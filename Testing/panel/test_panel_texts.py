@@ -55,6 +55,8 @@ def test_no_text_is_cut_off(panel: Any) -> None:
 def test_vtk_is_given_what_it_can_draw(panel: Any, request: pytest.FixtureRequest) -> None:
     """German where its letters are known; Japanese would leave a legend and a plot without words."""
     from SPMambaPanel.colors import bandText
+    from SPMambaPanel.export import EVERYTHING
+    from SPMambaPanel.export.report import reportHtml
 
     result = panel.self().workplace.review.result
     legend, = (node for node in slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode") if node.GetVisibility())
@@ -63,7 +65,9 @@ def test_vtk_is_given_what_it_can_draw(panel: Any, request: pytest.FixtureReques
     assert all(words) and all(ord(letter) < 0x250 for word in words for letter in word)
     language = request.node.callspec.params["panel"]
     assert words[-1] == {"en": "extreme", "de": "extrem", "ja": "extreme"}[language]
-    assert bandText("extreme") == {"en": "extreme", "de": "extrem", "ja": "\u6975\u7aef"}[language]
+    word = {"en": "extreme", "de": "extrem", "ja": "\u6975\u7aef"}[language]
+    assert bandText("extreme") == word
+    assert ">{}</td>".format(word) in reportHtml(result, {}, EVERYTHING), "the report is drawn by Qt"
 
 
 def test_a_cut_text_is_noticed(panel: Any) -> None:
