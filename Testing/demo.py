@@ -191,6 +191,16 @@ def run(options):
         demo.host.unload()
 
 
+def succeeds(what, run, options):
+    """Whether a driven script went through; if not, one sentence says why."""
+    try:
+        run(options)
+    except (DemoError, TimeoutError) as error:
+        print("The {} failed: {}".format(what, error), file=sys.stderr)
+        return False
+    return True
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("demo"))
@@ -199,10 +209,7 @@ def main():
     parser.add_argument("--model", default="brain-flair")
     options = parser.parse_args()
     started = time.monotonic()
-    try:
-        run(options)
-    except (DemoError, TimeoutError) as error:
-        print("The demo failed: {}".format(error), file=sys.stderr)
+    if not succeeds("demo", run, options):
         return 1
     print("Done in {:.0f} s; see {}".format(time.monotonic() - started, options.output), flush=True)
     if hasDisplay() and not os.environ.get("CI"):

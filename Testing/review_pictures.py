@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from demo import DETECT_TIMEOUT_MS, MODULE, SAMPLE, TESTING, Demo, DemoError
+from demo import DETECT_TIMEOUT_MS, MODULE, SAMPLE, TESTING, Demo, DemoError, succeeds
 
 SECTIONS = ("inputsCollapsibleButton", "worklistCollapsibleButton", "overlayCollapsibleButton",
             "findingsCollapsibleButton", "whyCollapsibleButton", "slicesCollapsibleButton", "exportCollapsibleButton",
@@ -211,12 +211,7 @@ def main():
     if options.reopen:
         reopened(options.reopen)
         return 0
-    try:
-        run(options)
-    except (DemoError, TimeoutError) as error:
-        print("The review failed: {}".format(error), file=sys.stderr)
-        return 1
-    return 0
+    return 0 if succeeds("review", run, options) else 1
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from demo import DETECT_TIMEOUT_MS, DemoError
 from review_pictures import Reader
+
+from demo import DETECT_TIMEOUT_MS, DemoError, succeeds
 
 PANEL = ("inputsCollapsibleButton", "worklistCollapsibleButton", "findingsCollapsibleButton")
 
@@ -136,12 +137,7 @@ def main():
     parser.add_argument("--pictures", type=Path, default=Path("stack"))
     parser.add_argument("--volume", type=Path, nargs="+", required=True)
     options = parser.parse_args()
-    try:
-        run(options)
-    except (DemoError, TimeoutError) as error:
-        print("The review failed: {}".format(error), file=sys.stderr)
-        return 1
-    return 0
+    return 0 if succeeds("review", run, options) else 1
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Callable, Dict, Iterator
+from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
 
@@ -30,7 +30,7 @@ if all(importlib.util.find_spec(name) for name in ("slicer", "PySide6")):
     testHost.install()  # makes `qt` and the rest of `slicer`, which the test modules import
 else:
     # slicer-core or PySide6 is missing; what is left needs neither.
-    collect_ignore_glob = ["test_panel_[!s]*.py", "test_panel_scene.py", "test_panel_stack.py", "test_end_to_end.py"]
+    collect_ignore_glob = ["test_panel_[!s]*.py", "test_panel_s[!ot]*.py", "test_panel_stack.py", "test_end_to_end.py"]
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +102,14 @@ def result(host: Any, case: SimpleNamespace, workplace: Any) -> Any:
     workplace.update()
     host.processEvents()
     return result
+
+
+@pytest.fixture
+def three(case: SimpleNamespace) -> List[Any]:
+    """Three volumes without a result, the selected one first."""
+    from SPMambaPanel import selftest
+
+    return [case.volume, selftest.syntheticVolume("Second"), selftest.syntheticVolume("Third")]
 
 
 @pytest.fixture

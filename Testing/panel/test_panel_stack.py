@@ -2,28 +2,18 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, List
 
 import numpy as np
 import pytest
 import slicer
+from listed import states
 from SPMambaPanel import selftest
 from SPMambaPanel.result import Result
 from SPMambaPanel.state import State
 
 TIMEOUT_MS = 120000
 VIEWS = ("Red", "Green", "Yellow")
-
-
-@pytest.fixture
-def three(host: Any, workplace: Any, case: Any) -> List[Any]:
-    return [case.volume, selftest.syntheticVolume("Second"), selftest.syntheticVolume("Third")]
-
-
-def states(ui: Any, workplace: Any) -> Dict[str, str]:
-    workplace.worklist.refresh()
-    table = ui.worklistTable
-    return {table.item(line, 0).text(): table.item(line, 1).text() for line in range(table.rowCount)}
 
 
 def idle(host: Any, workplace: Any) -> None:
@@ -48,6 +38,7 @@ def plane(name: str) -> List[float]:
 def test_a_cancelled_queue_says_what_is_left_and_goes_on(host: Any, ui: Any, workplace: Any, three: List[Any],
                                                          fakeWorker: Callable) -> None:
     fakeWorker("tired")
+    host.processEvents(200)  # the list follows the scene in a moment
     assert ui.detectAllButton.text == "Detect on all"
     ui.detectAllButton.click()
     host.waitFor(lambda: ui.statusLabel.text.startswith("2 of 3"), TIMEOUT_MS)

@@ -2,26 +2,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, List
 
-import pytest
 import slicer
+from listed import states
 from SPMambaPanel import audit, selftest
 from SPMambaPanel.result import Result
 from SPMambaPanel.state import State
 
 TIMEOUT_MS = 120000
-
-
-@pytest.fixture
-def three(host: Any, workplace: Any, case: Any) -> List[Any]:
-    return [case.volume, selftest.syntheticVolume("Second"), selftest.syntheticVolume("Third")]
-
-
-def states(ui: Any, workplace: Any) -> Dict[str, str]:
-    workplace.worklist.refresh()
-    table = ui.worklistTable
-    return {table.item(line, 0).text(): table.item(line, 1).text() for line in range(table.rowCount)}
 
 
 def test_list_follows_the_scene(host: Any, ui: Any, workplace: Any, three: List[Any]) -> None:
