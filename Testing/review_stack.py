@@ -13,9 +13,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from review_pictures import Reader
-
 from demo import DETECT_TIMEOUT_MS, DemoError, succeeds
+from review_pictures import Reader
 
 PANEL = ("inputsCollapsibleButton", "worklistCollapsibleButton", "findingsCollapsibleButton")
 
