@@ -101,6 +101,9 @@ class NetworkConfig:
         prototype_match: what slides in the window, ``"features"`` (the paper) or ``"prototypes"``.
         prototype_levels: sets of prototypes along a volume's slice axis; 1 for radiographs.
         prototype_space: where features and prototypes are compared, one of `SPACES`.
+        prototype_scales: of ``"teacher"``: how many of its scales the prototypes see, the deepest first, on the grid of
+            f3.
+        prototype_centred: features are compared by how they differ from what is usual at their cell.
     """
 
     input_size: int = 256
@@ -121,6 +124,8 @@ class NetworkConfig:
     prototype_match: str = "features"
     prototype_levels: int = 1
     prototype_space: str = "plain"
+    prototype_scales: int = 1
+    prototype_centred: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.teacher, Mapping):
@@ -145,6 +150,8 @@ class NetworkConfig:
                  "prototype_match must be 'features' or 'prototypes', not {!r}".format(self.prototype_match))
         _require(self.prototype_space in SPACES,
                  "prototype_space must be one of {}, not {!r}".format(", ".join(SPACES), self.prototype_space))
+        _require(1 <= self.prototype_scales <= (3 if self.prototype_features == "teacher" else 1),
+                 "prototype_scales must be 1 to 3 of the teacher, not {}".format(self.prototype_scales))
         counts = (self.neck_blocks, self.state_size, self.expand, self.prototypes_per_cell,
                   self.prototype_levels)
         _require(min(counts + self.fusion_channels + self.decoder_channels) >= 1,
@@ -163,7 +170,9 @@ class NetworkConfig:
     @property
     def prototype_channels(self) -> int:
         """Length of a prototype vector."""
-        return self.decoder_channels[0] if self.prototype_features == "neck" else self.teacher.channels[2]
+        if self.prototype_features == "neck":
+            return self.decoder_channels[0]
+        return sum(self.teacher.channels[3 - self.prototype_scales:])
 
     def to_dict(self) -> Dict[str, Any]:
         """Plain JSON values; `from_dict` restores an equal config, also after a trip through JSON."""

@@ -5,6 +5,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from .config import NetworkConfig
 from .decoder import Decoder
@@ -42,7 +43,8 @@ class SPMamba(nn.Module):
         self.neck = FusionNeck(config)
         self.prototypes = Prototypes(
             config.prototype_grid, config.prototype_channels, config.prototypes_per_cell,
-            config.prototype_window, config.prototype_levels, config.prototype_match, config.prototype_space)
+            config.prototype_window, config.prototype_levels, config.prototype_match, config.prototype_space,
+            config.prototype_centred)
         self.decoder = Decoder(config)
 
     def train(self, mode: bool = True) -> SPMamba:
@@ -67,16 +69,25 @@ class SPMamba(nn.Module):
 
         Without `reconstruct` only prototypes are compared, and what they do not need does not run.
         """
-        on_neck = self.config.prototype_features == "neck"
-        neck = self.neck(features) if reconstruct or on_neck else features[2]
-        positioned = neck if on_neck else features[2]
-        distances, nearest = self.prototypes.nearest(positioned)
+        neck = self.neck(features) if reconstruct else None
+        distances, nearest = self.prototypes.nearest(self.positioned(features, neck))
         return Output(
             features=[features[scale] for scale in self.config.matched_scales],
-            reconstructions=self.decoder(neck) if reconstruct else [],
+            reconstructions=[] if neck is None else self.decoder(neck),
             prototype_distances=distances,
             nearest=nearest,
         )
+
+    def positioned(self, features: Sequence[Tensor], neck: Optional[Tensor] = None) -> Tensor:
+        """What the prototypes are placed among and compared with, (B, C, grid, grid), from f1, f2, f3: H (`neck`, if it
+        is known already), or the teacher's deepest scales, each of unit length at every place if they are several."""
+        if self.config.prototype_features == "neck":
+            return self.neck(features) if neck is None else neck
+        chosen = features[3 - self.config.prototype_scales:]
+        if len(chosen) == 1:
+            return chosen[0]
+        return torch.cat([F.normalize(F.adaptive_avg_pool2d(scale.float(), self.config.prototype_grid), dim=1)
+                          for scale in chosen], dim=1)
 
     def parameter_groups(self, weight_decay: float) -> List[Dict[str, Any]]:
         """Trainable parameters for an optimizer; no decay for A, D, biases and norms."""

@@ -41,13 +41,14 @@ class Prototypes(nn.Module):
         levels: sets of prototypes along the slice axis of a volume; 1 for radiographs.
         match: what slides in the window, ``"features"`` (the paper) or ``"prototypes"``.
         space: kind of `FeatureSpace` in which features meet prototypes; the vectors live there.
+        centred: that space has a centre at every cell.
     """
 
     def __init__(self, grid: int, channels: int, per_cell: int = 5, window: int = 3, levels: int = 1,
-                 match: str = "features", space: str = "plain") -> None:
+                 match: str = "features", space: str = "plain", centred: bool = False) -> None:
         super().__init__()
         self.grid, self.window, self.match = grid, window, match
-        self.space = FeatureSpace(space, channels)
+        self.space = FeatureSpace(space, channels, grid if centred else None)
         self.vectors = nn.Parameter(torch.randn(levels, grid * grid, per_cell, channels))
         self._kept: Optional[Tuple[object, Tensor]] = None
 

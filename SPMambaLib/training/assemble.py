@@ -40,7 +40,16 @@ from .checkpoint import Checkpoints
 from .collapse import prototype_spread, require_spread
 from .data import load_slices, read_manifest
 from .distributed import Ranks, joined
-from .fit import Normals, Progress, cache_features, calibrate, fit_prototypes, fit_space, fitness_of
+from .fit import (
+    Normals,
+    Progress,
+    cache_features,
+    calibrate,
+    fit_prototypes,
+    fit_space,
+    fitness_of,
+    positioned_features,
+)
 from .plan import DEFAULT, Machine, device_name, plan_of, precision_name, run_facts
 from .recipes import Recipe, find_recipe
 from .train import TrainingConfig, train_decoder, validation_rows
@@ -113,12 +122,12 @@ def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFold
     else:
         network.teacher.load_state_dict(kept_teacher[0])
     features = cache_features(network, seen.pixels, progress)
-    kept_prototypes = work.kept("prototypes")
+    kept_prototypes, placed = work.kept("prototypes"), positioned_features(network, features)
     if kept_prototypes is None:
-        fit_space(network, features[2])
-        compactness = fit_prototypes(network, features[2], seen.level)
+        fit_space(network, placed)
+        compactness = fit_prototypes(network, placed, seen.level)
         round_weights(network)
-        spread = require_spread(prototype_spread(network.prototypes.vectors, features[2], seen.level,
+        spread = require_spread(prototype_spread(network.prototypes.vectors, placed, seen.level,
                                                  network.prototypes.space))
         work.keep("prototypes", network.prototypes.state_dict(), [compactness, spread])
     else:
@@ -140,7 +149,7 @@ def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFold
     round_weights(network)
     scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress)
     check, calibration["fitness"] = fitness_of(network, seen, held, progress=progress)
-    tiles = tiles_of(network, features[2], seen)
+    tiles = tiles_of(network, placed, seen)
 
     card: Dict[str, Any] = {
         "name": name, "version": __version__, **recipe.card,
@@ -195,11 +204,11 @@ def recalibrate(source: Path, manifest: Path, output: Path, *,
     seen, held, preprocessing = load_split(recipe, manifest, progress,
                                            Preprocessing.from_dict(card["preprocessing"], preparation))
     scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress)
-    deepest: List[Tensor] = []
-    check, calibration["fitness"] = fitness_of(network, seen, held, progress=progress, deepest=deepest)
+    placed: List[Tensor] = []
+    check, calibration["fitness"] = fitness_of(network, seen, held, progress=progress, placed=placed)
     card = {**card, **recipe.card, "scoring": recipe.scoring.to_dict(), "calibration": calibration}
     card.pop("metrics", None)
-    tiles = tiles_of(network, torch.cat(deepest)[:len(seen)], seen)
+    tiles = tiles_of(network, torch.cat(placed)[:len(seen)], seen)
     return write_bundle(output, card, network, scale, check, preprocessing, tiles)
 
 

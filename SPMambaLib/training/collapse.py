@@ -6,22 +6,22 @@ far apart the prototypes are that explain two random normal images, relative to 
 """
 from __future__ import annotations
 
-from typing import Callable, Optional, Tuple
+from typing import Optional, Tuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import TrainingError
+from ..model.feature_space import CELLS, FeatureSpace
 
-CELLS = 32  # whose features are in single precision at a time
 COLLAPSED = 0.05
 """Below this spread prototypes are refused; k-means reaches .3 and more, prototypes that were only pulled about 0."""
 
 
 @torch.no_grad()
 def prototype_spread(vectors: Tensor, features: Tensor, level: Optional[Tensor] = None,
-                     space: Callable[[Tensor], Tensor] = lambda vectors: vectors) -> float:
+                     space: Optional[FeatureSpace] = None) -> float:
     """Mean cosine distance between the nearest prototypes of two random normals, over that between the normals.
 
     About 0 when one prototype wins every image of its cell, near 1 when every image has a prototype of its own.  Each
@@ -31,12 +31,12 @@ def prototype_spread(vectors: Tensor, features: Tensor, level: Optional[Tensor] 
         vectors: prototypes (levels, cells, k, C).
         features: of normal images, (N, C, grid, grid).
         level: (N,) in [0, 1]; None counts every image for every level.
-        space: where they are compared (`Prototypes.space`).
+        space: where they are compared (`Prototypes.space`); None as they are.
 
     Returns:
         The spread; 1.0 when it has no meaning: a single prototype per cell, or features that do not differ.
     """
-    levels = len(vectors)
+    levels, space = len(vectors), space or FeatureSpace("plain", features.shape[1])
     apart, wanted = 0.0, 0.0
     for bucket in range(levels):
         rows = features
@@ -49,13 +49,12 @@ def prototype_spread(vectors: Tensor, features: Tensor, level: Optional[Tensor] 
     return apart / wanted
 
 
-def _distances_of_pairs(vectors: Tensor, features: Tensor,
-                        space: Callable[[Tensor], Tensor]) -> Tuple[float, float]:
+def _distances_of_pairs(vectors: Tensor, features: Tensor, space: FeatureSpace) -> Tuple[float, float]:
     """Mean distance of a pair of images, summed over the cells: between their nearest prototypes, and between them."""
     found, expected = 0.0, 0.0
-    for cells in torch.arange(len(vectors)).split(CELLS):
-        x = features.flatten(2)[:, :, cells].to(vectors.device).float()
-        x = F.normalize(space(x.permute(2, 0, 1)), dim=-1)  # (cells, n, C)
+    for start in range(0, len(vectors), CELLS):
+        cells = slice(start, start + CELLS)
+        x = F.normalize(space.at(features, cells).to(vectors.device), dim=-1)  # (cells, n, C)
         directions = F.normalize(vectors[cells].float(), dim=-1)
         nearest = torch.bmm(x, directions.transpose(1, 2)).argmax(dim=2)
         found += _mean_distance(directions.gather(1, nearest[:, :, None].expand_as(x)))

@@ -7,7 +7,7 @@ thresholds and component statistics (see `judging`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from .. import bundle
 from ..errors import UsageError
+from ..model.feature_space import CELLS
 from ..model.network import SPMamba
 from ..model.teacher import to_teacher_input
 from ..scoring.fitness import FitnessCheck
@@ -26,7 +27,6 @@ from .judging import NOBODY, Batch, Unfitted, judge, pool, scale_of, unfitted_of
 
 Progress = Callable[[float, str], None]
 BATCH = 8
-CELLS = 32  # whose features are in single precision at a time
 
 
 @dataclass
@@ -52,6 +52,13 @@ def cache_features(network: SPMamba, pixels: Tensor, progress: Progress) -> List
             part.append(feature.half().cpu())
         progress(min(1.0, (start + BATCH) / len(pixels)), "teacher features")
     return [torch.cat(part) for part in parts]
+
+
+@torch.no_grad()
+def positioned_features(network: SPMamba, features: Sequence[Tensor]) -> Tensor:
+    """`SPMamba.positioned` of all images in half precision, from their f1, f2, f3 as `cache_features` gives them."""
+    return torch.cat([network.positioned([scale.float() for scale in part]).half()
+                      for part in zip(*(scale.split(64) for scale in features))])
 
 
 @torch.no_grad()
@@ -81,9 +88,9 @@ def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], 
             raise UsageError("No normal image shows level {} of {}; more images are needed.".format(bucket + 1, levels))
         first = torch.randint(int(keep.sum()), (k,), generator=generator)  # the same images at every cell
         parts = []
+        chosen = features if levels == 1 else features[keep]
         for start in range(0, cells, CELLS):
-            some = features.flatten(2)[:, :, start:start + CELLS][keep].float().permute(2, 0, 1)
-            parts.append(spherical_k_means(space(some), first, iterations))
+            parts.append(spherical_k_means(space.at(chosen, slice(start, start + CELLS)), first, iterations))
         vectors.append(torch.cat([centres for centres, _ in parts]))
         distances.append(float(1.0 - torch.cat([similarity for _, similarity in parts]).mean()))
     network.prototypes.initialise(torch.stack(vectors))
@@ -171,10 +178,10 @@ class HeldInMemory:
 
 @torch.no_grad()
 def fitness_of(network: SPMamba, *groups: Normals, progress: Progress,
-               deepest: Optional[List[Tensor]] = None) -> Tuple[FitnessCheck, Dict[str, Any]]:
+               placed: Optional[List[Tensor]] = None) -> Tuple[FitnessCheck, Dict[str, Any]]:
     """The fitness check and its card from all normals; the second half of each group are varied copies.
 
-    The teacher's f3 of all images in half precision, which is computed on the way, is added to `deepest`.
+    What prototypes are placed among, of all images and in half precision, is added to `placed` on the way.
     """
     parts, device = [], next(network.teacher.parameters()).device
     for number, normals in enumerate(groups):
@@ -182,8 +189,8 @@ def fitness_of(network: SPMamba, *groups: Normals, progress: Progress,
             pixels = normals.pixels[rows]
             features = network.encode(to_teacher_input(pixels.to(device)))
             parts.append(look(pixels, normals.masks[rows], features))
-            if deepest is not None:
-                deepest.append(features[2].half().cpu())
+            if placed is not None:
+                placed.append(network.positioned(features).half().cpu())
         progress((number + 1) / len(groups), "fitness check")
     kept = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     levels = [normals.level for normals in groups if normals.level is not None]

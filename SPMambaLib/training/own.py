@@ -1,8 +1,8 @@
 """A model for one's own scanner, from one's own normal scans: no labels, no training, no graphics card.
 
-What a shipped model has learned stays: preprocessing, teacher, neck, decoder, the space of the
-prototypes and the scoring rule.  What is normal is
-fitted anew: prototypes of every cell, statistics per position, thresholds and component statistics.
+What a shipped model has learned stays: preprocessing, teacher, neck, decoder, the scaling of the space of the
+prototypes and the scoring rule.  What is normal is fitted anew: centre and prototypes of every cell, statistics per
+position, thresholds and component statistics.
 
 1. look at the files, leave out what is not normal and what is there twice;
 2. features of the normals, each with a varied copy, as the base model's recipe varies them;
@@ -142,23 +142,26 @@ def images_within(network: SPMamba, limits: Limits) -> int:
 
 
 def place(passes: Passes, features: Features, patients: "set[str]") -> Tuple[float, str]:
-    """Give the network the prototypes of some patients, rounded as they are stored.
+    """Give the network the centres and prototypes of some patients, rounded as they are stored.
 
     Returns:
-        (mean distance of the features to their prototype, hash of the prototypes).
+        (mean distance of the features to their prototype, hash of the prototypes and their centres).
     """
     chosen, level = features.of_patients(patients)
-    vectors = passes.network.prototypes.vectors
+    vectors, space = passes.network.prototypes.vectors, passes.network.prototypes.space
     key = key_of("prototypes", passes.facts, digest(chosen), list(vectors.shape))
 
     def make() -> Dict[str, Tensor]:
+        space.recentre(chosen)
         distance = fit_prototypes(passes.network, chosen, level)
         stored = bundle.as_stored({"prototypes.vectors": vectors})
-        return {"vectors": stored["prototypes.vectors"], "distance": torch.tensor(distance).double()}
+        return {"vectors": stored["prototypes.vectors"], "distance": torch.tensor(distance).double(),
+                **{"space." + name: tensor.clone() for name, tensor in space.state_dict().items()}}
 
     found = passes.bench.once(key, make)
     passes.network.prototypes.initialise(found["vectors"])
-    return float(found["distance"]), digest(found["vectors"])
+    space.load_state_dict({name: found["space." + name] for name in space.state_dict()})
+    return float(found["distance"]), key_of("placed", *(digest(found[name]) for name in sorted(found)))
 
 
 def digest(tensor: Tensor) -> str:

@@ -118,8 +118,7 @@ class Passes:
         parts = []
         for views in self.preparation.batches(group):
             encoded = self.network.encode(to_teacher_input(views.pixels))
-            placed = self.network.neck(encoded) if self.network.config.prototype_features == "neck" else encoded[2]
-            part = dict(labels_of(views), features=placed.half().contiguous(),
+            part = dict(labels_of(views), features=self.network.positioned(encoded).half().contiguous(),
                         thumbnails=thumbnails(views.pixels, self.network.config.prototype_grid),
                         **look(views.pixels, views.masks, encoded))
             terms = unfitted_terms(self.network, views.pixels, encoded, self.config)

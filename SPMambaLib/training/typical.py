@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..model.feature_space import CELLS
 from ..model.prototypes import Prototypes
 from ..typical import FEWEST, MOST, TileForm, Typical
-from .fit import CELLS, of_level
+from .fit import of_level
 
 FORM = TileForm()
 
@@ -48,10 +49,11 @@ def typical_of(prototypes: Prototypes, features: Tensor, images: Tensor, level: 
         counts.append(count if count >= FEWEST else 0)
         if count < FEWEST:
             continue
+        seen = features if len(rows) == len(features) else features[torch.from_numpy(rows)]
         for start in range(0, cells, CELLS):
-            some = features.flatten(2)[:, :, start:start + CELLS][torch.from_numpy(rows)].float().permute(2, 0, 1)
+            some = F.normalize(prototypes.space.at(seen, slice(start, start + CELLS)), dim=-1)
             wanted = F.normalize(prototypes.vectors[bucket, start:start + CELLS].float(), dim=-1)
-            cosines = torch.bmm(wanted, F.normalize(prototypes.space(some), dim=-1).transpose(1, 2))
+            cosines = torch.bmm(wanted, some.transpose(1, 2))
             orders = cosines.argsort(dim=2, descending=True, stable=True).numpy()  # (cells, k, n)
             for cell, of_cell in enumerate(orders, start):
                 top, left = (number * form.per_cell for number in divmod(cell, grid))
