@@ -11,7 +11,7 @@ normals share there, which says nothing about this one, no longer fills the cosi
 """
 from __future__ import annotations
 
-from typing import Optional
+from typing import Optional, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -88,6 +88,21 @@ class FeatureSpace(nn.Module):
             x = (part.float() - centre).movedim(1, -1).reshape(-1, channels)
             total, squares = total + x.sum(dim=0).double(), squares + (x.T @ x).double()
         return squares / count - torch.outer(total, total) / count ** 2
+
+
+def joined(scales: Sequence[Tensor], side: int) -> Tensor:
+    """Feature maps (B, C_i, h_i, w_i) of several scales in one, (B, sum of C_i, side, side).
+
+    Each is of unit length at every place, so that the cosine of two such vectors is the mean of the scales' cosines.
+    """
+    return torch.cat([F.normalize(resized(scale.float(), side), dim=1) for scale in scales], dim=1)
+
+
+def resized(features: Tensor, side: int) -> Tensor:
+    """(B, C, h, w) -> (B, C, side, side): means when it shrinks, linear when it grows."""
+    if features.shape[-1] > side:
+        return F.adaptive_avg_pool2d(features, side)
+    return features if features.shape[-1] == side else F.interpolate(features, (side, side), mode="bilinear")
 
 
 def mean_of(features: Tensor) -> Tensor:

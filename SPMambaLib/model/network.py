@@ -5,10 +5,10 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from .config import NetworkConfig
 from .decoder import Decoder
+from .feature_space import joined
 from .neck import FusionNeck
 from .prototypes import Prototypes
 from .teacher import Teacher
@@ -86,8 +86,7 @@ class SPMamba(nn.Module):
         chosen = features[3 - self.config.prototype_scales:]
         if len(chosen) == 1:
             return chosen[0]
-        return torch.cat([F.normalize(F.adaptive_avg_pool2d(scale.float(), self.config.prototype_grid), dim=1)
-                          for scale in chosen], dim=1)
+        return joined(chosen, self.config.prototype_grid)
 
     def parameter_groups(self, weight_decay: float) -> List[Dict[str, Any]]:
         """Trainable parameters for an optimizer; no decay for A, D, biases and norms."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..model.feature_space import joined
 from ..model.network import Output, SPMamba
 from ..model.prototypes import ANY_LEVEL, at_level
 from ..model.teacher import to_teacher_input
@@ -67,14 +68,9 @@ def residual_map(output: Output, size: int, sigma: float, upsampling: str = "cen
 
 
 def deepest(features: Sequence[Tensor], scales: int) -> Tensor:
-    """The last `scales` of a teacher's maps in one (B, C, h, w), on the grid of the finest of them.
-
-    Each is of unit length at every place, so that the cosine of two such vectors is the mean of the scales' cosines.
-    """
-    chosen = [feature.float() for feature in features[len(features) - scales:]]
-    size = chosen[0].shape[-2:]
-    return torch.cat([F.normalize(f if f.shape[-2:] == size else F.interpolate(
-        f, size, mode="bilinear", align_corners=False), dim=1) for f in chosen], dim=1)
+    """The last `scales` of a teacher's maps in one (B, C, h, w), on the grid of the finest of them."""
+    chosen = features[len(features) - scales:]
+    return joined(chosen, chosen[0].shape[-1])
 
 
 def mirror_map(feature: Tensor, mirrored: Tensor) -> Tensor:

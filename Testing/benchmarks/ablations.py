@@ -15,18 +15,18 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
 import torch
 from torch import Tensor, nn
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[level]) for level in (2, 1)]
 
-from benchmarks.comparators import place_prototypes
+from benchmarks.comparators import options_of, place_prototypes
 from benchmarks.comparators.reverse_distillation import reconstructed
 from benchmarks.compare import command_of, maps_of, study_parser
-from benchmarks.images import Images, Study, open_study
-from benchmarks.judged import Terms, judge_map, judge_terms
+from benchmarks.images import Images, Study, open_implants, open_study, recipe_digest
+from benchmarks.judged import Terms, implants_found, judge_map, judge_terms
 from benchmarks.records import RESULTS, Records
 
 from SPMambaLib import load_model
@@ -54,7 +54,13 @@ PROTOTYPES: Dict[str, Dict[str, Any]] = {
     "window 5": {"window": 5},
     "features slide (the paper)": {"match": "features"},
     "32 x 32 grid, layer 2": {"features": "layer 2"},
-    "32 x 32 grid, layers 2 and 3": {"features": "layers 2 and 3"},
+    "32 x 32 grid, layers 2 and 3": {"features": "layers 2 and 3, fine"},
+    "layer 3": {"features": "layer 3"},
+    "layers 2 and 3": {"features": "layers 2 and 3"},
+    "one centre for all cells": {"centred": False},
+    "a centre at every cell": {"centred": True},
+    "layer 3, one centre": {"features": "layer 3", "centred": False},
+    "layer 3, one centre, plain space": {"features": "layer 3", "centred": False, "space": "plain"},
     "plain space": {"space": "plain"},
     "standardised space": {"space": "standardised"},
     "whitened space": {"space": "whitened"},
@@ -149,16 +155,22 @@ def terms_of(network: SPMamba, config: ScoringConfig, images: Images) -> Terms:
     return {name: torch.cat(part) for name, part in parts.items()}
 
 
-def ablate_prototypes(records: Records, study: Study, key: Dict[str, Any], seed: int, only: "list[str]") -> None:
+def ablate_prototypes(records: Records, study: Study, key: Dict[str, Any], seed: int, only: "list[str]",
+                      cache: Path) -> None:
+    implants: Dict[str, Tuple[Images, Tensor]] = {}
     for name, options in PROTOTYPES.items():
-        if (only and name not in only) or (name == "one level" and study.test.level is None):
-            continue
+        if (only and name not in only) or (options and options.items() <= options_of(study).items()):
+            continue  # not asked for, or the recipe itself
 
         def measure(options: Dict[str, Any] = options) -> Dict[str, Any]:
             prototypes = place_prototypes(study, seed, **options)
             prototypes.fit(study.seen)
-            return {"metrics": judge_map(study, maps_of(prototypes, study.held), maps_of(prototypes, study.test),
-                                         standard_of(study))}
+            if not implants:
+                implants.update(open_implants(study, cache))
+            held, standard = maps_of(prototypes, study.held), standard_of(study)
+            found = implants_found(study, held, [(images, lesions, maps_of(prototypes, images))
+                                                 for images, lesions in implants.values()], standard)
+            return {"metrics": dict(judge_map(study, held, maps_of(prototypes, study.test), standard), implants=found)}
 
         records.once({**key, "part": "prototypes", "method": name, "seed": seed}, measure)
 
@@ -233,13 +245,12 @@ def main() -> None:
     only = arguments.only or []
     for name in arguments.set:
         study = open_study(name, arguments.manifest, arguments.teacher, arguments.cache)
-        key = {"study": "ablations", "set": name, "teacher": study.teacher,
-               "aligned": study.recipe.preprocessing.align}
+        key = {"study": "ablations", "set": name, "teacher": study.teacher, "recipe": recipe_digest(study.recipe)}
         if "terms" in arguments.part:
             ablate_terms(records, study, key, str(arguments.models / name) if arguments.models else name)
         for seed in arguments.seeds:
             if "prototypes" in arguments.part:
-                ablate_prototypes(records, study, key, seed, only)
+                ablate_prototypes(records, study, key, seed, only, arguments.cache)
             if "training" in arguments.part:
                 ablate_training(records, study, key, seed, arguments.steps, only)
 

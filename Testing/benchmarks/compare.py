@@ -19,7 +19,7 @@ from torch import Tensor
 sys.path[:0] = [str(Path(__file__).resolve().parents[level]) for level in (2, 1)]
 
 from benchmarks.comparators import COMPARATORS, SEEDLESS, Comparator
-from benchmarks.images import TEST, Images, Study, open_study
+from benchmarks.images import TEST, Images, Study, open_study, recipe_digest
 from benchmarks.judged import judge_map
 from benchmarks.records import RESULTS, Records
 
@@ -55,8 +55,8 @@ def compare(records: Records, study: Study, method: str, seed: int) -> None:
     for standard in standards:
         if standard != "place and level" or study.test.level is not None:
             records.once({"study": "comparators", "set": study.name, "method": method, "standardised": standard,
-                          "seed": seed, "teacher": study.teacher,
-                          "aligned": study.recipe.preprocessing.align}, lambda standard=standard: measure(standard))
+                          "seed": seed, "teacher": study.teacher, "recipe": recipe_digest(study.recipe)},
+                         lambda standard=standard: measure(standard))
 
 
 @torch.no_grad()

@@ -7,12 +7,14 @@ an interrupted study does not compute them again.
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
+from benchmarks.implants import KINDS, Kind, implanted
 from torch import Tensor
 
 from SPMambaLib import bundle
@@ -116,6 +118,29 @@ def open_study(name: str, manifest: Path, teacher: Optional[Path], cache: Path) 
                           transforms=kept.get("transforms"))
     lesions = kept["lesions"].bool().numpy() if "lesions" in kept else None
     return Study(name, recipe, network, seen, held, images_of(kept), Truth(samples, back, lesions), digest)
+
+
+def open_implants(study: Study, cache: Path) -> Dict[str, Tuple[Images, Tensor]]:
+    """Each group of `implants`: held-out normals with anomalies implanted, and bool lesions (N, S, S)."""
+    bench, found = Workbench(cache), {}
+    for seed, (group, kind) in enumerate(KINDS[study.name].items()):
+
+        def made(kind: Kind = kind, seed: int = seed) -> Dict[str, Tensor]:
+            images, lesions = implanted(study.held, kind, seed)
+            return dict(featured(study.network, images.pixels, images.masks, images.level, images.patients),
+                        lesions=lesions.to(torch.uint8))
+
+        facts = [study.teacher, recipe_digest(study.recipe), group, kind.smallest, kind.largest, seed]
+        kept = bench.once(key_of("implants", *facts), made)
+        found[group] = images_of(kept), kept["lesions"].bool()
+    return found
+
+
+def recipe_digest(recipe: Recipe) -> str:
+    """Of all that images, features and prototypes follow from besides the teacher."""
+    facts = [recipe.preprocessing.to_dict(), recipe.network_config().to_dict(), repr(recipe.augmentation),
+             recipe.held_out]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def teacher_digest(teacher: Teacher) -> str:

@@ -6,7 +6,7 @@ library's own `judge`; nothing is chosen on test images.  Metrics are those of `
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -80,6 +80,21 @@ def judge_terms(study: Study, config: ScoringConfig, held: Terms, test: Terms,
     if view is not None:
         figures.update({"pixel_" + name: value for name, value in view.metrics().items()})
     return rounded(figures)
+
+
+def implants_found(study: Study, held: Tensor, implants: Sequence[Tuple[Images, Tensor, Tensor]],
+                   standard: str) -> float:
+    """Share of implants whose peak exceeds what 1 in 20 held-out normals reach, the mean over groups of (images,
+    lesions, one method's maps of them)."""
+    judgement = judge(plain_config(study, standard), HeldInMemory(study.held, carried(held, standard)), NOBODY,
+                      unit=unit_of(study.recipe))
+    threshold = Calibration.from_dict(judgement.card["map"]).threshold(RATE)
+    shares = []
+    for images, lesions, maps in implants:
+        peaks = torch.cat([torch.where(lesions[rows], fused, -torch.inf).amax(dim=(1, 2)) for rows, fused, _ in scored(
+            judgement.scale, judgement.card, images, carried(maps, standard))])
+        shares.append(float((peaks >= threshold).float().mean()))
+    return round(float(np.mean(shares)), 4)
 
 
 def scored(scale: AnomalyScale, card: Dict[str, Any], images: Images,

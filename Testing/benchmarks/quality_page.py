@@ -24,7 +24,7 @@ Row = Dict[str, Any]
 SETS = {"chest-xray": "Chest films", "brain-flair": "Brain FLAIR slices"}
 METRICS = {"auroc": "image AUROC", "ap": "image AP", "auroc_level_standardised": "AUROC by level",
            "auroc_level_matched": "level-matched", "pixel_ap": "pixel AP", "pixel_best_dice": "best Dice",
-           "sensitivity": "sensitivity", "specificity": "specificity"}
+           "sensitivity": "sensitivity", "specificity": "specificity", "implants": "implants found"}
 IMPLANTED = {"sensitivity_at_5": "peak at 1 in 20", "sensitivity_at_20": "peak at 1 in 5", "pixel_ap": "pixel AP",
              "auroc": "image AUROC", "dice": "Dice at 1 in 20"}
 PARTS = {"terms": "Scoring rule of the shipped model, one thing changed", "prototypes": "Prototypes alone",
@@ -44,8 +44,8 @@ orientation: the best of them is flattered, and differences of .02 mean nothing.
 * +- is the standard deviation over seeds, where there are several.
 * Implanted anomalies (`implants.py`: masses and opacities of three sizes, for chests also many at once) lie in normal
   images: rules are chosen on them, so that the test images are not. *peak at*: share of implants whose peak reaches
-  that threshold.
-* *aligned*: films in the position of the average normal one first, as the shipped chest model has them.
+  that threshold; *implants found*: the same at 1 in 20.
+* A *recipe* is how images are prepared and varied and what the prototypes are; a table tells which one it is of.
 * Reverse distillation is trained as long as the shipped models' decoders, far shorter than in its paper.
 """
 UNTRAINED = """\
@@ -90,12 +90,10 @@ def runs(rows: Sequence[Row]) -> List[str]:
     return ["", *("`{}`; {}; torch {}; {}.".format(*run) for run in sorted(found)), ""]
 
 
-def by_preparation(rows: Sequence[Row]) -> List[Tuple[str, List[Row]]]:
-    """How the images were prepared, for a heading, and the rows of each way that there is."""
-    ways = ((", aligned", [row for row in rows if row.get("aligned")]),
-            (", not aligned" if rows and rows[0]["set"] == "chest-xray" else "",
-             [row for row in rows if not row.get("aligned")]))
-    return [(how, found) for how, found in ways if found]
+def by_recipe(rows: Sequence[Row]) -> List[Tuple[str, List[Row]]]:
+    """Each recipe, for a heading, and its rows; the latest first."""
+    recipes = list(dict.fromkeys(row["recipe"] for row in reversed(rows)))
+    return [("recipe `{}`".format(recipe), [row for row in rows if row["recipe"] == recipe]) for recipe in recipes]
 
 
 def shipped(name: str) -> List[str]:
@@ -122,14 +120,14 @@ def page(comparators: Sequence[Row], ablations: Sequence[Row]) -> str:
     for name, title in SETS.items():
         own = [row for row in comparators if row["set"] == name]
         lines += ["", "## " + title, *shipped(name)]
-        for how, rows in by_preparation(own):
-            lines += ["", "### Methods{}, teacher `{}`".format(how, rows[-1]["teacher"][:12]), *runs(rows)]
+        for recipe, rows in by_recipe(own):
+            lines += ["", "### Methods, {}, teacher `{}`".format(recipe, rows[-1]["teacher"][:12]), *runs(rows)]
             lines += metrics_table({"method": "method", "standardised": "standardised"},
                                    averaged(rows, ("method", "standardised")))
         lines += implanted(name)
         for part, heading in PARTS.items():
-            for how, rows in by_preparation([row for row in ablations if row["set"] == name and row["part"] == part]):
-                lines += ["", "### " + heading + how, *runs(rows)]
+            for recipe, rows in by_recipe([row for row in ablations if row["set"] == name and row["part"] == part]):
+                lines += ["", "### {}, {}".format(heading, recipe), *runs(rows)]
                 lines += metrics_table({"method": "variant"}, averaged(rows, ("method",)))
                 if part == "training":
                     lines += ["", *TOGETHER.splitlines(), "", *metrics_table({"method": "variant"}, averaged(

@@ -415,10 +415,13 @@ def test_images_of_one_patient_are_worth_less():
     assert asdict(worth)["effective"] == 8
 
 
-def test_a_whitened_model_is_whitened_from_training_to_detection_and_stays_so(tmp_path):
-    """Its space is fitted before the prototypes, shipped, used in detection, and kept by a fit of one's own."""
+@pytest.mark.parametrize("centred", [False, True])
+def test_a_whitened_model_is_whitened_from_training_to_detection_and_stays_so(tmp_path, centred):
+    """Its space is fitted before the prototypes, shipped, used in detection, and kept by a fit of one's own, but for
+    the centres of cells, which tell what is usual there."""
     recipe = tiny.TINY_RECIPES["tiny-chest"]
-    whitened = replace(recipe, network=dict(recipe.network, prototype_space="whitened"))
+    whitened = replace(recipe, network=dict(recipe.network, prototype_space="whitened", prototype_scales=2,
+                                            prototype_centred=centred))
     with mock.patch.dict(tiny.TINY_RECIPES, {"tiny-chest": whitened}):
         base = tiny.make_bundle("tiny-chest", tmp_path / "base")
     tensors = bundle.load(base)[1]
@@ -432,5 +435,6 @@ def test_a_whitened_model_is_whitened_from_training_to_detection_and_stays_so(tm
 
     fit_own(base, films(), tmp_path / "own")
     own = bundle.load(tmp_path / "own")[1]
-    assert torch.equal(own["prototypes.space.matrix"], matrix) and torch.equal(own["prototypes.space.centre"], centre)
+    assert torch.equal(own["prototypes.space.matrix"], matrix)
+    assert torch.equal(own["prototypes.space.centre"], centre) != centred
     assert not torch.equal(own["prototypes.vectors"], tensors["prototypes.vectors"])

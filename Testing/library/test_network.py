@@ -60,6 +60,8 @@ def test_the_paper_preset_has_the_papers_numbers():
     ({"prototype_features": "decoder"}, "'neck' or 'teacher'"),
     ({"prototype_match": "nothing"}, "'features' or 'prototypes'"),
     ({"prototype_levels": 0}, "positive"),
+    ({"prototype_scales": 2}, "1 to 3 of the teacher"),  # the neck has one
+    ({"prototype_features": "teacher", "prototype_scales": 4}, "1 to 3 of the teacher"),
 ])
 def test_bad_configs_are_refused(values, message):
     with pytest.raises(ValueError, match=message):

@@ -5,7 +5,8 @@ import oracles
 import pytest
 import torch
 
-from SPMambaLib.model.feature_space import FeatureSpace
+from SPMambaLib.model.config import SPACES
+from SPMambaLib.model.feature_space import FeatureSpace, joined
 from SPMambaLib.model.prototypes import ANY_LEVEL, Prototypes, at_level
 
 GRID, CHANNELS = 6, 12
@@ -158,6 +159,51 @@ def test_a_feature_space_makes_channels_equal(kind):
         assert torch.allclose(torch.linalg.eigvalsh(covariance), wanted, atol=1e-3)
     assert torch.cov(before.T)[0, 0] / torch.cov(before.T)[2, 2] > 5  # or there was nothing to do
     assert torch.equal(FeatureSpace("plain", 3).maps(features), features)
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_a_space_with_a_centre_at_every_cell_tells_how_features_differ_there(kind):
+    """Cells whose normals lie far apart have one mean, zero, and the covariance of what they differ in; a space with
+    one centre still sees mostly where a feature is from.  `at` gives what `maps` gives."""
+    random = torch.Generator().manual_seed(0)
+    place = 10 * torch.randn(1, 6, 1, 1, generator=random) * torch.arange(64.0).view(8, 8) / 64  # linear: smoothing
+    features = place + torch.randn(300, 6, 8, 8, generator=random) * torch.linspace(0.2, 2, 6).view(1, -1, 1, 1)
+    space, whole = FeatureSpace(kind, 6, grid=8), FeatureSpace(kind, 6)
+    for one in (space, whole):
+        one.fit(features)
+        mapped = one.maps(features)
+        assert torch.allclose(one.at(features, slice(9, 21)), mapped.flatten(2)[:, :, 9:21].permute(2, 0, 1), atol=1e-4)
+    assert torch.equal(space.centre, space.centre.half().float()), "as it is stored"
+    of_place, from_whole = (one.maps(features).mean(dim=0)[:, 1:-1, 1:-1].square().mean() for one in (space, whole))
+    within = space.maps(features).var(dim=0).mean()
+    assert of_place < 0.02 * within and from_whole > 10 * of_place
+    if kind == "whitened":
+        before, after = (torch.cov(x[:, :, 4, 4].T).diagonal() for x in (features, space.maps(features)))
+        assert after.max() / after.min() < 10 < 50 < before.max() / before.min()
+
+
+def test_only_a_placed_space_gets_a_new_centre():
+    features = torch.randn(20, 5, 4, 4) + 3
+    placed, whole = FeatureSpace("whitened", 5, grid=4), FeatureSpace("whitened", 5)
+    for space in (placed, whole):
+        space.fit(features)
+    before = {name: tensor.clone() for name, tensor in (*placed.named_buffers(), *(
+        ("whole." + name, tensor) for name, tensor in whole.named_buffers()))}
+    for space in (placed, whole):
+        space.recentre(features + 7)
+    assert torch.allclose(placed.centre, before["centre"] + 7, atol=0.01)
+    assert torch.equal(placed.matrix, before["matrix"]) and torch.equal(whole.centre, before["whole.centre"])
+
+
+def test_scales_are_joined_at_equal_weight():
+    """The cosine of joined features is the mean of the scales' cosines, whatever their lengths."""
+    torch.manual_seed(0)
+    (fine, other_fine), (coarse, other_coarse) = torch.randn(2, 1, 6, 8, 8), torch.randn(2, 1, 9, 4, 4)
+    cosine = torch.nn.functional.cosine_similarity
+    got = cosine(joined([fine, 100 * coarse], 4), joined([other_fine, other_coarse], 4))
+    small, other_small = (torch.nn.functional.adaptive_avg_pool2d(scale, 4) for scale in (fine, other_fine))
+    assert torch.allclose(got, (cosine(small, other_small) + cosine(coarse, other_coarse)) / 2, atol=1e-5)
+    assert joined([fine, coarse], 8).shape == (1, 15, 8, 8)
 
 
 def test_prototypes_meet_features_in_their_space():

@@ -25,12 +25,18 @@ class Comparator(Protocol):
         """(n, h, w) of any resolution, or one map for each slice level (n, L, h, w); higher is less normal."""
 
 
-def place_prototypes(study: Study, seed: int, **options: Any) -> PlacePrototypes:
-    """With the number, levels and window of the recipe, unless said otherwise."""
+def options_of(study: Study) -> Dict[str, Any]:
+    """Options of `PlacePrototypes` that the recipe has."""
     config = study.recipe.network_config()
-    fixed = {"per_cell": config.prototypes_per_cell, "levels": config.prototype_levels,
-             "window": config.prototype_window, "match": config.prototype_match, "space": config.prototype_space}
-    return PlacePrototypes(**{**fixed, **options, "seed": seed})
+    return {"per_cell": config.prototypes_per_cell, "levels": config.prototype_levels,
+            "window": config.prototype_window, "match": config.prototype_match, "space": config.prototype_space,
+            "features": "layer 3" if config.prototype_scales == 1 else "layers 2 and 3",
+            "centred": config.prototype_centred}
+
+
+def place_prototypes(study: Study, seed: int, **options: Any) -> PlacePrototypes:
+    """As the recipe has them, unless said otherwise."""
+    return PlacePrototypes(**{**options_of(study), **options, "seed": seed})
 
 
 COMPARATORS: Dict[str, Tuple[Callable[[Study, int], Comparator], Sequence[str]]] = {

@@ -2,46 +2,52 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, Optional
+from typing import Any, Callable, Dict, Optional
 
 import torch
 from benchmarks.images import Images
 from torch import Tensor
-from torch.nn import functional as F
 
+from SPMambaLib.model.feature_space import joined
 from SPMambaLib.model.prototypes import Prototypes, at_level
 from SPMambaLib.training.fit import fit_prototypes, fit_space
 
 ITERATIONS = 10  # of k-means
 PULL_STEPS, PULL_RATE, PULL_BATCH = 200, 0.005, 16  # the paper's AdamW, on the prototype loss alone
-FEATURES = ("layer 3", "layer 2", "layers 2 and 3")
+FEATURES: Dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "layer 3": lambda fine, coarse: coarse,
+    "layer 2": lambda fine, coarse: fine,
+    "layers 2 and 3": lambda fine, coarse: joined([fine, coarse], coarse.shape[-1]),
+    "layers 2 and 3, fine": lambda fine, coarse: joined([fine, coarse], fine.shape[-1]),
+}
+"""What prototypes are placed among, from f2 and f3."""
 
 
 class PlacePrototypes:
     """Distance to the nearest prototype of each level.
 
     Args:
-        per_cell, window, levels, match: as `Prototypes`.
-        features: one of `FEATURES`; all but the first are on the grid of f2, twice as fine.
+        per_cell, window, levels, match, space, centred: as `Prototypes`.
+        features: one of `FEATURES`.
         start: ``"data"`` (k-means), ``"pulled"`` (random, then learned by pulling only) or ``"random"`` (not fitted).
-        space: as `Prototypes`.
         copies: the varied copies are used too.
     """
 
     def __init__(self, per_cell: int = 20, window: int = 3, levels: int = 1, match: str = "prototypes",
-                 features: str = "layer 3", start: str = "data", space: str = "plain", copies: bool = True,
-                 seed: int = 0) -> None:
+                 features: str = "layer 3", start: str = "data", space: str = "plain",
+                 centred: bool = False, copies: bool = True, seed: int = 0) -> None:
         if features not in FEATURES or start not in ("data", "pulled", "random"):
             raise ValueError("unknown features {!r} or start {!r}".format(features, start))
         self.per_cell, self.window, self.levels, self.match = per_cell, window, levels, match
-        self.features, self.start, self.space, self.copies, self.seed = features, start, space, copies, seed
+        self.features, self.start, self.space, self.centred = features, start, space, centred
+        self.copies, self.seed = copies, seed
 
     def fit(self, normals: Images) -> None:
         normals = normals if self.copies else normals.originals()
         x = torch.cat([self._place(batch).half() for batch in normals.batches(64)])
         torch.manual_seed(self.seed)
         self.prototypes = Prototypes(x.shape[-1], x.shape[1], self.per_cell, self.window, self.levels, self.match,
-                                     self.space)
+                                     self.space, self.centred)
         holder: Any = SimpleNamespace(prototypes=self.prototypes)
         fit_space(holder, x)
         if self.start == "data":
@@ -56,13 +62,7 @@ class PlacePrototypes:
 
     def _place(self, batch: Images) -> Tensor:
         """The features that prototypes are placed among."""
-        _, fine, coarse = (feature.float() for feature in batch.features)
-        if self.features == "layer 3":
-            return coarse
-        if self.features == "layer 2":
-            return fine
-        return torch.cat([F.normalize(fine, dim=1), F.normalize(
-            F.interpolate(coarse, fine.shape[-2:], mode="bilinear"), dim=1)], dim=1)
+        return FEATURES[self.features](*(feature.float() for feature in batch.features[1:]))
 
     def _pull(self, x: Tensor, level: Optional[Tensor]) -> None:
         """Learn by pulling each prototype towards what it explains: nothing keeps them apart."""
