@@ -51,10 +51,10 @@ def rules_of(name: str):
 
     if name == "chest-xray":
         residuals = {"residual weight {}".format(weight): weighing(residual=weight, prototype=1.0)
-                     for weight in (0.1, 0.25, 0.5, 1.0)}
+                     for weight in (0.25, 0.5, 1.0)}
         return {"recipe": recipe, "prototype only": weighing(prototype=1.0), "residual only": weighing(residual=1.0),
-                **residuals, "geometric": change(fusion="geometric"), "deviation": change(spread="deviation", reach=1),
-                "reach 5": change(reach=5), "reach 9": change(reach=9)}
+                **residuals, "a sum": change(fusion="sum"), "no smoothing": change(sigma=0.0),
+                "smoothing 8": change(sigma=8.0), "deviation": change(spread="deviation"), "reach 9": change(reach=9)}
     weights = dict(zip(recipe.terms, recipe.weights))
     without = {"without " + term: weighing(**{name: w for name, w in weights.items() if name != term})
                for term in weights}
