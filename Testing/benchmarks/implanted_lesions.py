@@ -53,7 +53,7 @@ def rules_of(name: str):
         residuals = {"residual weight {}".format(weight): weighing(residual=weight, prototype=1.0)
                      for weight in (0.25, 0.5, 1.0)}
         return {"recipe": recipe, "prototype only": weighing(prototype=1.0), "residual only": weighing(residual=1.0),
-                **residuals, "a sum": change(fusion="sum"), "no smoothing": change(sigma=0.0),
+                **residuals, "a sum": change(fusion="sum"), "smoothing 4": change(sigma=4.0),
                 "smoothing 8": change(sigma=8.0), "deviation": change(spread="deviation"), "reach 9": change(reach=9)}
     weights = dict(zip(recipe.terms, recipe.weights))
     without = {"without " + term: weighing(**{name: w for name, w in weights.items() if name != term})
