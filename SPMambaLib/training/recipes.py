@@ -41,8 +41,8 @@ RECIPES: Dict[str, Recipe] = {
         select="cxr_kermany224/train/NORMAL/*",
         preprocessing=Preprocessing(crop="none", normalise="percentile", align=True),
         # Chosen on held-out normals with opacities implanted: Testing/benchmarks/implanted_lesions.py.
-        # More weight for the residual, or a smoother map, draws opacities better there, but marks more normal films that
-        # are noisy or turned.
+        # More weight for the residual, or a smoother map, draws opacities better there, but marks more films without
+        # disease that are noisy or turned.
         scoring=ScoringConfig(terms=("residual", "prototype"), weights=(0.1, 1.0), reach=3, fusion="geometric",
                               summary="mean"),
         augmentation=Augmentation(rotation_degrees=12.0, noise=0.04),
