@@ -38,14 +38,15 @@ class FeatureSpace(nn.Module):
     def __init__(self, kind: str, channels: int, grid: Optional[int] = None) -> None:
         super().__init__()
         self.kind, self.placed = kind, grid is not None
-        if kind != "plain" or grid is not None:
+        self.identity = kind == "plain" and not self.placed
+        if not self.identity:
             self.register_buffer("centre", torch.zeros(channels) if grid is None else torch.zeros(channels, grid, grid))
         if kind != "plain":
             self.register_buffer("matrix", torch.eye(channels))
 
     def maps(self, features: Tensor) -> Tensor:
         """Feature maps (B, C, grid, grid)."""
-        if self.kind == "plain" and not self.placed:
+        if self.identity:
             return features
         moved = features.to(self.centre.dtype) - (self.centre if self.placed else self.centre[:, None, None])
         return moved if self.kind == "plain" else (moved.movedim(1, -1) @ self.matrix).movedim(-1, 1)
@@ -53,16 +54,16 @@ class FeatureSpace(nn.Module):
     def at(self, features: Tensor, cells: slice) -> Tensor:
         """Of feature maps (N, C, grid, grid) the vectors of some cells, counted in row-major order: (cells, N, C)."""
         vectors = features.flatten(2)[:, :, cells].float().permute(2, 0, 1)
-        if self.kind == "plain" and not self.placed:
+        if self.identity:
             return vectors
-        vectors = vectors.to(self.centre.device)
-        vectors = vectors - (self.centre.flatten(1)[:, cells].T[:, None] if self.placed else self.centre)
+        centre = self.centre.flatten(1)[:, cells].T[:, None] if self.placed else self.centre
+        vectors = vectors.to(centre.device) - centre
         return vectors if self.kind == "plain" else vectors @ self.matrix
 
     @torch.no_grad()
     def fit(self, features: Tensor) -> None:
         """Mean and covariance of normal features (N, C, h, w), over images and cells; summed in double precision."""
-        if self.kind == "plain" and not self.placed:
+        if self.identity:
             return
         if self.placed:
             self.recentre(features)
