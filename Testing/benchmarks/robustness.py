@@ -3,7 +3,8 @@
     python Testing/benchmarks/robustness.py MODEL --manifest MANIFEST.csv [--images 60]
 
 Every image goes through the detector as a user's would, also where the fitness check would refuse it; what that check
-says is counted beside.  Writes results/robustness_MODEL.json and .svg; `robustness_page.py` makes the page.
+says is counted beside.  Writes results/robustness_MODEL.json and .svg, or, of chosen conditions (`--only noise=0.03`),
+which may then see more images, results/chosen_MODEL.json; `robustness_page.py` makes the page.
 """
 # ruff: noqa: E402 - the path comes before the imports that need it
 from __future__ import annotations
@@ -45,24 +46,29 @@ def main() -> None:
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--images", type=int, default=60, help="of each class, evenly over the test set")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder")
+    parser.add_argument("--only", nargs="+", metavar="NAME=STRENGTH", help="these conditions, and unchanged images")
     arguments = parser.parse_args()
     detector = load_model(arguments.model, "cpu")
     samples = drawn(read_manifest(arguments.manifest, TEST[detector.name]), arguments.images)
     rows = []
     for name, strength, change in conditions():
+        if arguments.only and name != "none" and "{}={:g}".format(name, strength) not in arguments.only:
+            continue
         rows.append({"perturbation": name, "strength": strength, **shares(
             [judged(detector, sample, change, strength, seed) for seed, sample in enumerate(samples)])})
         print(rows[-1], flush=True)
-    result = {"command": "python Testing/benchmarks/robustness.py {} --manifest {} --images {}".format(
-                  detector.name, arguments.manifest.name, arguments.images),
+    command = "python Testing/benchmarks/robustness.py {} --manifest {} --images {}".format(
+        detector.name, arguments.manifest.name, arguments.images)
+    result = {"command": " ".join([command, *(["--only", *arguments.only] if arguments.only else [])]),
               "date": datetime.date.today().isoformat(), "device": "cpu, {} threads".format(torch.get_num_threads()),
               "torch": torch.__version__, "model": {k: detector.summary()[k] for k in ("name", "title", "sha256")},
               "operating_point": detector.calibration.default_rate,
               "fitness_check": "fitness" in detector.card["calibration"],
               "rows": rows}
-    stem = arguments.output / "robustness_{}".format(detector.name)
+    stem = arguments.output / "{}_{}".format("chosen" if arguments.only else "robustness", detector.name)
     stem.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    stem.with_suffix(".svg").write_text(figure(result), encoding="utf-8")
+    if not arguments.only:
+        stem.with_suffix(".svg").write_text(figure(result), encoding="utf-8")
 
 
 def conditions() -> Iterator[Tuple[str, float, Change]]:

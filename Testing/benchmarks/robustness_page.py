@@ -30,9 +30,9 @@ CURVES = (("false_positive_rate", "false positives", ORANGE, False), ("sensitivi
 HEAD = """\
 # Robustness
 
-Written by `robustness_page.py` from `results/robustness_*.json`; do not edit. Pictures of the public test sets, normal
-and abnormal, are changed as another day, another operator or another scanner might, and judged at the model's default
-threshold, which nothing here moved.
+Written by `robustness_page.py` from `results/robustness_*.json` and `chosen_*.json`; do not edit. Pictures of the
+public test sets, normal and abnormal, are changed as another day, another operator or another scanner might, and judged
+at the model's default threshold, which nothing here moved.
 
 * *false positives*: share of normal pictures that show a finding; *silent*: and that the fitness check let pass.
 * *sensitivity*: share of abnormal pictures that show a finding.
@@ -75,7 +75,6 @@ def figure(result: Dict[str, Any]) -> str:
 
 
 def section(result: Dict[str, Any]) -> List[str]:
-    clean = result["rows"][0]
     checked = "" if result["fitness_check"] else (
         " This model has no fitness check that refuses; *caught* counts the notice of an unfamiliar scan.")
     lines = ["## {title} (`{name}`)".format(**result["model"]), "",
@@ -85,11 +84,29 @@ def section(result: Dict[str, Any]) -> List[str]:
                  result["operating_point"], checked), "",
              "![shares over the strength of each perturbation](results/robustness_{}.svg)".format(
                  result["model"]["name"]), "", summary(result), ""]
-    return lines + table({
+    return lines + rates(result) + chosen(result["model"]["name"])
+
+
+def chosen(name: str) -> List[str]:
+    """Some conditions on more pictures, if they were measured."""
+    path = HERE / "results" / "chosen_{}.json".format(name)
+    if not path.is_file():
+        return []
+    result = json.loads(path.read_text(encoding="utf-8"))
+    clean = result["rows"][0]
+    return ["", "`{}`; {}; {}; weights `{}`: {} normal and {} abnormal pictures.".format(
+        result["command"], result["device"], result["date"], result["model"]["sha256"][:12], clean["normal"],
+        clean["abnormal"]), "", *rates(result, "{:.3f}")]
+
+
+def rates(result: Dict[str, Any], form: str = "{:.2f}") -> List[str]:
+    """A line for each condition."""
+    return table({
         "perturbation": "perturbation", "strength": "strength", "false_positive_rate": "false positives",
         "silent_false_positive_rate": "silent", "sensitivity": "sensitivity", "caught_normal": "caught (normal)",
         "caught_abnormal": "caught (abnormal)", "refused": "of these refused"},
-        [dict(row, strength="{:g}".format(row["strength"])) for row in [clean, *result["rows"][1:]]])
+        [{key: form.format(value) if isinstance(value, float) and key != "strength" else value
+          for key, value in dict(row, strength="{:g}".format(row["strength"])).items()} for row in result["rows"]])
 
 
 def summary(result: Dict[str, Any]) -> str:
