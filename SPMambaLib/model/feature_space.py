@@ -48,7 +48,7 @@ class FeatureSpace(nn.Module):
         """Feature maps (B, C, grid, grid)."""
         if self.identity:
             return features
-        moved = features.to(self.centre.dtype) - (self.centre if self.placed else self.centre[:, None, None])
+        moved = features.to(self.centre.dtype) - self._centre_of_maps()
         return moved if self.kind == "plain" else (moved.movedim(1, -1) @ self.matrix).movedim(-1, 1)
 
     def at(self, features: Tensor, cells: slice) -> Tensor:
@@ -79,12 +79,16 @@ class FeatureSpace(nn.Module):
             around = F.avg_pool2d(F.pad(mean_of(features)[None], (1, 1, 1, 1), mode="replicate"), 3, 1)[0]
             self.centre.copy_(around.half())  # as it is stored: what follows is fitted about what is shipped
 
+    def _centre_of_maps(self) -> Tensor:
+        """(C, grid, grid), or (C, 1, 1) for one centre."""
+        return self.centre if self.placed else self.centre[:, None, None]
+
     def _covariance(self, features: Tensor) -> Tensor:
         """(C, C) about the centre, in double precision."""
         channels, count = features.shape[1], features[:, 0].numel()
         total = torch.zeros(channels, dtype=torch.float64)
         squares = torch.zeros(channels, channels, dtype=torch.float64)
-        centre = (self.centre if self.placed else self.centre[:, None, None]).cpu()
+        centre = self._centre_of_maps().cpu()
         for part in features.split(64):
             x = (part.float() - centre).movedim(1, -1).reshape(-1, channels)
             total, squares = total + x.sum(dim=0).double(), squares + (x.T @ x).double()

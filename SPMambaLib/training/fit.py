@@ -88,7 +88,7 @@ def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], 
             raise UsageError("No normal image shows level {} of {}; more images are needed.".format(bucket + 1, levels))
         first = torch.randint(int(keep.sum()), (k,), generator=generator)  # the same images at every cell
         parts = []
-        chosen = features if levels == 1 else features[keep]
+        chosen = features if keep.all() else features[keep]  # no copy of what may be a gigabyte
         for start in range(0, cells, CELLS):
             parts.append(spherical_k_means(space.at(chosen, slice(start, start + CELLS)), first, iterations))
         vectors.append(torch.cat([centres for centres, _ in parts]))
