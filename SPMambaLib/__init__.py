@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, List
 __version__ = "0.1.0"
 
 _LAZY = {
-    "Image": "image",
-    "read_image": "image",
-    "write_image": "image",
+    "Image": "io.image",
+    "read_image": "io.image",
+    "write_image": "io.image",
     "Detection": "detection",
     "Finding": "detection",
     "Detector": "detector",
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from .detector import Detector as Detector
     from .detector import load_model as load_model
     from .errors import SPMambaError as SPMambaError
-    from .image import Image as Image
-    from .image import read_image as read_image
-    from .image import write_image as write_image
+    from .io.image import Image as Image
+    from .io.image import read_image as read_image
+    from .io.image import write_image as write_image
 
 
 def __getattr__(name: str) -> Any:

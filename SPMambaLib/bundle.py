@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from . import fitness, typical
 from .errors import ModelDamagedError, ModelMissingError, OutputError, UsageError
+from .evidence import normal_tiles as typical
 from .geometry import PLANES
+from .input_check import record as fitness
 from .scoring.calibration import Calibration
 
 if TYPE_CHECKING:

@@ -17,9 +17,8 @@ import time
 from typing import List, NoReturn, Optional
 
 from . import __version__
-from .errors import SPMambaError, UsageError
-from .failures import typed_error
-from .processors import share_processors
+from .commands.processors import share_processors
+from .errors import SPMambaError, UsageError, typed_error
 
 COMMANDS = ("detect", "models", "doctor", "worker", "train", "fit", "evaluate", "bench")
 

@@ -10,8 +10,8 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from .evidence import Evidence
-from .fitness import MARK, MARKED, NO_CHECK, REFUSAL, REFUSED, Fitness
+from .evidence.record import Evidence
+from .input_check.record import MARK, MARKED, NO_CHECK, REFUSAL, REFUSED, Fitness
 
 RESULT_FORMAT = 1
 Vector = Tuple[float, float, float]

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import applicability, bundle, fitness
+from . import bundle
 from .detection import Detection, Notice, SliceScore, fitness_notices
 from .errors import (
     Cancelled,
@@ -23,26 +23,28 @@ from .errors import (
     OutOfMemoryError,
     UnsupportedImageError,
     UsageError,
+    typed_error,
 )
-from .evidence import Evidence
-from .failures import typed_error
+from .evidence.normal_tiles import FILE, Typical
+from .evidence.record import Evidence
 from .geometry import SlicePlane
-from .image import Image, finite_voxels
-from .levels import align_levels
+from .input_check import record as fitness
+from .input_check import stated as applicability
+from .input_check.statistics import FitnessCheck, extent_mm, scan_statistics
+from .io.image import Image, finite_voxels
 from .model.config import NetworkConfig
 from .model.network import SPMamba
 from .model.prototypes import at_level, pick
 from .model.teacher import to_teacher_input
-from .preprocess import PreparedSlices, Preprocessing, prepare, restore
+from .preprocessing.prepare import PreparedSlices, Preprocessing, prepare, restore
 from .scan import default_backend, using
 from .scoring import findings
 from .scoring.calibration import Calibration
-from .scoring.fitness import FitnessCheck, extent_mm, scan_statistics
 from .scoring.gathering import Gathering
 from .scoring.maps import AnomalyScale, ScoringConfig
+from .scoring.slice_height import align_levels
 from .scoring.slices import score_maps, slice_components
 from .scoring.terms import level_index, terms_and_nearest
-from .typical import FILE, Typical
 
 Progress = Callable[[float, str], None]
 T = TypeVar("T")

@@ -31,7 +31,7 @@ sys.path[:0] = [str(TESTING), str(ROOT)]
 import host  # noqa: E402
 from host.window import hasDisplay  # noqa: E402
 
-from SPMambaLib.image import read_image  # noqa: E402
+from SPMambaLib.io.image import read_image  # noqa: E402
 
 DETECT_TIMEOUT_MS = 15 * 60 * 1000  # a slow machine that is busy
 PICTURE_BYTES = 300_000

@@ -7,7 +7,7 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from SPMambaLib.appearance import MAP_COLORS
+from SPMambaLib.output.appearance import MAP_COLORS
 from SPMambaLib.scoring.calibration import Calibration
 
 from .drawntext import drawn

@@ -49,7 +49,7 @@ def ijkToRas(volumeNode: Any) -> np.ndarray:
 
 
 def voxelsOf(volumeNode: Any, facts: Dict[str, Any]) -> np.ndarray:
-    """(K, J, I) voxels as `SPMambaLib.image` gives them: bright means dense on every radiograph."""
+    """(K, J, I) voxels as `SPMambaLib.io.image` gives them: bright means dense on every radiograph."""
     voxels = slicer.util.arrayFromVolume(volumeNode)
     if facts.get("photometric") == "MONOCHROME1":
         voxels = (voxels.max().astype(np.float64) + voxels.min() - voxels).astype(voxels.dtype)
@@ -57,7 +57,7 @@ def voxelsOf(volumeNode: Any, facts: Dict[str, Any]) -> np.ndarray:
 
 
 def kindOf(volumeNode: Any) -> str:
-    """"image" for a single picture with no place in a patient, otherwise "volume", as `SPMambaLib.image` has it."""
+    """"image" for a single picture with no place in a patient, otherwise "volume", as `SPMambaLib.io.image` has it."""
     if volumeNode.GetImageData().GetDimensions()[2] > 1 or dicomValue(volumeNode, DICOM_POSITION):
         return "volume"
     matrix = ijkToRas(volumeNode)
@@ -67,7 +67,7 @@ def kindOf(volumeNode: Any) -> str:
 
 
 def sourceFacts(volumeNode: Any) -> Dict[str, Any]:
-    """Facts of `SPMambaLib.image.Image.facts` that Slicer knows of a volume.  Never patient identity."""
+    """Facts of `SPMambaLib.io.image.Image.facts` that Slicer knows of a volume.  Never patient identity."""
     facts: Dict[str, Any] = {"name": volumeNode.GetName(), "has_spacing": not _fileName(volumeNode).endswith(PICTURES)}
     for name, tag in DICOM_TAGS.items():
         text = dicomValue(volumeNode, tag)

@@ -11,9 +11,9 @@ import numpy as np
 from slicer.i18n import tr as _
 
 from SPMambaLib.errors import UnreadableFileError
-from SPMambaLib.evidence import Evidence
+from SPMambaLib.evidence.record import Evidence
 from SPMambaLib.geometry import SlicePlane, plane_of
-from SPMambaLib.result_files import EVIDENCE_FILE
+from SPMambaLib.output.files import EVIDENCE_FILE
 
 from .facts import ijkToRas
 from .result import Result

@@ -16,9 +16,9 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util import numpy_support
 
-from SPMambaLib.appearance import TERMINOLOGY, map_window
 from SPMambaLib.detection import RESULT_FORMAT, Finding
 from SPMambaLib.errors import SPMambaError
+from SPMambaLib.output.appearance import TERMINOLOGY, map_window
 from SPMambaLib.scoring.calibration import Band
 from SPMambaLib.worker import protocol
 

@@ -6,7 +6,7 @@ from typing import List, Optional, Sequence, Tuple
 
 from slicer.i18n import tr as _
 
-from SPMambaLib.evidence import Evidence
+from SPMambaLib.evidence.record import Evidence
 from SPMambaLib.scoring.calibration import Calibration
 
 from .tables import Row

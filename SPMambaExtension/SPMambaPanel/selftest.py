@@ -14,9 +14,9 @@ import slicer
 import vtk
 
 from SPMambaLib.detection import Detection, Finding, Notice, SliceScore
-from SPMambaLib.evidence import Evidence
+from SPMambaLib.evidence.record import Evidence
 from SPMambaLib.geometry import plane_of
-from SPMambaLib.result_files import write_detection
+from SPMambaLib.output.files import write_detection
 from SPMambaLib.scoring.calibration import Calibration
 
 from . import export, overlay, tables

@@ -9,7 +9,7 @@ import numpy as np
 from slicer.i18n import tr as _
 
 from SPMambaLib.errors import UnreadableFileError
-from SPMambaLib.evidence import Place, sampled
+from SPMambaLib.evidence.record import Place, sampled
 
 from .facts import sourceFacts, voxelsOf
 from .keptevidence import evidenceOf, planeOf

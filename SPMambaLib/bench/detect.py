@@ -16,12 +16,12 @@ from torch import Tensor
 
 from .. import bundle
 from ..detector import Detector, load_model
-from ..image import Image
+from ..io.image import Image
 from ..model import ss2d
 from ..model.config import PRESETS
 from ..model.network import SPMamba
 from ..model.teacher import to_teacher_input
-from ..preprocess import Preprocessing
+from ..preprocessing.prepare import Preprocessing
 from ..scoring.calibration import Calibration
 from ..scoring.maps import AnomalyScale, ScoringConfig
 from ..scoring.slices import score_maps

@@ -13,9 +13,9 @@ from typing import Any, Dict, Optional
 from .. import catalogue
 from ..detection import Detection
 from ..errors import OutputError, UnreadableFileError, UsageError
+from ..output.files import RESULT_FILE, staged_folder, write_evidence, write_json
+from ..output.summary import summary_lines
 from ..progress import ProgressBar
-from ..result_files import RESULT_FILE, staged_folder, write_evidence, write_json
-from ..summary import summary_lines
 
 READ, LOADED, WRITING = 0.02, 0.06, 0.97  # parts of the progress bar
 IMAGE_SUFFIXES = (".nii.gz", ".seg.nrrd")  # of two parts; others have one
@@ -80,7 +80,7 @@ def stem(source: Path) -> str:
 
 
 def read_image(source: Path) -> Any:
-    from ..image import read_image as read
+    from ..io.image import read_image as read
 
     return read(source)
 
@@ -105,9 +105,9 @@ def write_results(folder: Path, source: Path, image: Any, detection: Detection, 
     Raises:
         OutputError: a file cannot be written.
     """
-    from ..image import write_image
-    from ..overview import draw_overview
-    from ..segmentation_file import segments_of, write_segmentation
+    from ..io.image import write_image
+    from ..output.overview import draw_overview
+    from ..output.segmentation import segments_of, write_segmentation
 
     anomaly_map, severity = "anomaly_map." + suffix, "severity." + suffix
     write_image(folder / anomaly_map, detection.map, detection.ijk_to_ras)

@@ -78,7 +78,7 @@ def load_model(model: str, device: str, scan: Optional[str] = None) -> Any:
 
 def prepare_place(path: Any) -> None:
     """Make the folder of a file to be written, and fail now and not after the work."""
-    from ..result_files import check_writable
+    from ..output.files import check_writable
 
     if path is None:
         return
@@ -131,7 +131,7 @@ def measure(arguments: argparse.Namespace, detector: Any, samples: Sequence[Any]
     from ..evaluation.evaluate import evaluate
     from ..evaluation.gallery import Gallery
     from ..evaluation.report import write_report
-    from ..result_files import write_json
+    from ..output.files import write_json
 
     gallery = Gallery(detector.calibration.default_rate) if arguments.report else None
     evaluation = evaluate(samples, detector, protocol=arguments.protocol, controls=arguments.controls,

@@ -75,7 +75,7 @@ def obvious_base(path: Path) -> str:
     """
     from .. import bundle, catalogue
     from ..errors import ModelMissingError, UnsupportedImageError
-    from ..image import read_image
+    from ..io.image import read_image
 
     image = read_image(path)
     installed = [row for row in catalogue.installed()

@@ -31,7 +31,7 @@ from typing import Callable, Dict, Iterable, List, Optional, Sequence, Set, Tupl
 import numpy as np
 
 from ..errors import DataError, SPMambaError
-from ..image import Image, read_image
+from ..io.image import Image, read_image
 from .samples import Sample
 
 Progress = Callable[[float, str], None]

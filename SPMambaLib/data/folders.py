@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import Iterator, List, Sequence
 
-from ..image import ITK_VOLUMES, NIFTI, PICTURES
+from ..io.image import ITK_VOLUMES, NIFTI, PICTURES
 from .samples import Patterns, Sample, chosen
 
 SUFFIXES = (*NIFTI, *ITK_VOLUMES, *PICTURES)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from ..errors import UnreadableFileError
-from ..image import PICTURES
+from ..io.image import PICTURES
 from .samples import Patterns, Sample, chosen
 
 CHEXPERT_TABLES = ("train.csv", "valid.csv", "test.csv")

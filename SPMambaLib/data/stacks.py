@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ..errors import UnsupportedImageError
-from ..image import finite_voxels, read_image
-from ..preprocess import Preprocessing, prepare
+from ..io.image import finite_voxels, read_image
+from ..preprocessing.prepare import Preprocessing, prepare
 from .samples import Sample
 
 

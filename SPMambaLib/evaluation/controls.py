@@ -16,7 +16,7 @@ import numpy as np
 
 from ..data.samples import Sample
 from ..errors import Cancelled, SPMambaError
-from ..image import Image, finite_voxels, read_image
+from ..io.image import Image, finite_voxels, read_image
 from .bootstrap import patient_weights
 from .curves import auroc, grouped
 from .image_metrics import ranking_metrics
@@ -88,7 +88,7 @@ def masked(image: Image, mean: np.ndarray, keep: str) -> Image:
 
 def intensity_map(detector: Any, image: Image) -> np.ndarray:
     """Smoothed brightness (K, J, I) in [0, 1], prepared as the model prepares it; 0 outside the anatomy."""
-    from ..preprocess import prepare, restore
+    from ..preprocessing.prepare import prepare, restore
     from ..scoring.maps import gaussian_blur
 
     plane = image.plane(detector.card["plane"])

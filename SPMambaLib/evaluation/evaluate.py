@@ -11,9 +11,8 @@ import numpy as np
 
 from ..data.samples import Sample
 from ..detection import Detection
-from ..errors import Cancelled, DataError, DeviceError, UsageError
-from ..failures import typed_error
-from ..image import Image, read_image
+from ..errors import Cancelled, DataError, DeviceError, UsageError, typed_error
+from ..io.image import Image, read_image
 from .controls import Controls
 from .pixel_metrics import PixelView
 from .result import PROTOCOLS, result_of, rounded

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data.samples import Sample
 from ..detection import Detection
-from ..image import Image
+from ..io.image import Image
 from .rows import Row
 
 COUNT = 6  # of each kind
@@ -59,7 +59,7 @@ class Gallery:
 
 def picture(image: Image, detection: Detection, mask: Optional[np.ndarray], row: Row) -> str:
     """Data URL of a PNG: the slice of `row` with the truth, and with the map and findings."""
-    from ..overview import draw_slice
+    from ..output.overview import draw_slice
 
     index = row.name.rsplit("#", 1)[-1]
     if index.isdigit() and "#" in row.name:

@@ -8,7 +8,7 @@ from typing import Any, Dict
 import numpy as np
 
 from .. import __version__
-from ..fitness import MARKED, REFUSED
+from ..input_check.record import MARKED, REFUSED
 from .bootstrap import LEVEL, RESAMPLES, SEED, patient_weights
 from .image_metrics import chosen_on_labels, component_aurocs, level_only, operating_points, ranking_metrics
 from .rows import patients_of

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..data.samples import Sample
 from ..detection import Detection
-from ..fitness import STATES
-from ..image import Image
+from ..input_check.record import STATES
+from ..io.image import Image
 from ..scoring import findings
 from ..scoring.calibration import Calibration
 from .aupro import label_regions

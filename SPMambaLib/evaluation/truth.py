@@ -7,7 +7,7 @@ import numpy as np
 
 from ..data.samples import Sample
 from ..errors import UnsupportedImageError
-from ..image import read_image
+from ..io.image import read_image
 
 PICTURE_CUT = 127  # a mask that uses more than half of 8 bits is black and white, maybe with JPEG noise; else labels
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..evidence import BLOCK, NO_TILE, Evidence
-from ..preprocess import PreparedSlices
-from ..typical import TileForm, Typical
+from ..evidence.normal_tiles import TileForm, Typical
+from ..evidence.record import BLOCK, NO_TILE, Evidence
+from ..preprocessing.prepare import PreparedSlices
 
 
 class Gathering:

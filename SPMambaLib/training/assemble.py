@@ -23,17 +23,18 @@ import torch
 from torch import Tensor
 
 from .. import __version__, bundle
-from ..alignment import average_of
 from ..data.examine import examine
 from ..data.samples import Sample, split_by_patient
 from ..errors import Cancelled, UnreadableFileError, UsageError
+from ..evidence.fit import thumbnails, typical_of
+from ..evidence.normal_tiles import FILE, Typical
+from ..input_check.statistics import FitnessCheck
 from ..model.config import NetworkConfig
 from ..model.network import SPMamba
 from ..model.teacher import Teacher
-from ..preprocess import Preprocessing
-from ..scoring.fitness import FitnessCheck
+from ..preprocessing.alignment import average_of
+from ..preprocessing.prepare import Preprocessing
 from ..scoring.maps import AnomalyScale
-from ..typical import FILE, Typical
 from .adapt import adapt_teacher
 from .augment import augment
 from .checkpoint import Checkpoints
@@ -53,7 +54,6 @@ from .fit import (
 from .plan import DEFAULT, Machine, device_name, plan_of, precision_name, run_facts
 from .recipes import Recipe, find_recipe
 from .train import TrainingConfig, train_decoder, validation_rows
-from .typical import thumbnails, typical_of
 from .work_folder import CHECKPOINT, LOG, RunManifest, WorkFolder, digest_of
 
 ADAPTATION_STEPS = 200

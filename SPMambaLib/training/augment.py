@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..alignment import warped
+from ..preprocessing.alignment import warped
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..errors import UnreadableFileError, UsageError
 from ..model.network import SPMamba
-from ..result_files import write_durably
+from ..output.files import write_durably
 
 LEARNING = ("neck", "decoder")  # parts of the network that training changes
 

@@ -11,7 +11,7 @@ from ..data.reading import read_data
 from ..data.samples import Patterns, Sample
 from ..data.stacks import slices_of
 from ..errors import UnreadableFileError
-from ..preprocess import Preprocessing
+from ..preprocessing.prepare import Preprocessing
 
 Progress = Callable[[float, str], None]
 

@@ -16,13 +16,14 @@ from torch.nn import functional as F
 
 from .. import bundle
 from ..errors import UsageError
+from ..input_check.fit import fit_fitness, look, looks_of
+from ..input_check.statistics import FitnessCheck
 from ..model.feature_space import CELLS
 from ..model.network import SPMamba
 from ..model.teacher import to_teacher_input
-from ..scoring.fitness import FitnessCheck
 from ..scoring.maps import AnomalyScale, ScoringConfig
+from ..scoring.slice_height import in_height_bin
 from ..scoring.terms import UNFITTED, at_input_size, network_terms, unfitted_terms
-from .fitness_fit import fit_fitness, look, looks_of
 from .judging import NOBODY, Batch, Unfitted, judge, pool, scale_of, unfitted_of, unfitted_on_grid
 
 Progress = Callable[[float, str], None]
@@ -83,7 +84,7 @@ def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], 
     levels, cells, k, _ = network.prototypes.vectors.shape
     vectors, distances = [], []
     for bucket in range(levels):
-        keep = of_level(level, bucket, levels, len(features))
+        keep = in_height_bin(level, bucket, levels, len(features))
         if not keep.any():
             raise UsageError("No normal image shows level {} of {}; more images are needed.".format(bucket + 1, levels))
         first = torch.randint(int(keep.sum()), (k,), generator=generator)  # the same images at every cell
@@ -95,13 +96,6 @@ def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], 
         distances.append(float(1.0 - torch.cat([similarity for _, similarity in parts]).mean()))
     network.prototypes.initialise(torch.stack(vectors))
     return float(np.mean(distances))
-
-
-def of_level(level: Optional[Tensor], bucket: int, levels: int, count: int) -> Tensor:
-    """Which of `count` images with `level` (N,), or None, count for a bucket, bool (N,)."""
-    if levels == 1 or level is None:
-        return torch.ones(count, dtype=torch.bool)
-    return (level * levels - (bucket + 0.5)).abs() <= 0.75
 
 
 def spherical_k_means(x: Tensor, first: Tensor, iterations: int) -> Tuple[Tensor, Tensor]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..data.split import halves_by_patient
 from ..errors import UsageError
 from ..scoring.calibration import EXTENT_SHARE, Calibration
 from ..scoring.maps import AnomalyScale, ScoringConfig
@@ -200,11 +201,3 @@ def centre_and_spread(held: HeldOut, half: Tensor, by_half: Dict[bool, AnomalySc
 
 def level_of(held: HeldOut, rows: Tensor) -> Optional[Tensor]:
     return None if held.level is None else held.level[rows]
-
-
-def halves_by_patient(patients: List[str], seed: int = 0) -> np.ndarray:
-    """A random half of the patients, as a mask over their images."""
-    names = sorted(set(patients))
-    np.random.default_rng(seed).shuffle(names)
-    first = set(names[: len(names) // 2])
-    return np.array([patient in first for patient in patients])

@@ -30,21 +30,21 @@ from torch import Tensor
 from .. import __version__, bundle
 from ..data.reading import DataSet
 from ..errors import ModelDamagedError, OutputError, UsageError
+from ..evidence.fit import FORM, typical_of
+from ..evidence.normal_tiles import FILE
+from ..input_check.fit import fit_fitness
 from ..model.config import NetworkConfig
 from ..model.network import SPMamba
-from ..preprocess import Preprocessing
+from ..preprocessing.prepare import Preprocessing
 from ..scoring.maps import ScoringConfig
 from ..scoring.reliability import reliability
-from ..typical import FILE
 from .augment import Augmentation
 from .fit import fit_prototypes
-from .fitness_fit import fit_fitness
 from .judging import NOBODY, Judgement, Progress, judge
 from .own_data import OwnNormals, Plan, own_normals, plan_of, require_images
 from .own_features import Features, HeldOnBench, Passes
 from .recipes import RECIPES
 from .stream import Preparation, within
-from .typical import FORM, typical_of
 from .workbench import Workbench, key_of
 
 SUFFIX = " (fitted on own normals)"

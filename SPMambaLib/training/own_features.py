@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..evidence.fit import thumbnails
+from ..input_check.fit import PREFIX, Looks, look, looks_of
 from ..model.network import SPMamba
 from ..model.teacher import to_teacher_input
 from ..scoring.maps import ScoringConfig
 from ..scoring.terms import network_terms, unfitted_terms
-from .fitness_fit import PREFIX, Looks, look, looks_of
 from .judging import Batch, Progress, Unfitted, unfitted_of, unfitted_on_grid
 from .stream import Preparation, Source, Views, groups
-from .typical import thumbnails
 from .workbench import Workbench, key_of
 
 UNFITTED_PREFIX = "unfitted."  # of what is kept on the workbench

@@ -6,7 +6,7 @@ from typing import Any, Dict
 
 from ..errors import UsageError
 from ..model.config import PRESETS, NetworkConfig
-from ..preprocess import Preprocessing
+from ..preprocessing.prepare import Preprocessing
 from ..scoring.maps import ScoringConfig
 from .augment import Augmentation
 from .train import TrainingConfig

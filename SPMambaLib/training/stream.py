@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ..data.samples import Sample
 from ..data.stacks import slices_of
-from ..image import PICTURES
-from ..preprocess import Preprocessing
+from ..io.image import PICTURES
+from ..preprocessing.prepare import Preprocessing
 from .augment import Augmentation, augment
 
 TOGETHER = 4  # images that go through the network at once, each with its varied copy

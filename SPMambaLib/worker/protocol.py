@@ -29,7 +29,7 @@ from typing import Any, Dict, List, Mapping, Optional, Union
 import numpy as np
 
 from ..errors import SPMambaError, UnreadableFileError, UsageError
-from ..result_files import write_array, write_json
+from ..output.files import write_array, write_json
 
 VERSION = 1
 JOB_FILE = "job.json"

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import IO, Any, Callable, Dict, List, Optional, Set, Tuple
 
 from .. import __version__
-from ..errors import Cancelled, SPMambaError
-from ..failures import typed_error
-from ..processors import share_processors
-from ..result_files import check_writable, write_detection
+from ..commands.processors import share_processors
+from ..errors import Cancelled, SPMambaError, typed_error
+from ..output.files import check_writable, write_detection
 from . import protocol
 from .channel import Channel, claim_standard_streams
 from .protocol import Job, ProtocolError, error_event
@@ -257,7 +256,7 @@ def library_parts() -> Dict[str, Callable[..., Any]]:
         return load_model(model, device)
 
     def make_image(job: Job) -> Any:
-        from ..image import Image
+        from ..io.image import Image
 
         return Image(job.voxels, job.ijk_to_ras, job.facts, job.kind)
 

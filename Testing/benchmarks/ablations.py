@@ -30,10 +30,10 @@ from benchmarks.judged import Terms, implants_found, judge_map, judge_terms
 from benchmarks.records import RESULTS, Records
 
 from SPMambaLib import load_model
+from SPMambaLib.commands.processors import share_processors
 from SPMambaLib.model.config import NetworkConfig
 from SPMambaLib.model.network import SPMamba
 from SPMambaLib.model.ss2d import SS2D
-from SPMambaLib.processors import share_processors
 from SPMambaLib.scoring.maps import ScoringConfig
 from SPMambaLib.scoring.terms import network_terms
 from SPMambaLib.training.fit import unfitted

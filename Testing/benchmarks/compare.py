@@ -23,7 +23,7 @@ from benchmarks.images import TEST, Images, Study, open_study, recipe_digest
 from benchmarks.judged import judge_map
 from benchmarks.records import RESULTS, Records
 
-from SPMambaLib.processors import share_processors
+from SPMambaLib.commands.processors import share_processors
 
 
 def main() -> None:

@@ -26,11 +26,11 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from SPMambaLib import bundle, load_model
-from SPMambaLib.alignment import warped
 from SPMambaLib.data.reading import read_data
 from SPMambaLib.errors import SPMambaError
-from SPMambaLib.fitness import MARKED, REFUSED, USUAL
-from SPMambaLib.image import Image, read_image
+from SPMambaLib.input_check.record import MARKED, REFUSED, USUAL
+from SPMambaLib.io.image import Image, read_image
+from SPMambaLib.preprocessing.alignment import warped
 
 T1 = ("brain_volumes/ms_patient07/T1.nii.gz", "brain_volumes/ms_patient19/T1.nii.gz",
       "brain_volumes/MNI152_2009_template.nii.gz", "dicom/adi_brain_T1_memprage")

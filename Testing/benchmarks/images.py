@@ -20,10 +20,10 @@ from torch import Tensor
 from SPMambaLib import bundle
 from SPMambaLib.data.samples import Sample
 from SPMambaLib.evaluation.truth import read_mask
-from SPMambaLib.image import finite_voxels, read_image
+from SPMambaLib.io.image import finite_voxels, read_image
 from SPMambaLib.model.network import SPMamba
 from SPMambaLib.model.teacher import Teacher
-from SPMambaLib.preprocess import PreparedSlices, Preprocessing, prepare
+from SPMambaLib.preprocessing.prepare import PreparedSlices, Preprocessing, prepare
 from SPMambaLib.training.assemble import load_split, load_teacher
 from SPMambaLib.training.data import read_manifest
 from SPMambaLib.training.fit import Normals, cache_features

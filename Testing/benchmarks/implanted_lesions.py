@@ -27,6 +27,7 @@ from benchmarks.implants import KINDS, implanted
 from benchmarks.records import RESULTS
 
 from SPMambaLib import bundle, load_model
+from SPMambaLib.data.split import halves_by_patient
 from SPMambaLib.scoring import findings
 from SPMambaLib.scoring.calibration import Calibration
 from SPMambaLib.scoring.components import summarise
@@ -34,7 +35,7 @@ from SPMambaLib.scoring.maps import ScoringConfig
 from SPMambaLib.scoring.slices import score_maps
 from SPMambaLib.training.assemble import load_split, unit_of
 from SPMambaLib.training.fit import Normals, fit_scale, raw_terms, rows_of, unfitted, with_level_chosen
-from SPMambaLib.training.judging import PIXEL_STRIDE, Unfitted, extent_of, halves_by_patient
+from SPMambaLib.training.judging import PIXEL_STRIDE, Unfitted, extent_of
 from SPMambaLib.training.recipes import RECIPES
 
 STEP = 4  # pixel metrics look at every fourth pixel, in both directions

@@ -19,7 +19,7 @@ from SPMambaLib.evaluation.image_metrics import component_aurocs, operating_poin
 from SPMambaLib.evaluation.pixel_metrics import PixelView
 from SPMambaLib.evaluation.result import rounded
 from SPMambaLib.evaluation.rows import Row
-from SPMambaLib.preprocess import restore
+from SPMambaLib.preprocessing.prepare import restore
 from SPMambaLib.scoring.calibration import Calibration
 from SPMambaLib.scoring.maps import AnomalyScale, ScoringConfig
 from SPMambaLib.scoring.slices import at_level, score_by_level, score_maps, slice_components

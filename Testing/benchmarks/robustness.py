@@ -27,13 +27,13 @@ from benchmarks.records import RESULTS
 from benchmarks.robustness_page import figure
 
 from SPMambaLib import load_model
+from SPMambaLib.commands.processors import share_processors
 from SPMambaLib.data.samples import Sample
 from SPMambaLib.detection import Detection
 from SPMambaLib.errors import SPMambaError
 from SPMambaLib.evaluation.controls import window
-from SPMambaLib.fitness import MARKED, REFUSED, USUAL
-from SPMambaLib.image import Image, finite_voxels, read_image
-from SPMambaLib.processors import share_processors
+from SPMambaLib.input_check.record import MARKED, REFUSED, USUAL
+from SPMambaLib.io.image import Image, finite_voxels, read_image
 from SPMambaLib.training.data import read_manifest
 
 VERDICTS = (MARKED, REFUSED)

@@ -17,7 +17,7 @@ from geometries import GEOMETRIES
 
 from SPMambaLib.detection import Notice
 from SPMambaLib.errors import SPMambaError, UnreadableFileError, UnsupportedImageError
-from SPMambaLib.image import Image, write_image
+from SPMambaLib.io.image import Image, write_image
 
 SHAPE = (18, 20, 24)
 LPS = np.diag([-1.0, -1.0, 2.0, 1.0])

@@ -61,7 +61,7 @@ class FakeDetector:
         elif self.name == "disk-full":
             raise OSError(errno.ENOSPC, "No space left on device")
         elif self.name == "die-writing":
-            import SPMambaLib.result_files as result_files
+            import SPMambaLib.output.files as result_files
 
             save = np.save
 

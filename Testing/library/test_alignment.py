@@ -10,10 +10,11 @@ import tiny
 import torch
 from torch import Tensor
 
-from SPMambaLib import alignment, bundle, load_model
+from SPMambaLib import bundle, load_model
 from SPMambaLib.errors import ModelDamagedError
-from SPMambaLib.image import Image
-from SPMambaLib.preprocess import Preprocessing, prepare, restore
+from SPMambaLib.io.image import Image
+from SPMambaLib.preprocessing import alignment
+from SPMambaLib.preprocessing.prepare import Preprocessing, prepare, restore
 
 LOOSE = Preprocessing(size=96, crop="none", normalise="percentile")
 

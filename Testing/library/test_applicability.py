@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import pytest
 
-from SPMambaLib.applicability import check, stated_contrast
 from SPMambaLib.errors import UnsupportedImageError
+from SPMambaLib.input_check.stated import check, stated_contrast
 
 BRAIN = {"title": "Brain FLAIR", "modality": ["MR"], "contrast": "FLAIR", "plane": "axial", "on_mismatch": "warn"}
 CHEST = {"title": "Chest X-ray", "modality": ["CR", "DX"], "contrast": "", "plane": "native", "on_mismatch": "warn"}

@@ -16,9 +16,10 @@ import pytest
 from bad_circumstances import CIRCUMSTANCES, Circumstance, whole
 from bad_inputs import CASES, LPS, SHEARED, voxels
 
-from SPMambaLib import applicability, bundle, cli, detector
+from SPMambaLib import bundle, cli, detector
 from SPMambaLib.errors import SPMambaError
-from SPMambaLib.image import Image, finite_voxels, read_image
+from SPMambaLib.input_check import stated as applicability
+from SPMambaLib.io.image import Image, finite_voxels, read_image
 from SPMambaLib.worker.protocol import Job, request
 from SPMambaLib.worker.server import Server, library_parts
 

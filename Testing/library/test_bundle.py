@@ -15,7 +15,7 @@ import torch
 from SPMambaLib import bundle
 from SPMambaLib.detector import load_model
 from SPMambaLib.errors import ModelDamagedError, ModelMissingError, OutputError
-from SPMambaLib.typical import FILE
+from SPMambaLib.evidence.normal_tiles import FILE
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ from SPMambaLib.catalogue import model_for
 from SPMambaLib.commands import detect
 from SPMambaLib.detector import load_model
 from SPMambaLib.errors import ModelMissingError, UnsupportedImageError, UsageError
-from SPMambaLib.evidence import Evidence
-from SPMambaLib.image import read_image, write_image
+from SPMambaLib.evidence.record import Evidence
+from SPMambaLib.io.image import read_image, write_image
+from SPMambaLib.output.files import staged_folder, write_detection
 from SPMambaLib.progress import ProgressBar, duration
-from SPMambaLib.result_files import staged_folder, write_detection
 
 ROOT = Path(__file__).resolve().parents[2]
 OBLIQUE = np.array([[-0.9, 0.1, 0.2, 12.5], [0.15, -1.1, 0.3, -7.25], [0.05, 0.2, 2.5, 33.0], [0, 0, 0, 1.0]])
@@ -191,7 +191,7 @@ def test_a_failure_leaves_earlier_results_whole(run, volume, tmp_path, monkeypat
 def test_a_staged_folder_moves_the_result_last(tmp_path, monkeypatch):
     moved = []
     replace = os.replace
-    monkeypatch.setattr("SPMambaLib.result_files.os.replace", lambda a, b: (moved.append(Path(b).name), replace(a, b)))
+    monkeypatch.setattr("SPMambaLib.output.files.os.replace", lambda a, b: (moved.append(Path(b).name), replace(a, b)))
     with staged_folder(tmp_path / "new") as files:
         for name in ("result.json", "zebra.png", "map.nrrd"):
             (files / name).write_text(name)

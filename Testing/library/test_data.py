@@ -17,8 +17,8 @@ from SPMambaLib.data.reading import read_data
 from SPMambaLib.data.samples import Sample, chosen
 from SPMambaLib.data.stacks import slices_of
 from SPMambaLib.errors import DataError, UnreadableFileError, UsageError
-from SPMambaLib.image import read_image, write_image
-from SPMambaLib.preprocess import Preprocessing
+from SPMambaLib.io.image import read_image, write_image
+from SPMambaLib.preprocessing.prepare import Preprocessing
 from SPMambaLib.training.data import load_slices
 
 SMALL = Preprocessing(size=32)
@@ -318,7 +318,7 @@ def test_training_wants_normals_only(tmp_path, sound):
 def test_the_real_chest_films_have_the_layout_of_zhanglab(data):
     samples = read_data(folder=data / "cxr_kermany224").samples
     assert len(samples) == 1199 + 234 + 390
-    known = {s.path: s.patient for s in read_data(manifest=data / "MANIFEST.csv", select="cxr_*").samples}
+    known = {s.path: s.patient for s in read_data(manifest=data / "MANIFEST.csv", select="cxr_kermany224/*").samples}
     assert {s.path: s.patient for s in samples} == known
 
 

@@ -22,10 +22,10 @@ from SPMambaLib.errors import (
     UnsupportedImageError,
     UsageError,
 )
-from SPMambaLib.image import Image
+from SPMambaLib.io.image import Image
 from SPMambaLib.model.prototypes import at_level
 from SPMambaLib.model.teacher import to_teacher_input
-from SPMambaLib.preprocess import prepare
+from SPMambaLib.preprocessing.prepare import prepare
 from SPMambaLib.scoring import findings
 from SPMambaLib.scoring.maps import resize
 

@@ -13,7 +13,7 @@ from geometries import SHEAR, rotation
 from image_references import LPS_TO_RAS, itk_geometry, volume
 
 from SPMambaLib.errors import UnsupportedImageError, UsageError
-from SPMambaLib.image import read_image
+from SPMambaLib.io.image import read_image
 
 TURNED = rotation(6, 20)
 ORIENTATION = (*TURNED[:, 0], *TURNED[:, 1])
@@ -162,7 +162,7 @@ def test_nothing_is_printed(tmp_path):
     """ITK's warnings about files go to the log or nowhere, not into the terminal of the user."""
     folder = write_series(tmp_path / "s", volume((17, 20, 24)), np.delete(positions(18), 5, axis=0), ORIENTATION)
     (tmp_path / "text.nrrd").write_text("these are my notes")
-    code = ("from SPMambaLib.image import read_image\nread_image({!r})\ntry:\n    read_image({!r})\nexcept Exception "
+    code = ("from SPMambaLib import read_image\nread_image({!r})\ntry:\n    read_image({!r})\nexcept Exception "
             "as error:\n    print(type(error).__name__)").format(str(folder), str(tmp_path / "text.nrrd"))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120,
                           cwd=Path(__file__).parents[2])

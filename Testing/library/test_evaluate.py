@@ -23,7 +23,7 @@ from SPMambaLib.evaluation import controls
 from SPMambaLib.evaluation.evaluate import evaluate, thresholds_of
 from SPMambaLib.evaluation.tally import lesions_found, rows_of
 from SPMambaLib.evaluation.truth import read_mask
-from SPMambaLib.image import read_image, write_image
+from SPMambaLib.io.image import read_image, write_image
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE_KEYS = ["auroc", "ap", "f1max", "sensitivity", "specificity", "auroc_level_matched"]

@@ -20,8 +20,8 @@ from SPMambaLib.evaluation.plots import Axes, Line, histogram, nice_ticks, plot
 from SPMambaLib.evaluation.report import page, write_report
 from SPMambaLib.evaluation.rows import Row
 from SPMambaLib.evaluation.words import cautions, findings_in_words, words_of_rate
-from SPMambaLib.image import write_image
-from SPMambaLib.overview import TRUTH, draw_slice
+from SPMambaLib.io.image import write_image
+from SPMambaLib.output.overview import TRUTH, draw_slice
 
 DAY = datetime.date(2026, 1, 2)
 

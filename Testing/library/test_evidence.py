@@ -10,11 +10,11 @@ import tiny
 import torch
 
 from SPMambaLib.errors import UnreadableFileError
-from SPMambaLib.evidence import Evidence, Place
+from SPMambaLib.evidence.record import Evidence, Place
 from SPMambaLib.geometry import plane_of
-from SPMambaLib.image import Image
+from SPMambaLib.io.image import Image
 from SPMambaLib.model.prototypes import Prototypes, at_level, pick
-from SPMambaLib.result_files import EVIDENCE_FILE, write_detection
+from SPMambaLib.output.files import EVIDENCE_FILE, write_detection
 from SPMambaLib.scoring import findings
 from SPMambaLib.scoring.calibration import Calibration
 

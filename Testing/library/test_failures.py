@@ -3,8 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from SPMambaLib.errors import Cancelled, DeviceError, OutOfMemoryError, SPMambaError, UsageError
-from SPMambaLib.failures import typed_error
+from SPMambaLib.errors import Cancelled, DeviceError, OutOfMemoryError, SPMambaError, UsageError, typed_error
 
 
 @pytest.mark.parametrize(("error", "kind", "code"), [

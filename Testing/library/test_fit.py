@@ -23,6 +23,8 @@ from SPMambaLib.data.reading import DataSet, read_data
 from SPMambaLib.data.samples import Sample
 from SPMambaLib.detector import load_model
 from SPMambaLib.errors import Cancelled, OutputError, UsageError
+from SPMambaLib.evidence.fit import thumbnails
+from SPMambaLib.evidence.normal_tiles import FILE, Typical
 from SPMambaLib.scoring.reliability import binomial_tail, design_effect, exact_interval, reliability
 from SPMambaLib.training import own
 from SPMambaLib.training.augment import Augmentation
@@ -30,8 +32,6 @@ from SPMambaLib.training.own import Limits, augmentation_of, fit_own, workbench_
 from SPMambaLib.training.own_data import plan_of
 from SPMambaLib.training.recipes import RECIPES
 from SPMambaLib.training.stream import FILMS, Source, drawn, groups, within
-from SPMambaLib.training.typical import thumbnails
-from SPMambaLib.typical import FILE, Typical
 
 FILMS_OF_SITE = 20
 

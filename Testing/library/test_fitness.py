@@ -9,15 +9,16 @@ import pytest
 import tiny
 import torch
 
-from SPMambaLib import bundle, fitness
+from SPMambaLib import bundle
 from SPMambaLib.cli import main
 from SPMambaLib.detector import load_model
 from SPMambaLib.errors import MisfitError, ModelDamagedError, UsageError
-from SPMambaLib.fitness import Limits, read
-from SPMambaLib.image import Image, read_image, write_image
-from SPMambaLib.scoring.fitness import FitnessCheck, plain_statistics, pose_statistics, reduced
-from SPMambaLib.training import fitness_fit
-from SPMambaLib.training.fitness_fit import Looks, fit_fitness, gaussian, limits_of
+from SPMambaLib.input_check import fit as fitness_fit
+from SPMambaLib.input_check import record as fitness
+from SPMambaLib.input_check.fit import Looks, fit_fitness, gaussian, limits_of
+from SPMambaLib.input_check.record import Limits, read
+from SPMambaLib.input_check.statistics import FitnessCheck, plain_statistics, pose_statistics, reduced
+from SPMambaLib.io.image import Image, read_image, write_image
 
 
 def changed(image: Image, voxels: np.ndarray) -> Image:
@@ -52,13 +53,13 @@ def test_contrast_brightness_and_sharpness_are_those_of_the_anatomy():
 @pytest.mark.parametrize("degrees", [-15.0, -6.0, 0.0, 7.5, 14.0])
 def test_tilt_is_the_angle_that_the_image_was_turned_by(degrees):
     average = reduced(torch.from_numpy(tiny.chest(1))[None, None] / 255)
-    from SPMambaLib.scoring.fitness import tilted
+    from SPMambaLib.input_check.statistics import tilted
 
     assert float(pose_statistics(tilted(average, degrees), average)["tilt"]) == pytest.approx(degrees, abs=1.5)
 
 
 def test_tilt_is_clockwise_as_displayed():
-    from SPMambaLib.scoring.fitness import tilted
+    from SPMambaLib.input_check.statistics import tilted
 
     image = torch.zeros(1, 32, 32)
     image[0, :16, 15:17] = 1.0  # a hand at 12 o'clock

@@ -14,7 +14,7 @@ from geometries import GEOMETRIES, rotation
 from image_references import LPS_TO_RAS, assert_same_in_patient, itk_geometry, mrml_volume, volume
 
 from SPMambaLib.errors import OutputError, UnsupportedImageError, UsageError
-from SPMambaLib.image import Image, read_image, write_image
+from SPMambaLib.io.image import Image, read_image, write_image
 
 suffixes = pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha"])
 

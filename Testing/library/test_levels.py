@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from SPMambaLib.levels import align_levels
+from SPMambaLib.scoring.slice_height import align_levels
 
 LEVELS = 6
 

@@ -10,8 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "SimpleITK", "vtk", "PIL", "scipy", "safetensors", "pydicom")
-LIGHT = ("", ".errors", ".detection", ".geometry", ".bundle", ".catalogue", ".appearance", ".result_files", ".failures",
-         ".segmentation_file", ".summary", ".image", ".cli", ".data.reading", ".data.examine", ".evidence", ".typical",
+LIGHT = ("", ".errors", ".detection", ".geometry", ".bundle", ".catalogue", ".output.appearance", ".output.files",
+         ".output.segmentation", ".output.summary", ".io.image", ".cli", ".data.reading", ".data.examine",
+         ".evidence.record", ".evidence.normal_tiles", ".input_check.record", ".input_check.stated",
          ".scoring.calibration", ".scoring.findings",
          ".worker.protocol", ".worker.server")
 
@@ -30,7 +31,7 @@ def test_light_parts_load_nothing_heavy(module):
 
 def test_the_check_sees_heavy_packages():
     """Negative control."""
-    assert "'PIL'" in loaded_by("import SPMambaLib.overview")
+    assert "'PIL'" in loaded_by("import SPMambaLib.output.overview")
     assert "'torch'" in loaded_by("import SPMambaLib.scan")
 
 

@@ -5,11 +5,11 @@ import fake_detector
 import numpy as np
 import pytest
 
-from SPMambaLib.appearance import TERMINOLOGY, map_colors, map_window
 from SPMambaLib.detection import SliceScore
-from SPMambaLib.image import read_image
-from SPMambaLib.overview import draw_overview, gray_window, most_unusual
-from SPMambaLib.segmentation_file import Segment, segments_of, write_segmentation
+from SPMambaLib.io.image import read_image
+from SPMambaLib.output.appearance import TERMINOLOGY, map_colors, map_window
+from SPMambaLib.output.overview import draw_overview, gray_window, most_unusual
+from SPMambaLib.output.segmentation import Segment, segments_of, write_segmentation
 
 AXIAL = np.diag([-1.0, -1.0, 2.0, 1.0])  # the usual file: i to the left, j to the back, k to the head
 OBLIQUE = np.array([[-0.9, 0.1, 0.2, 12.5], [0.15, -1.1, 0.3, -7.25], [0.05, 0.2, 2.5, 33.0], [0, 0, 0, 1.0]])

@@ -7,7 +7,7 @@ import tiny
 import torch
 
 from SPMambaLib.errors import Cancelled
-from SPMambaLib.preprocess import Preprocessing, prepare, restore
+from SPMambaLib.preprocessing.prepare import Preprocessing, prepare, restore
 
 NONE = Preprocessing(size=64, crop="none", normalise="percentile")
 HEAD = Preprocessing(size=64, crop="foreground", normalise="foreground-median")

@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from image_references import assert_same_in_patient, itk_geometry, mrml_volume
 
 from SPMambaLib.errors import SPMambaError
-from SPMambaLib.image import finite_voxels, read_image, write_image
+from SPMambaLib.io.image import finite_voxels, read_image, write_image
 
 
 @pytest.mark.parametrize("name", ["ms_patient07/FLAIR.nii.gz", "ms_patient07/T1.nii.gz", "MNI152_2009_template.nii.gz",

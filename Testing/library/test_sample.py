@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from SPMambaLib.geometry import is_orthogonal
-from SPMambaLib.image import Image, read_image
+from SPMambaLib.io.image import Image, read_image
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "Resources" / "SampleData"

@@ -15,25 +15,18 @@ from torch.nn import functional as F
 from SPMambaLib import bundle
 from SPMambaLib.cli import main
 from SPMambaLib.data.samples import Sample, split_by_patient
+from SPMambaLib.data.split import halves_by_patient
 from SPMambaLib.errors import UnreadableFileError, UsageError
 from SPMambaLib.model.teacher import to_teacher_input
-from SPMambaLib.preprocess import Preprocessing, prepare
+from SPMambaLib.preprocessing.prepare import Preprocessing, prepare
 from SPMambaLib.scoring.maps import ScoringConfig
 from SPMambaLib.training import fit
 from SPMambaLib.training.adapt import adapt_teacher, cosine_distance, degrade
 from SPMambaLib.training.assemble import adapt_for, assemble, recalibrate, round_weights, settle_teacher, with_copies
 from SPMambaLib.training.augment import Augmentation, augment
 from SPMambaLib.training.data import load_slices, read_manifest
-from SPMambaLib.training.fit import (
-    Normals,
-    cache_features,
-    calibrate,
-    fit_prototypes,
-    fit_scale,
-    raw_terms,
-    unfitted,
-)
-from SPMambaLib.training.judging import NOBODY, halves_by_patient
+from SPMambaLib.training.fit import Normals, cache_features, calibrate, fit_prototypes, fit_scale, raw_terms, unfitted
+from SPMambaLib.training.judging import NOBODY
 from SPMambaLib.training.recipes import RECIPES
 from SPMambaLib.training.train import TrainingConfig, reconstruction_loss, train_decoder
 

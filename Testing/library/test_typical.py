@@ -12,9 +12,9 @@ import torch
 from SPMambaLib import bundle
 from SPMambaLib.detector import load_model
 from SPMambaLib.errors import ModelDamagedError
+from SPMambaLib.evidence.fit import first_of_each, thumbnails, typical_of
+from SPMambaLib.evidence.normal_tiles import FEWEST, FILE, MOST, TileForm, Typical
 from SPMambaLib.model.prototypes import Prototypes
-from SPMambaLib.training.typical import first_of_each, thumbnails, typical_of
-from SPMambaLib.typical import FEWEST, FILE, MOST, TileForm, Typical
 
 GRID, SIZE, CHANNELS = 4, 64, 8
 FORM = TileForm(side=8, cells=4)

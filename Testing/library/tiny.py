@@ -21,11 +21,11 @@ import torch
 from safetensors.torch import save_file
 
 from SPMambaLib.detector import Detector, load_model
-from SPMambaLib.image import Image
+from SPMambaLib.io.image import Image
 from SPMambaLib.model.config import NetworkConfig, TeacherConfig
 from SPMambaLib.model.network import SPMamba
 from SPMambaLib.model.teacher import Teacher
-from SPMambaLib.preprocess import Preprocessing
+from SPMambaLib.preprocessing.prepare import Preprocessing
 from SPMambaLib.scoring.maps import ScoringConfig
 from SPMambaLib.training.assemble import assemble
 from SPMambaLib.training.augment import Augmentation

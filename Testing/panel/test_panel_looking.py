@@ -17,7 +17,7 @@ from SPMambaPanel.display import MARKED_VIEW, PLAIN_VIEW
 from SPMambaPanel.planes import AnalysedPlane
 from SPMambaPanel.result import Result
 
-from SPMambaLib.appearance import map_window
+from SPMambaLib.output.appearance import map_window
 
 # Of Slicer's documentation (Mouse & Keyboard Shortcuts), and the letters that open the menus of its main window.
 OF_SLICER = (

@@ -14,7 +14,7 @@ from SPMambaPanel.facts import ijkToRas, kindOf, problemOf
 from SPMambaPanel.result import OWNED, Result
 from SPMambaPanel.steps import copyArray, saveArray
 
-from SPMambaLib.appearance import map_window
+from SPMambaLib.output.appearance import map_window
 
 
 @pytest.fixture

@@ -215,7 +215,7 @@ def test_exported_files_are_read_back(host: Any, workplace: Any, tmp_path: Path)
 
 
 def test_label_map_of_a_sheared_volume_keeps_its_geometry(result: Result, tmp_path: Path) -> None:
-    from SPMambaLib.image import read_image
+    from SPMambaLib.io.image import read_image
 
     path, = export.exportSegments(result, tmp_path, [export.LABEL_MAP])
     image = read_image(path)

@@ -15,7 +15,7 @@ SOURCES = sorted(EXTENSION.rglob("*.py"))
 FORBIDDEN = {"torch", "numba", "triton", "safetensors", "PySide6", "SimpleITK"}
 NOT_FOR_OPENING = FORBIDDEN - {"PySide6"} | {  # which the host is made of
     "_hashlib", "_ssl", "PIL", "pandas", "pydicom", "nibabel", "scipy", "SPMambaPanel.selftest",
-    "SPMambaLib.image"}
+    "SPMambaLib.io.image"}
 
 
 def runFresh(code: str) -> str:
@@ -94,8 +94,8 @@ print("loaded:", sorted({heavy!r} & (set(sys.modules) - before)), "forms:", len(
 def test_opening_the_module_is_light() -> None:
     """With the cards of the shipped models read: one form, nothing that only a click needs, no OpenSSL for hashes."""
     assert "loaded: [] forms: 1" in runFresh(OPENED.format(extra="", heavy=NOT_FOR_OPENING))
-    seen = runFresh(OPENED.format(extra="import hashlib; import SPMambaLib.image", heavy=NOT_FOR_OPENING))
-    assert "loaded: ['SPMambaLib.image', '_hashlib']" in seen, "negative control"
+    seen = runFresh(OPENED.format(extra="import hashlib; import SPMambaLib.io.image", heavy=NOT_FOR_OPENING))
+    assert "loaded: ['SPMambaLib.io.image', '_hashlib']" in seen, "negative control"
 
 
 def test_research_use_is_in_the_ui() -> None:

@@ -18,7 +18,7 @@ from SPMambaPanel.export.report import exportReport
 from SPMambaPanel.result import Result
 from vtk.util import numpy_support
 
-from SPMambaLib.evidence import Evidence
+from SPMambaLib.evidence.record import Evidence
 
 
 def pictures(text: str) -> List[np.ndarray]:

@@ -14,7 +14,7 @@ from landscape import landscape
 from SPMambaPanel import export, tables
 from SPMambaPanel.export.report import exportReport
 
-from SPMambaLib.appearance import TERMINOLOGY
+from SPMambaLib.output.appearance import TERMINOLOGY
 
 CLAIMS = re.compile(r"lesion|disease|tumou?r|diagnos|patholog|cancer|abnormal|malign|benign|healthy|suspicious",
                     re.IGNORECASE)

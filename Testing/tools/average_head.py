@@ -15,8 +15,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from SPMambaLib.data.samples import Sample
-from SPMambaLib.image import read_image
-from SPMambaLib.preprocess import Preprocessing, prepare
+from SPMambaLib.io.image import read_image
+from SPMambaLib.preprocessing.prepare import Preprocessing, prepare
 
 SHAPE = (192, 160)  # rows, columns of the head's slices
 PIXEL_MM = 1.3

@@ -21,7 +21,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).res
 
 from average_head import PIXEL_MM, align_levels, average_head, load_slices  # noqa: E402
 
-from SPMambaLib.image import write_image  # noqa: E402
+from SPMambaLib.io.image import write_image  # noqa: E402
 from SPMambaLib.training.data import read_manifest  # noqa: E402
 
 SELECT = "brain_lgg_flair256/train/normal/*"

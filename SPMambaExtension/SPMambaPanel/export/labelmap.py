@@ -7,7 +7,7 @@ from typing import List
 import numpy as np
 import slicer
 
-from SPMambaLib.image import write_image
+from SPMambaLib.io.image import write_image
 
 from ..facts import ijkToRas
 from .chosen import Chosen

@@ -12,7 +12,7 @@ from typing import Any, Dict, Tuple
 
 import numpy as np
 
-from .errors import ModelDamagedError
+from ..errors import ModelDamagedError
 
 FILE = "typical.png"
 FEWEST, MOST = 5, 12  # patients behind a tile: a mean of fewer might show one of them; more only blur it

@@ -13,9 +13,9 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
-from .detection import Notice
-from .errors import OutputError, UnreadableFileError, UnsupportedImageError, UsageError
-from .geometry import SlicePlane, Vector, check_geometry, plane_of, spacing_of
+from ..detection import Notice
+from ..errors import OutputError, UnreadableFileError, UnsupportedImageError, UsageError
+from ..geometry import SlicePlane, Vector, check_geometry, plane_of, spacing_of
 from .nifti import read_nifti, write_nifti
 
 PathLike = Union[str, "os.PathLike[str]"]

@@ -12,10 +12,10 @@ from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 
+from ..detection import Detection
+from ..scoring.calibration import Calibration
 from .appearance import TERMINOLOGY
-from .detection import Detection
-from .result_files import replacing
-from .scoring.calibration import Calibration
+from .files import replacing
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 

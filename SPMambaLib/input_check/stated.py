@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List
 
-from .detection import Notice
-from .errors import UnsupportedImageError
+from ..detection import Notice
+from ..errors import UnsupportedImageError
 
 # Words in a series description, protocol or file name that name an MR contrast, most specific first: a "T1 FLAIR" is
 # T1-weighted, a "T2FLAIR", "3DFLAIR" or "t2f" is what the word FLAIR alone means.

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..fitness import REFUSING, STATISTICS, WORDS, Limits
-from ..scoring.fitness import SIDE, FitnessCheck, plain_statistics, pooled, pose_statistics, reduced
+from ..data.split import halves_by_patient
 from ..scoring.reliability import exact_interval
-from .judging import halves_by_patient
+from .record import REFUSING, STATISTICS, WORDS, Limits
+from .statistics import SIDE, FitnessCheck, plain_statistics, pooled, pose_statistics, reduced
 
 RATE = 0.02  # share of normals that may be marked
 REFUSE = 1.25  # an image is refused this many times as far from the median as it is marked

@@ -8,7 +8,7 @@ from typing import Tuple
 
 import numpy as np
 
-from .scoring.calibration import Calibration
+from ..scoring.calibration import Calibration
 
 # "inferno" of matplotlib (CC0) from a quarter of its length up: perceptually uniform, readable for color-blind eyes,
 # and nowhere as dark as the gray image below it.

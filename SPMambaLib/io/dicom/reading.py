@@ -13,8 +13,8 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ..detection import Notice
-from ..errors import UnreadableFileError, UnsupportedImageError, UsageError
+from ...detection import Notice
+from ...errors import UnreadableFileError, UnsupportedImageError, UsageError
 
 DicomImage = Tuple[np.ndarray, np.ndarray, Dict[str, Any], str, List[Notice]]
 

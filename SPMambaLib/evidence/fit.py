@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from ..model.feature_space import CELLS
 from ..model.prototypes import Prototypes
-from ..typical import FEWEST, MOST, TileForm, Typical
-from .fit import of_level
+from ..scoring.slice_height import in_height_bin
+from .normal_tiles import FEWEST, MOST, TileForm, Typical
 
 FORM = TileForm()
 
@@ -44,7 +44,7 @@ def typical_of(prototypes: Prototypes, features: Tensor, images: Tensor, level: 
     tiles = np.zeros((levels, cells, k, form.side, form.side), dtype=np.uint8)
     counts: List[int] = []
     for bucket in range(levels):
-        rows = np.flatnonzero(of_level(level, bucket, levels, len(features)).numpy())
+        rows = np.flatnonzero(in_height_bin(level, bucket, levels, len(features)).numpy())
         count = min(MOST, len(set(owner[rows].tolist())))
         counts.append(count if count >= FEWEST else 0)
         if count < FEWEST:

@@ -14,8 +14,8 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .errors import UnreadableFileError
-from .geometry import SlicePlane
+from ..errors import UnreadableFileError
+from ..geometry import SlicePlane
 
 BLOCK = 4  # input pixels, about half of what a term tells apart
 REACH = 3  # blocks within which the evidence of a voxel is looked for: mapping to voxels and back is not exact

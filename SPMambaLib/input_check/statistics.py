@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..alignment import warped
-from ..preprocess import PreparedSlices
+from ..preprocessing.alignment import warped
+from ..preprocessing.prepare import PreparedSlices
 
 SIDE = 32  # of the average slices
 ANGLES = tuple(range(-24, 25, 4))  # degrees at which a tilt is tried

@@ -11,10 +11,10 @@ from typing import Dict, List, Optional, Tuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ..detection import Detection, SliceScore
+from ..geometry import SlicePlane, plane_of
+from ..scoring.calibration import Calibration
 from .appearance import map_colors, map_window
-from .detection import Detection, SliceScore
-from .geometry import SlicePlane, plane_of
-from .scoring.calibration import Calibration
 from .summary import DISCLAIMER, operating_point
 
 MOST_SLICES = 8

@@ -16,8 +16,8 @@ from typing import IO, Any, Callable, Dict, Iterator, List, Mapping, Optional
 
 import numpy as np
 
-from .detection import Detection
-from .errors import Cancelled, OutputError
+from ..detection import Detection
+from ..errors import Cancelled, OutputError
 
 PART_SUFFIX = ".part"
 NO_SPACE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))

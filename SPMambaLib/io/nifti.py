@@ -17,9 +17,9 @@ from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
-from .detection import Notice
-from .errors import UnreadableFileError, UnsupportedImageError
-from .geometry import is_orthogonal, spacing_of
+from ..detection import Notice
+from ..errors import UnreadableFileError, UnsupportedImageError
+from ..geometry import is_orthogonal, spacing_of
 
 TYPES: Dict[int, str] = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4",
                          1024: "i8", 1280: "u8"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import List, Sequence
 
-from .detection import Detection, Finding
-from .progress import duration
-from .scoring.calibration import Calibration
+from ..detection import Detection, Finding
+from ..progress import duration
+from ..scoring.calibration import Calibration
 
 DISCLAIMER = "Research use only - not for diagnosis"
 MOST_ROWS = 20

@@ -6,7 +6,11 @@ lines the one is taken whose prototypes fit best.
 """
 from __future__ import annotations
 
+from typing import Optional
+
 import numpy as np
+import torch
+from torch import Tensor
 
 LINES = [(low, high) for low in np.linspace(0.0, 0.8, 17) for high in np.linspace(0.2, 1.0, 17) if high - low >= 0.2]
 
@@ -29,3 +33,10 @@ def align_levels(distances: np.ndarray, positions: np.ndarray) -> np.ndarray:
         costs.append(distances[np.arange(len(distances)), bucket].mean())
     low, high = LINES[int(np.argmin(costs))]
     return low + (high - low) * positions
+
+
+def in_height_bin(level: Optional[Tensor], bucket: int, levels: int, count: int) -> Tensor:
+    """Which of `count` images with `level` (N,), or None, count for a bucket, bool (N,)."""
+    if levels == 1 or level is None:
+        return torch.ones(count, dtype=torch.bool)
+    return (level * levels - (bucket + 0.5)).abs() <= 0.75

@@ -1,0 +1,14 @@
+"""How normals are divided, always by patient.  Light: numpy."""
+from __future__ import annotations
+
+from typing import List
+
+import numpy as np
+
+
+def halves_by_patient(patients: List[str], seed: int = 0) -> np.ndarray:
+    """A random half of the patients, as a mask over their images."""
+    names = sorted(set(patients))
+    np.random.default_rng(seed).shuffle(names)
+    first = set(names[: len(names) // 2])
+    return np.array([patient in first for patient in patients])

@@ -1,0 +1,1 @@
+"""Images in and out: `image` is the front door, `nifti` and `dicom` know their formats."""
