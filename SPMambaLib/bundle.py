@@ -1,5 +1,5 @@
 """Model bundles: a folder (or zip of it) with `card.json` and `model.safetensors`, checked against its hash, and, if
-the card names it, `typical.png` (see `typical`).
+the card names it, `normal_tiles.png` (see `evidence.normal_tiles`).
 
 The card says what the model is for and not for, how to prepare images, the network's config, calibration on normal
 scans, training data and licence.  Nothing in a bundle is executed.  Reading cards and verifying needs no torch.
@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 import numpy as np
 
 from .errors import ModelDamagedError, ModelMissingError, OutputError, UsageError
-from .evidence import normal_tiles as typical
+from .evidence import normal_tiles
 from .geometry import PLANES
-from .input_check import record as fitness
+from .input_check import record
+from .older_versions import CARD_FORMATS, FILES, present_card, present_tensor_name
 from .scoring.calibration import Calibration
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 
 CARD = "card.json"
 WEIGHTS = "model.safetensors"
-FORMAT = 2
+FORMAT = 3
 SCALE_SUFFIX = ".int8_scale"
-PREFIXES = ("scale.", "fitness.", "preprocessing.")  # of the tensors that are not the network's
+PREFIXES = ("scale.", "input_check.", "preprocessing.")  # of the tensors that are not the network's
 REQUIRED = ("format", "name", "title", "purpose", "not_for", "modality", "plane", "preprocessing", "network", "scoring",
             "calibration", "files")
 
@@ -106,7 +107,9 @@ def read_card(path: Path) -> Dict[str, Any]:
     if missing:
         raise ModelDamagedError("The card of model {} is incomplete.".format(Path(path).name),
                                 "missing: " + ", ".join(missing))
-    if card["format"] != FORMAT:
+    if card["format"] in CARD_FORMATS:
+        card = present_card(card)
+    elif card["format"] != FORMAT:
         raise ModelDamagedError("Model {} was made for another version of SP-Mamba (format {}, this one reads {})."
                                 .format(Path(path).name, card["format"], FORMAT))
     return card
@@ -124,8 +127,8 @@ def check_card(card: Dict[str, Any]) -> Dict[str, Any]:
         numbers = [table.rates, table.thresholds, [table.threshold(table.default_rate)]]
         names = ("score", "contrast", "concentration", *scoring["terms"])
         normals = [calibration["components"][name] for name in names]
-        if calibration.get("fitness"):
-            numbers.append(fitness.soundness(calibration["fitness"]))
+        if calibration.get("input_check"):
+            numbers.append(record.soundness(calibration["input_check"]))
         sound = (all(np.isfinite(row).all() for row in numbers + normals) and len(table.bands) > 0
                  and all(spread > 0 for _, spread in normals) and card["plane"] in (*PLANES, "native")
                  and all(isinstance(modality, str) for modality in card["modality"]))
@@ -158,7 +161,8 @@ def load_whole(path: Path) -> Tuple[Dict[str, Any], Dict[str, Tensor], Dict[str,
 
     card, contents = _checked(Path(path))
     try:
-        return card, unpack(load_safetensors(contents.pop(WEIGHTS))), contents
+        packed = {present_tensor_name(name): tensor for name, tensor in load_safetensors(contents.pop(WEIGHTS)).items()}
+        return card, unpack(packed), {FILES.get(name, name): data for name, data in contents.items()}
     except (SafetensorError, KeyError) as error:
         message = "The weights of model {} cannot be read.".format(Path(path).name)
         raise ModelDamagedError(message, str(error)) from error
@@ -188,15 +192,15 @@ def save(folder: Path, card: Dict[str, Any], tensors: Dict[str, Tensor], extra: 
                 Path(whole, name).write_bytes(data)
             for name in contents:
                 os.replace(str(Path(whole, name)), str(folder / name))
-        if typical.FILE not in contents:
-            (folder / typical.FILE).unlink(missing_ok=True)
+        for name in {normal_tiles.FILE, *FILES} - set(contents):
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise OutputError("The model could not be written to {}.".format(folder), str(error)) from error
 
 
 def join_states(network: Dict[str, Tensor], scale: Dict[str, Tensor], check: Dict[str, Tensor],
                 preprocessing: Dict[str, Tensor]) -> Dict[str, Tensor]:
-    """One set of tensors to save from the states of the network, its `AnomalyScale`, its `FitnessCheck` and its
+    """One set of tensors to save from the states of the network, its `AnomalyScale`, its `InputCheck` and its
     `Preprocessing`."""
     others = {prefix + name: tensor for prefix, state in zip(PREFIXES, (scale, check, preprocessing))
               for name, tensor in state.items()}
@@ -221,7 +225,8 @@ def round_to_int8(weight: Tensor) -> Tuple[Tensor, Tensor]:
 
 
 def is_prototype_shaped(weight: Tensor) -> bool:
-    """Prototypes are (levels, cells, k, C): one scale per vector; conv weights are (O, I, h, w) with small kernels."""
+    """Prototypes are (height_bins, cells, k, C): one scale per vector; conv weights are (O, I, h, w) with small
+    kernels."""
     return weight.ndim == 4 and weight.shape[-1] >= 16
 
 

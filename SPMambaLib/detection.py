@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 from .evidence.record import Evidence
-from .input_check.record import MARK, MARKED, NO_CHECK, REFUSAL, REFUSED, Fitness
+from .input_check.record import FLAG_CODE, FLAGGED, NO_CHECK_CODE, REFUSAL_CODE, REFUSED, InputCheckResult
 
 RESULT_FORMAT = 1
 Vector = Tuple[float, float, float]
@@ -43,15 +43,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class SliceScore:
-    """Score of one slice.  `index` counts along `Detection.slice_axis` of the (K, J, I) array; `level` in [0, 1] is the
-    relative height inside the anatomy (None for single images); `analysed` is False outside the anatomy."""
+    """Score of one slice.  `index` counts along `Detection.slice_axis` of the (K, J, I) array; `slice_height` in [0,
+    1] is the relative height inside the anatomy (None for single images); `analysed` is False outside the anatomy."""
 
     index: int
     ras: Vector
     score: float
     peak: float
     analysed: bool = True
-    level: Optional[float] = None
+    slice_height: Optional[float] = None
     components: Dict[str, float] = field(default_factory=dict)
 
 
@@ -63,12 +63,12 @@ class Notice:
     message: str
 
 
-def fitness_notices(fit: Optional[Fitness]) -> List[Notice]:
-    """What the reader of a result must know of the fitness check."""
+def input_check_notices(fit: Optional[InputCheckResult]) -> List[Notice]:
+    """What the reader of a result must know of the input check."""
     if fit is None:
-        return [Notice(NO_CHECK, "This model has no fitness check; nobody has looked whether this is the kind "
+        return [Notice(NO_CHECK_CODE, "This model has no input check; nobody has looked whether this is the kind "
                        "of scan that it knows.")]
-    codes = {REFUSED: REFUSAL, MARKED: MARK}
+    codes = {REFUSED: REFUSAL_CODE, FLAGGED: FLAG_CODE}
     return [Notice(codes[fit.state], fit.message())] if fit.state in codes else []
 
 
@@ -84,7 +84,7 @@ class Detection:
         terms: per-voxel float16 maps behind the fused map, by name ("residual", "prototype", ...).
         ijk_to_ras: 4x4, copied from the input.
         calibration: `Calibration.to_dict()` of the model, so that a viewer can move the threshold without the model.
-        fitness: whether the scan looks like what the model knows; None for a model that cannot tell.
+        input_check: whether the scan looks like what the model knows; None for a model that cannot tell.
         evidence: why places were marked, at any operating point.
     """
 
@@ -107,7 +107,7 @@ class Detection:
     device: str
     timings: Dict[str, float]
     notices: List[Notice] = field(default_factory=list)
-    fitness: Optional[Fitness] = None
+    input_check: Optional[InputCheckResult] = None
     evidence: Optional[Evidence] = None
 
     def to_dict(self) -> Dict[str, Any]:
@@ -132,6 +132,6 @@ class Detection:
             "device": self.device,
             "timings": self.timings,
             "notices": [asdict(n) for n in self.notices],
-            "fitness": None if self.fitness is None else self.fitness.to_dict(),
+            "input_check": None if self.input_check is None else self.input_check.to_dict(),
             "evidence": None if self.evidence is None else self.evidence.to_dict(),
         }

@@ -14,27 +14,26 @@ import torch
 from torch import Tensor
 
 from . import bundle
-from .detection import Detection, Notice, SliceScore, fitness_notices
+from .detection import Detection, Notice, SliceScore, input_check_notices
 from .errors import (
     Cancelled,
     DeviceError,
-    MisfitError,
+    InputCheckError,
     ModelDamagedError,
     OutOfMemoryError,
     UnsupportedImageError,
     UsageError,
     typed_error,
 )
-from .evidence.normal_tiles import FILE, Typical
+from .evidence.normal_tiles import FILE, NormalTiles
 from .evidence.record import Evidence
 from .geometry import SlicePlane
-from .input_check import record as fitness
-from .input_check import stated as applicability
-from .input_check.statistics import FitnessCheck, extent_mm, scan_statistics
+from .input_check import record, stated
+from .input_check.statistics import InputCheck, extent_mm, scan_statistics
 from .io.image import Image, finite_voxels
 from .model.config import NetworkConfig
 from .model.network import SPMamba
-from .model.prototypes import at_level, pick
+from .model.prototypes import at_height, pick
 from .model.teacher import to_teacher_input
 from .preprocessing.prepare import PreparedSlices, Preprocessing, prepare, restore
 from .scan import default_backend, using
@@ -42,9 +41,9 @@ from .scoring import findings
 from .scoring.calibration import Calibration
 from .scoring.gathering import Gathering
 from .scoring.maps import AnomalyScale, ScoringConfig
-from .scoring.slice_height import align_levels
+from .scoring.slice_height import align_heights
 from .scoring.slices import score_maps, slice_components
-from .scoring.terms import level_index, terms_and_nearest
+from .scoring.terms import height_bin_index, terms_and_nearest
 
 Progress = Callable[[float, str], None]
 T = TypeVar("T")
@@ -74,15 +73,15 @@ def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] =
     try:
         network = SPMamba(NetworkConfig.from_dict(card["network"]))
         scale = AnomalyScale(ScoringConfig(**card["scoring"]))
-        if scale.config.levels > 1 and network.config.prototype_levels == 1:
-            raise ValueError("statistics by level need prototypes by level, which tell the level of a slice")
+        if scale.config.height_bins > 1 and network.config.prototype_height_bins == 1:
+            raise ValueError("statistics by height need prototypes by height, which tell the height of a slice")
         *states, known, preparation = bundle.split_states(tensors)
         for module, state in zip((network, scale), states):
             module.load_state_dict(state)
-        check = FitnessCheck(known) if card["calibration"].get("fitness") else None
+        check = InputCheck(known) if card["calibration"].get("input_check") else None
         preprocessing = Preprocessing.from_dict(card["preprocessing"], preparation)
         return Detector(card, network.to(chosen), scale, preprocessing, chosen, check=check, scan=scan,
-                        precision=precision, typical=others.get(FILE))
+                        precision=precision, normal_tiles=others.get(FILE))
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamagedError("Model {} does not fit its own card.".format(card["name"]), str(error)) from error
 
@@ -120,7 +119,7 @@ def half_precision(precision: str, device: torch.device) -> Optional[torch.dtype
 
 @dataclass
 class _Volume:
-    """What the network said of all analysed slices, before levels and statistics."""
+    """What the network said of all analysed slices, before heights and statistics."""
 
     index: np.ndarray
     terms: Dict[str, Tensor]
@@ -138,8 +137,8 @@ class Detector:
     """
 
     def __init__(self, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, preprocessing: Preprocessing,
-                 device: torch.device, *, check: Optional[FitnessCheck] = None, scan: Optional[str] = None,
-                 precision: str = "single", typical: Union[bytes, Typical, None] = None) -> None:
+                 device: torch.device, *, check: Optional[InputCheck] = None, scan: Optional[str] = None,
+                 precision: str = "single", normal_tiles: Union[bytes, NormalTiles, None] = None) -> None:
         self.card, self.name, self.device = card, card["name"], str(device)
         self.network, self.scale, self.check = network.eval(), scale.eval(), check
         if device.type == "cpu":  # convolutions on a CPU read the channels of a pixel at once
@@ -149,10 +148,10 @@ class Detector:
         with using(scan):
             self.backend = default_backend(device)
         self._half = half_precision(precision, device)
-        self._typical = typical  # decoded when it is first needed
+        self._normal_tiles = normal_tiles  # decoded when it is first needed
 
-    def detect(self, image: Image, *, false_positive_rate: Optional[float] = None, level: Optional[float] = None,
-               on_misfit: str = "refuse", progress: Optional[Progress] = None,
+    def detect(self, image: Image, *, false_positive_rate: Optional[float] = None, slice_height: Optional[float] = None,
+               force: bool = False, progress: Optional[Progress] = None,
                cancelled: Optional[Callable[[], bool]] = None) -> Detection:
         """Find what is not normal in an image.
 
@@ -160,17 +159,15 @@ class Detector:
             image: a volume or a single image, any orientation; it is not modified.
             false_positive_rate: operating point, share of normal slices (or images) that may show a finding; None
                 takes the model's default.
-            level: relative height in [0, 1] of a single slice inside its volume, if known; else the model finds it.
-            on_misfit: ``"refuse"`` a scan that does not look like what the model knows, or analyse and ``"mark"`` it.
+            height: relative height in [0, 1] of a single slice inside its volume, if known; else the model finds it.
+            force: analyse also a scan that does not look like what the model knows; the result then says so.
             progress: called with (fraction in [0, 1], text).
             cancelled: polled between batches.
 
         Raises:
-            MisfitError: the scan does not look like what the model knows; known before the network's slow part.
+            InputCheckError: the scan does not look like what the model knows; known before the network's slow part.
             UnsupportedImageError, OutOfMemoryError, UsageError, Cancelled.
         """
-        if on_misfit not in fitness.ON_MISFIT:
-            raise UsageError("on_misfit is one of {}; got {!r}.".format(", ".join(fitness.ON_MISFIT), on_misfit))
         rate = self.calibration.default_rate if false_positive_rate is None else false_positive_rate
         threshold = self.calibration.threshold(rate)
         report = progress or (lambda fraction, text: None)
@@ -184,17 +181,17 @@ class Detector:
         report(0.0, "preparing")
         plane, prepared, notices = self._prepared(image, checkpoint)
         clock.lap("prepare")
-        fit = self._fitness(image, prepared, plane, checkpoint)
-        if fit is not None and fit.state == fitness.REFUSED and on_misfit == "refuse":
-            raise MisfitError(fit.message(), json.dumps(fit.to_dict()["statistics"]))
-        clock.lap("fitness")
+        fit = self._input_check(image, prepared, plane, checkpoint)
+        if fit is not None and fit.state == record.REFUSED and not force:
+            raise InputCheckError(fit.message(), json.dumps(fit.to_dict()["statistics"]))
+        clock.lap("input_check")
         volume = self._run(prepared, report, checkpoint)
         clock.lap("network")
-        levels = self._levels(volume, prepared, is_volume, level)
-        maps, terms, slices, evidence = self._score(volume, prepared, plane, levels, checkpoint)
-        if fit is not None and levels is not None and is_volume:
-            fit = fit.with_coverage(float(levels.max() - levels.min()), self.card)
-        notices += fitness_notices(fit)
+        heights = self._slice_heights(volume, prepared, is_volume, slice_height)
+        maps, terms, slices, evidence = self._score(volume, prepared, plane, heights, checkpoint)
+        if fit is not None and heights is not None and is_volume:
+            fit = fit.with_coverage(float(heights.max() - heights.min()), self.card)
+        notices += input_check_notices(fit)
         clock.lap("scoring")
         report(0.96, "finding regions")
         native = plane.from_slices(maps)
@@ -213,20 +210,20 @@ class Detector:
             threshold=threshold, false_positive_rate=rate, score=top.score, components=top.components, slices=slices,
             findings=found, calibration=self.calibration.to_dict(), model=self.summary(), backend=self.backend,
             device=self.device, timings=clock.laps, notices=notices,
-            fitness=fit, evidence=evidence)
+            input_check=fit, evidence=evidence)
 
-    def assess(self, image: Image) -> Optional[fitness.Fitness]:
-        """Whether an image looks like what the model knows (see `fitness`), without detecting anything in it; None if
-        the model cannot tell.  Raises UnsupportedImageError."""
+    def assess(self, image: Image) -> Optional[record.InputCheckResult]:
+        """Whether an image looks like what the model knows (see `input_check`), without detecting anything in it;
+        None if the model cannot tell.  Raises UnsupportedImageError."""
         plane, prepared, _ = self._prepared(image, lambda: None)
-        return self._fitness(image, prepared, plane, lambda: None)
+        return self._input_check(image, prepared, plane, lambda: None)
 
     def _prepared(self, image: Image,
                   checkpoint: Callable[[], None]) -> Tuple[SlicePlane, PreparedSlices, List[Notice]]:
         """The model's slices of an image, and what there is to say about it before anything is computed."""
         plane = image.plane(self.card["plane"])
         voxels, notices = finite_voxels(image, plane.name)
-        notices = image.notices + notices + applicability.check(
+        notices = image.notices + notices + stated.check(
             self.card, image.facts, is_volume=image.kind == "volume")
         prepared = prepare(plane.to_slices(voxels), plane.spacing[1:], self.preprocessing, checkpoint)
         if not prepared.analysed.any():
@@ -275,7 +272,7 @@ class Detector:
             terms, nearest = terms_and_nearest(self.network, pixels.to(self.device), self.scale.config)
         return {name: term.cpu() for name, term in terms.items()}, nearest.int().cpu()
 
-    def _levels(self, volume: _Volume, prepared: PreparedSlices, is_volume: bool,
+    def _slice_heights(self, volume: _Volume, prepared: PreparedSlices, is_volume: bool,
                 known: Optional[float]) -> Optional[Tensor]:
         """Level of each analysed slice; None when the model knows but one."""
         distances = volume.terms["prototype"].mean(dim=(2, 3)).numpy()
@@ -283,11 +280,13 @@ class Detector:
             return None
         if known is not None and len(distances) == 1:
             return torch.tensor([known], dtype=torch.float32)
-        positions = prepared.levels[volume.index] if prepared.levels is not None and is_volume else np.zeros(1)
-        return torch.from_numpy(align_levels(distances, positions)).float()
+        positions = (
+            prepared.slice_heights[volume.index] if prepared.slice_heights is not None and is_volume else np.zeros(1)
+        )
+        return torch.from_numpy(align_heights(distances, positions)).float()
 
     @torch.inference_mode()
-    def _score(self, volume: _Volume, prepared: PreparedSlices, plane: SlicePlane, levels: Optional[Tensor],
+    def _score(self, volume: _Volume, prepared: PreparedSlices, plane: SlicePlane, heights: Optional[Tensor],
                checkpoint: Callable[[], None],
                ) -> Tuple[np.ndarray, Dict[str, np.ndarray], List[SliceScore], Evidence]:
         """Anomaly map and standardised terms as slice stacks on the native grid, the score of every slice, and the
@@ -302,36 +301,44 @@ class Detector:
             checkpoint()
             rows = slice(start, start + 16)
             index = volume.index[rows]
-            level = None if levels is None else levels[rows]
+            slice_height = None if heights is None else heights[rows]
             raw = {name: term[rows] for name, term in volume.terms.items()}
-            fused, standardised = score_maps(self.scale, raw, level, prepared.input_masks[torch.from_numpy(index)])
+            fused, standardised = score_maps(
+                self.scale, raw, slice_height, prepared.input_masks[torch.from_numpy(index)]
+            )
             maps[index] = restore(fused, prepared, index)
             distances = raw["prototype"]
-            bucket = level_index(level, distances.shape[1])
+            bucket = height_bin_index(slice_height, distances.shape[1])
             gathering.add(index, fused, standardised, pick(volume.nearest[rows], distances, bucket),
-                          at_level(distances, bucket))
+                          at_height(distances, bucket))
             for name in terms:
                 terms[name][index] = restore(standardised[name], prepared, index)
-            scores = slice_components(self.scale, fused, standardised, self.card["calibration"], level)
+            scores = slice_components(self.scale, fused, standardised, self.card["calibration"], slice_height)
             for row, n in enumerate(index.tolist()):
                 values = {name: float(v[row]) for name, v in scores.items()}
-                slices[n] = replace(slices[n], score=values.pop("score"), peak=float(maps[n].max()), analysed=True,
-                                    level=None if level is None else float(level[row]), components=values)
+                slices[n] = replace(
+                    slices[n],
+                    score=values.pop("score"),
+                    peak=float(maps[n].max()),
+                    analysed=True,
+                    slice_height=None if slice_height is None else float(slice_height[row]),
+                    components=values,
+                )
         calibration = self.card["calibration"]
         return maps, terms, slices, gathering.evidence(prepared, list(terms), self._tiles(), calibration)
 
-    def _tiles(self) -> Optional[Typical]:
+    def _tiles(self) -> Optional[NormalTiles]:
         """What is normal at each prototype; None if this model holds no pictures of it."""
-        if isinstance(self._typical, bytes):
-            self._typical = Typical.of(self.card, self._typical)
-            if self._typical.tiles.shape[:3] != self.network.prototypes.vectors.shape[:3]:
+        if isinstance(self._normal_tiles, bytes):
+            self._normal_tiles = NormalTiles.of(self.card, self._normal_tiles)
+            if self._normal_tiles.tiles.shape[:3] != self.network.prototypes.vectors.shape[:3]:
                 raise ModelDamagedError("The pictures of what is normal in model {} are not of its prototypes; install "
-                                        "it again.".format(self.name), str(self._typical.tiles.shape))
-        return self._typical
+                                        "it again.".format(self.name), str(self._normal_tiles.tiles.shape))
+        return self._normal_tiles
 
     @torch.inference_mode()
-    def _fitness(self, image: Image, prepared: PreparedSlices, plane: SlicePlane,
-                 checkpoint: Callable[[], None]) -> Optional[fitness.Fitness]:
+    def _input_check(self, image: Image, prepared: PreparedSlices, plane: SlicePlane,
+                 checkpoint: Callable[[], None]) -> Optional[record.InputCheckResult]:
         """Whether the scan looks like what the model knows, from a few slices; None if the model cannot tell."""
         if self.check is None:
             return None
@@ -342,7 +349,7 @@ class Detector:
         values = scan_statistics(self.check, prepared, encode, checkpoint)
         if image.kind == "volume":
             values["extent"] = extent_mm(prepared, plane.spacing[1:])
-        return fitness.judge(values, self.card, is_volume=image.kind == "volume")
+        return record.assess(values, self.card, is_volume=image.kind == "volume")
 
 
 class _Clock:

@@ -60,7 +60,7 @@ class UnsupportedImageError(SPMambaError):
     exit_code = 4
 
 
-class MisfitError(UnsupportedImageError):
+class InputCheckError(UnsupportedImageError):
     """The scan does not look like what the model knows; the user may have it analysed all the same."""
 
     code = "not-what-the-model-knows"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Iterator, Optional
 
 from slicer.i18n import tr as _
 
-from SPMambaLib.errors import MisfitError, SPMambaError
+from SPMambaLib.errors import InputCheckError, SPMambaError
 
 from . import audit, dependencies, display, tables, worklist
 from .detectionqueue import DetectionQueue, Failure
@@ -164,7 +164,7 @@ class Detecting:
         volume, place = self.volume, self._place
         self._end()
         place.panel.log("[{}] {}\n{}".format(error.code, error.message, error.detail).rstrip())
-        refused = error.code == MisfitError.code
+        refused = error.code == InputCheckError.code
         if volume is not None and volume.GetScene() is not None and Result.of(volume) is None:
             self.queue.failures[volume.GetID()] = Failure(error.message, refused, place.cardFor(volume)["name"])
         self.queue.failed += 1

@@ -92,7 +92,7 @@ def syntheticEvidence(values: np.ndarray, matrix: np.ndarray) -> Evidence:
         terms=np.array(["residual"]), frame=np.array([4 * grid, grid, grid, 4]), rates=np.array([0.5, 0.05, 0.01]),
         reached=np.array([[1.0, 2.0, 3.0]]), slices=np.arange(count),
         frames=np.array([np.diag([height, width]) @ np.eye(2, 3)] * count),
-        windows=np.array([[0.0, 255.0]] * count), places=np.stack([row, block, block], axis=1),
+        windows=np.array([[0.0, 255.0]] * count), blocks=np.stack([row, block, block], axis=1),
         values=blocks.reshape(-1, 1).astype(np.float16), distances=np.zeros(len(row), np.float16),
         tiles=np.full((grid ** 2, 16, 16), 100, np.uint8), patients=np.full(grid ** 2, 7), cells=np.arange(grid ** 2))
 

@@ -9,7 +9,7 @@ import numpy as np
 from slicer.i18n import tr as _
 
 from SPMambaLib.errors import UnreadableFileError
-from SPMambaLib.evidence.record import Place, sampled
+from SPMambaLib.evidence.record import VoxelEvidence, sampled
 
 from .facts import sourceFacts, voxelsOf
 from .keptevidence import evidenceOf, planeOf
@@ -52,7 +52,7 @@ def figureHtml(result: Result, row: Row, width: int) -> str:
     return "<br>".join(_img(image, place, width) for _title, image in pictures) if len(pictures) == 2 else ""
 
 
-def _pictures(result: Result, place: Place) -> List[Tuple[str, np.ndarray]]:
+def _pictures(result: Result, place: VoxelEvidence) -> List[Tuple[str, np.ndarray]]:
     """Titles and gray pictures (SIDE, SIDE); those that there are."""
     scan = _scan(result, place)
     pictures = [(_("This scan"), scan)] if scan.size else []
@@ -62,12 +62,12 @@ def _pictures(result: Result, place: Place) -> List[Tuple[str, np.ndarray]]:
     return pictures
 
 
-def _img(image: np.ndarray, place: Place, width: int) -> str:
+def _img(image: np.ndarray, place: VoxelEvidence, width: int) -> str:
     data = base64.b64encode(png(_marked(image, place))).decode("ascii")
     return "<img width='{0}' height='{0}' src='data:image/png;base64,{1}'>".format(width, data)
 
 
-def placeOf(result: Result, row: Row) -> Optional[Place]:
+def placeOf(result: Result, row: Row) -> Optional[VoxelEvidence]:
     """The evidence of a finding's highest voxel; None if there is none.
 
     Raises:
@@ -81,7 +81,7 @@ def placeOf(result: Result, row: Row) -> Optional[Place]:
     return evidence.at(plane, [int(round(n)) for n in ijk.tolist()])
 
 
-def _scan(result: Result, place: Place) -> np.ndarray:
+def _scan(result: Result, place: VoxelEvidence) -> np.ndarray:
     """What the volume shows around the place, (SIDE, SIDE); empty if the volume is gone or was changed."""
     plane, volume = planeOf(result), result.input
     values = voxelsOf(volume, sourceFacts(volume)) if volume is not None else np.zeros(0)
@@ -90,7 +90,7 @@ def _scan(result: Result, place: Place) -> np.ndarray:
     return place.patch(plane.to_slices(values)[place.number], SIDE)
 
 
-def _marked(image: np.ndarray, place: Place) -> np.ndarray:
+def _marked(image: np.ndarray, place: VoxelEvidence) -> np.ndarray:
     picture = np.repeat(image[:, :, None], 3, axis=2)
     spot = [int(round(min(max(share, 0.0), 1.0) * (SIDE - 1))) for share in place.spot]
     cross(picture, (spot[0], spot[1]))

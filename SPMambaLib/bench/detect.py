@@ -97,8 +97,8 @@ def whole_slice(detector: Detector, pixels: Tensor, masks: Tensor) -> Tensor:
     """Anomaly maps (B, S, S) as `Detector.detect` computes them from prepared slices."""
     with torch.inference_mode():
         terms = detector.terms(pixels)[0]
-        level = None if terms["prototype"].shape[1] == 1 else torch.full((len(pixels),), 0.5)
-        return score_maps(detector.scale, terms, level, masks)[0]
+        slice_height = None if terms["prototype"].shape[1] == 1 else torch.full((len(pixels),), 0.5)
+        return score_maps(detector.scale, terms, slice_height, masks)[0]
 
 
 @torch.inference_mode()

@@ -74,9 +74,9 @@ def brought_home(outputs: Tensor, order: Tensor) -> Tensor:
     outputs = outputs[:, :half] + outputs[:, half:].flip(-1)
     total = torch.zeros_like(outputs[:, 0])
     for number, path in enumerate(order[:half]):
-        placed = torch.empty_like(total)
-        placed[:, :, path] = outputs[:, number]
-        total = total + placed
+        per_position = torch.empty_like(total)
+        per_position[:, :, path] = outputs[:, number]
+        total = total + per_position
     return total
 
 
@@ -96,7 +96,7 @@ def sequential_scan(u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: T
 
 
 class SequentialPrototypes(nn.Module):
-    """`Prototypes` as a loop over levels, cells and prototypes."""
+    """`Prototypes` as a loop over height bins, cells and prototypes."""
 
     def __init__(self, prototypes: Prototypes) -> None:
         super().__init__()
@@ -108,13 +108,13 @@ class SequentialPrototypes(nn.Module):
         return distances, torch.zeros_like(distances, dtype=torch.int64)
 
     def distances(self, features: Tensor) -> Tensor:
-        """(B, C, grid, grid) -> (B, levels, grid, grid), as `Prototypes.distances`."""
+        """(B, C, grid, grid) -> (B, height_bins, grid, grid), as `Prototypes.distances`."""
         own = self.prototypes
         features = own.space.maps(features)
-        levels, _, per_cell, _ = own.vectors.shape
+        height_bins, _, per_cell, _ = own.vectors.shape
         grid, reach = own.grid, own.window // 2
-        result = features.new_empty(len(features), levels, grid, grid)
-        for level in range(levels):
+        result = features.new_empty(len(features), height_bins, grid, grid)
+        for slice_height in range(height_bins):
             for cell in range(grid * grid):
                 row, column = divmod(cell, grid)
                 rows = range(max(row - reach, 0), min(row + reach, grid - 1) + 1)
@@ -123,11 +123,11 @@ class SequentialPrototypes(nn.Module):
                 for number in range(per_cell):
                     if own.match == "features":
                         window = features[:, :, rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1].flatten(2)
-                        prototype = own.vectors[level, cell, number][None, :, None]
+                        prototype = own.vectors[slice_height, cell, number][None, :, None]
                         cosines.append(F.cosine_similarity(window, prototype, dim=1).amax(-1))
                     else:
-                        around = own.vectors[level, [r * grid + c for r in rows for c in columns], number]
+                        around = own.vectors[slice_height, [r * grid + c for r in rows for c in columns], number]
                         feature = features[:, None, :, row, column]
                         cosines.append(F.cosine_similarity(feature, around[None], dim=2).amax(-1))
-                result[:, level, row, column] = 1.0 - torch.stack(cosines).amax(0)
+                result[:, slice_height, row, column] = 1.0 - torch.stack(cosines).amax(0)
         return result

@@ -34,7 +34,7 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--scan", metavar="BACKEND", help="backend of the selective scan (the fastest that works here)")
     parser.add_argument("--false-positives", type=float, metavar="RATE",
                         help="share of normal slices (or images) that may show a finding, e.g. 0.05")
-    parser.add_argument("--anyway", action="store_true",
+    parser.add_argument("--force", "--anyway", action="store_true",
                         help="analyse also a scan that does not look like what the model knows; the result says so")
     parser.add_argument("--format", choices=("nrrd", "nii.gz"), default="nrrd", help="of map and label map (nrrd)")
     parser.add_argument("--json", action="store_true", help="print result.json instead of the table")
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         bar(READ, "loading model {}".format(model))
         detector = load_model(model, arguments.device, arguments.scan)
         detection = detector.detect(
-            image, false_positive_rate=rate, on_misfit="mark" if arguments.anyway else "refuse", cancelled=stop.asked,
+            image, false_positive_rate=rate, force=arguments.force, cancelled=stop.asked,
             progress=lambda part, text: bar(LOADED + (WRITING - LOADED) * part, text))
         bar(WRITING, "writing results")
         result = write_results(files, source, image, detection, arguments.format)

@@ -11,9 +11,9 @@ from ..errors import OutputError, UsageError
 from .detect import Interruption
 
 EXAMINED = 0.05  # of the progress bar
-OWN_PROBLEMS = ("image-unreadable", "file-missing", "mask-missing", "mask-unreadable", "mask-size", "mask-place",
+SITE_PROBLEMS = ("image-unreadable", "file-missing", "mask-missing", "mask-unreadable", "mask-size", "mask-place",
                 "label-missing")
-ALLOWED = (*OWN_PROBLEMS[1:6], "patient-leak", "duplicate-across-splits", "label-conflict", "empty-class")
+ALLOWED = (*SITE_PROBLEMS[1:6], "patient-leak", "duplicate-across-splits", "label-conflict", "empty-class")
 SHOWN = 20  # problems printed one a line
 
 
@@ -113,7 +113,7 @@ def examined(samples: Sequence[Any], others: Sequence[Any], normals_only: bool, 
         print("spmamba: and {} more problems".format(len(found.problems) - SHOWN), file=sys.stderr)
     found.require(tolerated=["image-unreadable", *allow])
     unusable = [{"name": problem.name, "code": problem.code, "message": problem.message}
-                for problem in found.problems if problem.code in OWN_PROBLEMS]
+                for problem in found.problems if problem.code in SITE_PROBLEMS]
     return found.sound, unusable
 
 
@@ -154,9 +154,9 @@ def summary_lines(result: Dict[str, Any], output: Path, report: Any) -> List[str
              "Protocol   {}: {}".format(result["protocol"], result["protocol_means"]),
              "AUROC      {}    AP {}".format(_value(image["auroc"], intervals["auroc"]),
                                              _value(image["ap"], intervals["ap"]))]
-    if image["auroc_level_matched"] is not None:
+    if image["auroc_height_matched"] is not None:
         lines.append("           {} among slices of similar height; height alone {}".format(
-            _value(image["auroc_level_matched"]), _value(result["controls"]["level_only"])))
+            _value(image["auroc_height_matched"]), _value(result["controls"]["height_only"])))
     words = ("Findings   in {} of the abnormal images, in none of {} of the normal ones"
              if result["protocol"] == "deployable" else
              "Chosen     threshold of best F1 {2}: sensitivity {0}, specificity {1}")
@@ -166,7 +166,7 @@ def summary_lines(result: Dict[str, Any], output: Path, report: Any) -> List[str
         lines.append("Pixels     AUROC {auroc}  AP {ap}  Dice {dice} (best possible {best_dice})  AUPRO {aupro}".format(
             **{name: _value(value) for name, value in result["pixel"].items()}))
     lines.append("Fitness    {:.1%} of the files refused, {:.1%} marked; {} failed".format(
-        result["fitness"]["refused"], result["fitness"]["marked"], n["failed"]))
+        result["input_check"]["refused"], result["input_check"]["marked"], n["failed"]))
     lines += ["Written    {}".format(path) for path in (output, report) if path is not None]
     return lines + ["Research use only - not for diagnosis"]
 

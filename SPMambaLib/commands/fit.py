@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     from .. import bundle
     from ..data.reading import read_data
     from ..progress import ProgressBar
-    from ..training.own import Limits, check_name, fit_own, workbench_of
+    from ..training.site_model import Limits, check_name, fit_site_model, workbench_of
 
     if not arguments.feature_memory > 0:
         raise UsageError("--feature-memory must be more than 0; got {:g}.".format(arguments.feature_memory))
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
             bar(fraction, text)
 
         try:
-            card = fit_own(base, data, output, name=arguments.name, title=arguments.title,
+            card = fit_site_model(base, data, output, name=arguments.name, title=arguments.title,
                            limits=Limits(feature_bytes=int(arguments.feature_memory * 2 ** 30)), progress=progress)
         except (Cancelled, KeyboardInterrupt) as error:
             message = "Cancelled."

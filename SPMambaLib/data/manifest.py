@@ -2,7 +2,7 @@
 
 Columns: ``path`` and ``label`` are needed; ``patient`` (otherwise the file's name is the patient), ``mask_path``,
 ``split``, ``fold`` and ``note`` are used when there.  Paths are relative to the manifest.  A note such as
-``slice 7/23`` gives the level of a picture that was cut from a volume.
+``slice 7/23`` gives the height of a picture that was cut from a volume.
 """
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_manifest_rows(manifest: Path, select: Patterns = ()) -> List[Sample]:
         raise UnreadableFileError("The manifest {} is no CSV text.".format(manifest), str(error)) from error
 
 
-def level_of(note: str) -> Optional[float]:
+def slice_height_of(note: str) -> Optional[float]:
     """Relative height in [0, 1] from a note such as ``slice 7/23``."""
     found = LEVEL.search(note)
     return (int(found[1]) - 1) / max(int(found[2]) - 1, 1) if found else None
@@ -45,5 +45,13 @@ def level_of(note: str) -> Optional[float]:
 def _sample(folder: Path, row: Dict[str, str]) -> Sample:
     path = folder / row["path"]
     mask = folder / row["mask_path"] if row.get("mask_path") else None
-    return Sample(path, row["label"] or "", row.get("patient") or path.stem, level_of(row.get("note") or ""), mask,
-                  row.get("split") or "", row.get("fold") or "", name=row["path"])
+    return Sample(
+        path,
+        row["label"] or "",
+        row.get("patient") or path.stem,
+        slice_height_of(row.get("note") or ""),
+        mask,
+        row.get("split") or "",
+        row.get("fold") or "",
+        name=row["path"],
+    )

@@ -20,7 +20,7 @@ class Sample:
         path: file, or folder of a DICOM series.
         label: as the source says; `abnormal` interprets it.
         patient: who it is of; never split between fitting and judging, and the unit of every interval.
-        level: relative height in [0, 1] of a picture that was cut from a volume, else None.
+        height: relative height in [0, 1] of a picture that was cut from a volume, else None.
         mask_path: picture or volume of the lesions (anything but 0), on the grid of the image.
         split: "train", "test", ... or "" when the source knows none.
         fold: the source's own subdivision, kept for the reader.
@@ -31,7 +31,7 @@ class Sample:
     path: Path
     label: str
     patient: str
-    level: Optional[float] = None
+    slice_height: Optional[float] = None
     mask_path: Optional[Path] = None
     split: str = ""
     fold: str = ""

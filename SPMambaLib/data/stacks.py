@@ -20,7 +20,7 @@ from .samples import Sample
 def slices_of(sample: Sample, preprocessing: Preprocessing, plane_name: str) -> Tuple[List[Sample], Tensor, Tensor]:
     """(a sample for each slice, pixels (n, 1, S, S) in [0, 1], masks (n, S, S) of the anatomy) of one file.
 
-    A picture is one slice and keeps the level that its source tells.  Of a volume those slices are given that show
+    A picture is one slice and keeps the height that its source tells.  Of a volume those slices are given that show
     enough anatomy to be analysed, with their index along the volume's slice axis and their relative height.
 
     Raises:
@@ -36,6 +36,12 @@ def slices_of(sample: Sample, preprocessing: Preprocessing, plane_name: str) -> 
     rows = torch.from_numpy(index)
     if image.kind == "image":
         return [sample], prepared.pixels[rows], prepared.input_masks[rows]
-    slices = [replace(sample, slice_index=plane.slice_index(int(n)),
-                      level=None if prepared.levels is None else float(prepared.levels[n])) for n in index]
+    slices = [
+        replace(
+            sample,
+            slice_index=plane.slice_index(int(n)),
+            slice_height=None if prepared.slice_heights is None else float(prepared.slice_heights[n]),
+        )
+        for n in index
+    ]
     return slices, prepared.pixels[rows], prepared.input_masks[rows]

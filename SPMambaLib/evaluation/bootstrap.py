@@ -9,7 +9,7 @@ from typing import Callable, List, Optional, Sequence
 
 import numpy as np
 
-RESAMPLES, SEED, LEVEL = 1000, 20260101, 0.95
+RESAMPLES, SEED, CONFIDENCE = 1000, 20260101, 0.95
 PART = 50  # resamples at once: bounds the memory
 
 
@@ -25,7 +25,7 @@ def patient_index(patients: Sequence[str]) -> np.ndarray:
 
 
 def interval(metric: Callable[[np.ndarray], np.ndarray], weights: np.ndarray,
-             level: float = LEVEL) -> Optional[List[float]]:
+             confidence: float = CONFIDENCE) -> Optional[List[float]]:
     """[low, high] of `metric`, which takes weights of patients (n, P) and gives one value per row.
 
     None where no value is finite, or with a single patient, who cannot vary.
@@ -36,5 +36,5 @@ def interval(metric: Callable[[np.ndarray], np.ndarray], weights: np.ndarray,
     values = values[np.isfinite(values)]
     if not len(values):
         return None
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return [float(low), float(high)]

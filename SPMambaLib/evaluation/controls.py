@@ -114,8 +114,12 @@ class Controls:
     def add(self, sample: Sample, image: Image, cancelled: Callable[[], bool]) -> None:
         for name, rows in self._rows.items() if image.kind == "image" else ():
             try:
-                score = self._detector.detect(masked(image, self._mean, name.split("_")[0]), level=sample.level,
-                                              on_misfit="mark", cancelled=cancelled).score
+                score = self._detector.detect(
+                    masked(image, self._mean, name.split("_")[0]),
+                    slice_height=sample.slice_height,
+                    force=True,
+                    cancelled=cancelled,
+                ).score
             except Cancelled:
                 raise
             except SPMambaError:

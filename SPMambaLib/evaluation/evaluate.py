@@ -64,7 +64,7 @@ def evaluate(samples: Sequence[Sample], detector: Any, *, protocol: str = "deplo
             raise Cancelled()
         try:
             image = read_image(sample.path)
-            detection = detector.detect(image, level=sample.level, on_misfit="mark", cancelled=cancelled)
+            detection = detector.detect(image, slice_height=sample.slice_height, force=True, cancelled=cancelled)
             mask = read_mask(sample, detection.map.shape)
             slices, whole = rows_of(sample, detection, mask, thresholds)
             if checks is not None:

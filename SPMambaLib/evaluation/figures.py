@@ -5,7 +5,7 @@ from typing import List
 
 import numpy as np
 
-from .bootstrap import LEVEL, patient_index, patient_weights
+from .bootstrap import CONFIDENCE, patient_index, patient_weights
 from .curves import grouped, precision_recall_points, roc_points
 from .evaluate import Evaluation
 from .plots import BLUE, GREY, ORANGE, Axes, Line, histogram, plot
@@ -44,7 +44,7 @@ def _roc(evaluation: Evaluation, scores: np.ndarray, abnormal: np.ndarray) -> st
         _, n, p = grouped(scores, abnormal, row)
         if n.sum() and p.sum():
             curves.append(np.interp(GRID, *roc_points(n, p)))
-    low, high = np.quantile(curves, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0) if curves else (GRID, GRID)
+    low, high = np.quantile(curves, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0) if curves else (GRID, GRID)
     points = [(1.0 - p["specificity"], p["sensitivity"], ORANGE if p["default"] else GREY)
               for p in evaluation.result["operating_points"]]
     lines = [Line((0, 1), (0, 1), GREY, dashed=True), Line(x.tolist(), y.tolist())]

@@ -11,23 +11,23 @@ from .curves import auroc, average_precision, best_f1, grouped
 from .rows import Row, abnormal_of, patients_of, scores_of
 
 Metric = Callable[[np.ndarray, np.ndarray], np.ndarray]
-LEVEL_TOLERANCE = 0.06  # level-matched AUROC compares only slices this close in relative height
+HEIGHT_TOLERANCE = 0.06  # height-matched AUROC compares only slices this close in relative height
 
 
 def ranking_metrics(rows: Sequence[Row], weights: np.ndarray) -> Tuple[Dict[str, float], Dict[str, Any]]:
-    """({"auroc", "ap", "auroc_level_matched"}, their intervals); `weights` as from `bootstrap.patient_weights`."""
+    """({"auroc", "ap", "auroc_height_matched"}, their intervals); `weights` as from `bootstrap.patient_weights`."""
     scores, abnormal, index = scores_of(rows), abnormal_of(rows), patient_index(patients_of(rows))
     _, negatives, positives = grouped(scores, abnormal, np.ones(len(rows)))
     values = {"auroc": float(auroc(negatives, positives)), "ap": float(average_precision(negatives, positives)),
-              "auroc_level_matched": float("nan")}
+              "auroc_height_matched": float("nan")}
     intervals: Dict[str, Any] = {}
     for name, metric in (("auroc", auroc), ("ap", average_precision)):
         intervals[name] = interval(partial(_resampled, metric, scores, abnormal, index), weights)
-    levels = np.array([np.nan if row.level is None else row.level for row in rows])
-    if np.isfinite(levels).any():
-        wins, pairs = level_matched_pairs(scores, abnormal, levels, index)
-        values["auroc_level_matched"] = float(wins.sum() / pairs.sum()) if pairs.sum() else float("nan")
-        intervals["auroc_level_matched"] = interval(partial(_paired, wins, pairs), weights)
+    height_bins = np.array([np.nan if row.slice_height is None else row.slice_height for row in rows])
+    if np.isfinite(height_bins).any():
+        wins, pairs = height_matched_pairs(scores, abnormal, height_bins, index)
+        values["auroc_height_matched"] = float(wins.sum() / pairs.sum()) if pairs.sum() else float("nan")
+        intervals["auroc_height_matched"] = interval(partial(_paired, wins, pairs), weights)
     return values, intervals
 
 
@@ -37,18 +37,18 @@ def _resampled(metric: Metric, scores: np.ndarray, abnormal: np.ndarray, index: 
     return metric(*grouped(scores, abnormal, weights[:, index])[1:])
 
 
-def level_matched_pairs(scores: np.ndarray, abnormal: np.ndarray, levels: np.ndarray,
+def height_matched_pairs(scores: np.ndarray, abnormal: np.ndarray, height_bins: np.ndarray,
                         index: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """(wins, pairs), each (P, P): of abnormal images of patient p with normal ones of patient q at similar level.
+    """(wins, pairs), each (P, P): of abnormal images of patient p with normal ones of patient q at similar height.
 
     A pair that is ranked right is a win, a tie half a win.  Lesions are not at all heights equally likely, so a score
     that only knew the height would separate the classes; among pairs of one height it cannot.
     """
     count = int(index.max()) + 1
     wins, pairs = np.zeros((count, count)), np.zeros((count, count))
-    normal = np.flatnonzero(~abnormal & np.isfinite(levels))
-    for n in np.flatnonzero(abnormal & np.isfinite(levels)):
-        near = normal[np.abs(levels[normal] - levels[n]) < LEVEL_TOLERANCE]
+    normal = np.flatnonzero(~abnormal & np.isfinite(height_bins))
+    for n in np.flatnonzero(abnormal & np.isfinite(height_bins)):
+        near = normal[np.abs(height_bins[normal] - height_bins[n]) < HEIGHT_TOLERANCE]
         won = (scores[n] > scores[near]) + 0.5 * (scores[n] == scores[near])
         wins[index[n]] += np.bincount(index[near], won, minlength=count)
         pairs[index[n]] += np.bincount(index[near], minlength=count)
@@ -104,17 +104,17 @@ def chosen_on_labels(rows: Sequence[Row]) -> Dict[str, float]:
             "specificity": _mean(~flagged[~abnormal])}
 
 
-def level_only(rows: Sequence[Row]) -> Optional[float]:
+def height_only(rows: Sequence[Row]) -> Optional[float]:
     """AUROC of what the height of a slice alone tells: the share of lesions among slices of similar height of all
     *other* patients.  How far an image AUROC must be above this to mean anything; None when heights are unknown."""
-    known = [row for row in rows if row.level is not None]
+    known = [row for row in rows if row.slice_height is not None]
     abnormal, patients = abnormal_of(known), np.array(patients_of(known))
-    levels = np.array([row.level for row in known], dtype=np.float64)
+    height_bins = np.array([row.slice_height for row in known], dtype=np.float64)
     if not len(known) or not abnormal.any() or abnormal.all():
         return None
     guesses = np.full(len(known), abnormal.mean())
-    for n, level in enumerate(levels):
-        near = (np.abs(levels - level) < LEVEL_TOLERANCE) & (patients != patients[n])
+    for n, slice_height in enumerate(height_bins):
+        near = (np.abs(height_bins - slice_height) < HEIGHT_TOLERANCE) & (patients != patients[n])
         if near.any():
             guesses[n] = abnormal[near].mean()
     return float(auroc(*grouped(guesses, abnormal, np.ones(len(known)))[1:]))

@@ -121,7 +121,7 @@ def _numbers(result: Dict[str, Any]) -> str:
     image, pixel, rows = result["image"], result["pixel"], []
     ours = intervals["image"]
     for key, label in (("auroc", "Image AUROC"), ("ap", "Image average precision"),
-                       ("auroc_level_matched", "Image AUROC, only slices of similar height compared")):
+                       ("auroc_height_matched", "Image AUROC, only slices of similar height compared")):
         if image[key] is not None:
             rows.append([label, value_with_interval(image[key], ours.get(key))])
     if pixel:
@@ -152,16 +152,16 @@ def _controls(result: Dict[str, Any]) -> str:
     controls, rows = result["controls"], []
     texts = (("frame_only", "Centre of the image hidden: AUROC from the frame alone"),
              ("centre_only", "Frame of the image hidden: AUROC from the centre alone"))
-    if controls["level_only"] is not None:
-        rows.append(["Height of the slice alone, no image: AUROC", value(controls["level_only"])])
+    if controls["height_only"] is not None:
+        rows.append(["Height of the slice alone, no image: AUROC", value(controls["height_only"])])
     rows += [[text, value_with_interval(controls[key]["auroc"], controls[key]["interval"])]
              for key, text in texts if key in controls]
     if "intensity" in controls:
         rows.append(["Mean brightness alone, no model: AUROC", value(controls["intensity"]["image_auroc"])])
         rows += [["Brightness as the map: pixel {}".format(name), value(controls["intensity"]["pixel_" + name])]
                  for name in ("auroc", "ap", "best_dice") if "pixel_" + name in controls["intensity"]]
-    rows.append(["Images the fitness check refused; marked", "{}; {}".format(
-        percent(result["fitness"]["refused"]), percent(result["fitness"]["marked"]))])
+    rows.append(["Images the input check refused; marked", "{}; {}".format(
+        percent(result["input_check"]["refused"]), percent(result["input_check"]["marked"]))])
     text = "" if "frame_only" in controls or "intensity" in controls else (
         '<p class="small">The controls with hidden parts were not run; add <code>--controls</code>.</p>')
     return _table(["control", "measured"], rows, (1,)) + text

@@ -8,9 +8,9 @@ from typing import Any, Dict
 import numpy as np
 
 from .. import __version__
-from ..input_check.record import MARKED, REFUSED
-from .bootstrap import LEVEL, RESAMPLES, SEED, patient_weights
-from .image_metrics import chosen_on_labels, component_aurocs, level_only, operating_points, ranking_metrics
+from ..input_check.record import FLAGGED, REFUSED
+from .bootstrap import CONFIDENCE, RESAMPLES, SEED, patient_weights
+from .image_metrics import chosen_on_labels, component_aurocs, height_only, operating_points, ranking_metrics
 from .rows import patients_of
 from .tally import Tally
 
@@ -46,12 +46,12 @@ def result_of(tally: Tally, detector: Any, protocol: str, thresholds: Dict[float
         "unit": detector.calibration.unit if tally.by_slice else "file",
         "image": {}, "pixel": None, "froc": None, "operating_points": points,
         "components": component_aurocs(rows),
-        "controls": {"level_only": level_only(rows)},
-        "fitness": {"checked": sum(tally.fitness.values()) == tally.files,
-                    "refused": tally.fitness[REFUSED] / tally.files, "refused_files": tally.fitness[REFUSED],
-                    "marked": tally.fitness[MARKED] / tally.files, "marked_files": tally.fitness[MARKED]},
+        "controls": {"height_only": height_only(rows)},
+        "input_check": {"checked": sum(tally.input_check.values()) == tally.files,
+                    "refused": tally.input_check[REFUSED] / tally.files, "refused_files": tally.input_check[REFUSED],
+                    "flagged": tally.input_check[FLAGGED] / tally.files, "flagged_files": tally.input_check[FLAGGED]},
         "errors": tally.errors,
-        "bootstrap": {"unit": "patient", "resamples": RESAMPLES, "seed": SEED, "level": LEVEL},
+        "bootstrap": {"unit": "patient", "resamples": RESAMPLES, "seed": SEED, "level": CONFIDENCE},
         "intervals": {"image": intervals}}
     if tally.masks:
         metrics = tally.pixels.metrics()
@@ -68,7 +68,7 @@ def result_of(tally: Tally, detector: Any, protocol: str, thresholds: Dict[float
     chosen = columns[protocol]
     result["image"] = {"auroc": ranking["auroc"], "ap": ranking["ap"], "f1max": chosen["f1max"],
                        "sensitivity": chosen["sensitivity"], "specificity": chosen["specificity"],
-                       "auroc_level_matched": ranking["auroc_level_matched"]}
+                       "auroc_height_matched": ranking["auroc_height_matched"]}
     result["columns"] = columns if protocol == "published" else {"deployable": columns["deployable"]}
     result["chosen_on_these_labels"] = (["pixel.best_dice"] if tally.masks else []) + (
         ["image.f1max", "image.sensitivity", "image.specificity", "pixel.dice"] if protocol == "published" else [])

@@ -13,7 +13,7 @@ class Row:
 
     Attributes:
         name: as the data set calls it, with ``#index`` for a slice of a volume.
-        level: relative height in [0, 1] when it is a slice, else None.
+        height: relative height in [0, 1] when it is a slice, else None.
         score: image score in normal spreads; NaN for a slice that the detector did not analyse (see `scores_of`).
         components: scores by component, and "peak", the highest map value.
         flagged: for each operating point whether it shows a finding.
@@ -23,7 +23,7 @@ class Row:
     patient: str
     abnormal: bool
     score: float
-    level: Optional[float] = None
+    slice_height: Optional[float] = None
     components: Dict[str, float] = field(default_factory=dict)
     flagged: Dict[float, bool] = field(default_factory=dict)
 

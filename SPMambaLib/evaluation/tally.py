@@ -28,7 +28,7 @@ class Tally:
         by_slice: every abnormal volume says where, so that its slices can be judged.
         masks: some lesion was given pixel by pixel.
         found: lesions, those that a finding touches, findings that touch no lesion; at the default operating point.
-        fitness: number of files in each state of the fitness check; of a model without one, none in any.
+        input_check: number of files in each state of the input check; of a model without one, none in any.
         errors: {"name", "code", "message"} of what could not be judged.
     """
 
@@ -38,7 +38,7 @@ class Tally:
     wholes: List[Row] = field(default_factory=list)
     by_slice: bool = True
     masks: bool = False
-    fitness: Dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATES, 0))
+    input_check: Dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATES, 0))
     files: int = 0
     found: np.ndarray = field(default_factory=lambda: np.zeros(3))
     errors: List[Dict[str, str]] = field(default_factory=list)
@@ -56,8 +56,8 @@ class Tally:
         self.files += 1
         self.slices += slices
         self.wholes += whole
-        if detection.fitness is not None:
-            self.fitness[detection.fitness.state] += 1
+        if detection.input_check is not None:
+            self.input_check[detection.input_check.state] += 1
 
     @property
     def rows(self) -> List[Row]:
@@ -78,7 +78,7 @@ def rows_of(sample: Sample, detection: Detection, mask: Optional[np.ndarray],
     name = sample.name or sample.path.name
     flagged = {rate: bool(slices.any()) for rate, slices in marked.items()}
     components = dict(detection.components, peak=float(detection.map.max()))
-    whole = Row(name, sample.patient, sample.abnormal, detection.score, sample.level, components, flagged)
+    whole = Row(name, sample.patient, sample.abnormal, detection.score, sample.slice_height, components, flagged)
     if detection.map.shape[axis] == 1:
         return [whole], [whole]
     abnormal = np.zeros(detection.map.shape[axis], dtype=bool) if mask is None else np.asarray(mask.any(axis=others))

@@ -73,18 +73,18 @@ def cautions(result: Dict[str, Any]) -> List[str]:
         found.append("With the centre of the images hidden the classes can still be told apart (AUROC {:.2f}): normal "
                      "and abnormal images were acquired differently. The AUROC is not a measure of disease alone."
                      .format(frame))
-    level = controls["level_only"]
-    if level is not None and image["auroc"] is not None and level >= SHORTCUT:
+    height_alone = controls["height_only"]
+    if height_alone is not None and image["auroc"] is not None and height_alone >= SHORTCUT:
         found.append("The height of a slice alone, without any image, gives an AUROC of {:.2f}. Read the AUROC of "
                      "slices of similar height ({}) instead of {}.".format(
-                         level, value(image["auroc_level_matched"]), value(image["auroc"])))
+                         height_alone, value(image["auroc_height_matched"]), value(image["auroc"])))
     brightness = controls.get("intensity", {}).get("pixel_ap")
     if brightness is not None and result["pixel"] and brightness >= result["pixel"]["ap"]:
         found.append("Plain brightness marks the lesions as well as the model does (pixel average precision {:.2f} "
                      "against {:.2f}).".format(brightness, result["pixel"]["ap"]))
-    if result["fitness"]["refused"] > REFUSED_SHARE:
+    if result["input_check"]["refused"] > REFUSED_SHARE:
         found.append("The model refuses {} of the images as foreign to it; its marks on those cannot be "
-                     "trusted.".format(percent(result["fitness"]["refused"])))
+                     "trusted.".format(percent(result["input_check"]["refused"])))
     for name in ("normal", "abnormal"):
         if n[name] < FEW:
             found.append("There {} only {} {} image{}: all numbers that rest on them are vague.".format(

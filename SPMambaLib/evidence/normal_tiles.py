@@ -14,13 +14,13 @@ import numpy as np
 
 from ..errors import ModelDamagedError
 
-FILE = "typical.png"
+FILE = "normal_tiles.png"
 FEWEST, MOST = 5, 12  # patients behind a tile: a mean of fewer might show one of them; more only blur it
 GREY_STEP = 7  # between greys that are told apart; finer ones cost a third more bytes and show nothing
 
 
 @dataclass(frozen=True)
-class TileForm:
+class TileLayout:
     """What a tile shows: `cells` x `cells` cells of the prototypes' grid around its own, on `side` x `side` pixels."""
 
     side: int = 16
@@ -42,38 +42,38 @@ class TileForm:
 
 
 @dataclass(frozen=True)
-class Typical:
+class NormalTiles:
     """Tiles of all prototypes.
 
     Attributes:
-        tiles: uint8 (levels, cells, k, side, side), 0 to 255 for 0 to 1 in prepared images; row 0 on top.
-        form: what a tile shows.
-        patients: how many are behind each tile of a level; 0 where there are no tiles.
+        tiles: uint8 (height_bins, cells, k, side, side), 0 to 255 for 0 to 1 in prepared images; row 0 on top.
+        layout: what a tile shows.
+        patients: how many are behind each tile of a height; 0 where there are no tiles.
     """
 
     tiles: np.ndarray
-    form: TileForm
+    layout: TileLayout
     patients: Tuple[int, ...]
 
     def card(self) -> Dict[str, Any]:
-        """The card's part "typical"."""
-        return {"side": self.form.side, "cells": self.form.cells, "shape": list(self.tiles.shape[:3]),
+        """The card's part "normal_tiles"."""
+        return {"side": self.layout.side, "cells": self.layout.cells, "shape": list(self.tiles.shape[:3]),
                 "patients": list(self.patients)}
 
     def png(self) -> bytes:
-        """One picture, a line of tiles for each cell of each level."""
+        """One picture, a line of tiles for each cell of each height."""
         from PIL import Image
 
-        levels, cells, k, side, _ = self.tiles.shape
+        height_bins, cells, k, side, _ = self.tiles.shape
         atlas = np.minimum(self.tiles, 255 - GREY_STEP // 2) + GREY_STEP // 2
         atlas = atlas // GREY_STEP * GREY_STEP  # black stays black
-        atlas = atlas.transpose(0, 1, 3, 2, 4).reshape(levels * cells * side, k * side)
+        atlas = atlas.transpose(0, 1, 3, 2, 4).reshape(height_bins * cells * side, k * side)
         stream = io.BytesIO()
         Image.fromarray(atlas).save(stream, "PNG", optimize=True)
         return stream.getvalue()
 
     @classmethod
-    def of(cls, card: Dict[str, Any], png: bytes) -> "Typical":
+    def of(cls, card: Dict[str, Any], png: bytes) -> "NormalTiles":
         """Inverse of `card` and `png`, but for the greys.
 
         Raises:
@@ -82,15 +82,15 @@ class Typical:
         from PIL import Image
 
         try:
-            facts = card["typical"]
-            form, patients = TileForm(facts["side"], facts["cells"]), tuple(int(n) for n in facts["patients"])
-            levels, cells, k = (int(n) for n in facts["shape"])
+            facts = card["normal_tiles"]
+            layout, patients = TileLayout(facts["side"], facts["cells"]), tuple(int(n) for n in facts["patients"])
+            height_bins, cells, k = (int(n) for n in facts["shape"])
             with Image.open(io.BytesIO(png)) as picture:
                 atlas = np.asarray(picture)
-            if len(patients) != levels or atlas.dtype != np.uint8:
+            if len(patients) != height_bins or atlas.dtype != np.uint8:
                 raise ValueError("{} patients, {}".format(len(patients), atlas.dtype))
-            tiles = atlas.reshape(levels, cells, form.side, k, form.side).transpose(0, 1, 3, 2, 4)
+            tiles = atlas.reshape(height_bins, cells, layout.side, k, layout.side).transpose(0, 1, 3, 2, 4)
         except (OSError, SyntaxError, ValueError, KeyError, TypeError) as error:
             raise ModelDamagedError("The pictures of what is normal in model {} cannot be read; install it again."
                                     .format(card.get("name")), str(error)) from error
-        return cls(np.ascontiguousarray(tiles), form, patients)
+        return cls(np.ascontiguousarray(tiles), layout, patients)

@@ -1,7 +1,7 @@
-"""Why a place was marked: what the nearest normal looks like there, and how far each term of the map stands out.
+"""Why a voxel was highlighted: what the nearest normal looks like there, and how far each term of the map stands out.
 
-Kept for every place that any operating point can mark, so a finding has its evidence wherever the threshold is moved,
-without the model.  A place is a block of `BLOCK` x `BLOCK` pixels of the network's input, the pictures of a place show
+Kept for every block that any operating point can highlight, so a finding has its evidence wherever the threshold is
+moved, without the model.  A block is `BLOCK` x `BLOCK` pixels of the network's input; its pictures show
 the cells around the prototype's own.  Light: numpy only.
 """
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import UnreadableFileError
 from ..geometry import SlicePlane
+from ..older_versions import present_arrays
 
 BLOCK = 4  # input pixels, about half of what a term tells apart
 REACH = 3  # blocks within which the evidence of a voxel is looked for: mapping to voxels and back is not exact
@@ -26,7 +27,7 @@ View = Tuple[Tuple[float, float, float], Tuple[float, float, float]]
 
 
 @dataclass(frozen=True)
-class Place:
+class VoxelEvidence:
     """What is known about one voxel.
 
     Attributes:
@@ -73,7 +74,7 @@ def sampled(grey: np.ndarray, view: np.ndarray, side: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Of all slices of a detection (N analysed slices, P places, T terms, U different tiles).
+    """Of all slices of a detection (N analysed slices, P blocks, T terms, U different tiles).
 
     Attributes:
         terms: (T,) names.
@@ -84,7 +85,7 @@ class Evidence:
         slices: (N,) number in the stack, ascending.
         frames: (N, 2, 3) where the network's input lies in each slice, see `PreparedSlices.frames`.
         windows: (N, 2) image values that are black and white.
-        places: (P, 3) row of `slices`, block in row-major order, row of `tiles` or `NO_TILE`; sorted.
+        blocks: (P, 3) row of `slices`, block in row-major order, row of `tiles` or `NO_TILE`; sorted.
         values: (P, T) float16 standardised terms.
         distances: (P,) float16.
         tiles: uint8 (U, side, side).
@@ -99,7 +100,7 @@ class Evidence:
     slices: np.ndarray
     frames: np.ndarray
     windows: np.ndarray
-    places: np.ndarray
+    blocks: np.ndarray
     values: np.ndarray
     distances: np.ndarray
     tiles: np.ndarray
@@ -108,7 +109,7 @@ class Evidence:
 
     def to_dict(self) -> Dict[str, Any]:
         """Facts for ``result.json``."""
-        return {"terms": self.terms.tolist(), "slices": len(self.slices), "places": len(self.places),
+        return {"terms": self.terms.tolist(), "slices": len(self.slices), "blocks": len(self.blocks),
                 "tiles": len(self.tiles)}
 
     def to_bytes(self) -> bytes:
@@ -126,7 +127,8 @@ class Evidence:
         """
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                found = cls(**{each.name: arrays[each.name] for each in fields(cls)})
+                stored = present_arrays(arrays.files)
+                found = cls(**{each.name: arrays[stored[each.name]] for each in fields(cls)})
             if not found._sound():
                 raise ValueError("shapes do not fit")
         except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, zipfile.BadZipFile,
@@ -136,37 +138,37 @@ class Evidence:
         return found
 
     def _sound(self) -> bool:
-        count, places = len(self.slices), len(self.places)
+        count, places = len(self.slices), len(self.blocks)
         return bool(
             self.frame.shape == (4,) and self.frames.shape == (count, 2, 3) and self.windows.shape == (count, 2)
-            and self.places.shape == (places, 3) and self.values.shape == (places, len(self.terms))
+            and self.blocks.shape == (places, 3) and self.values.shape == (places, len(self.terms))
             and self.distances.shape == (places,) and self.tiles.ndim == 3
             and len(self.patients) == len(self.cells) == len(self.tiles)
             and len(self.reached) in (0, len(self.terms)) and self.reached.shape[-1] in (0, len(self.rates))
-            and (not places or (self.places.min(axis=0)[:2].min() >= 0 and self.places[:, 0].max() < count
-                                and self.places[:, 2].max() < len(self.tiles))))
+            and (not places or (self.blocks.min(axis=0)[:2].min() >= 0 and self.blocks[:, 0].max() < count
+                                and self.blocks[:, 2].max() < len(self.tiles))))
 
     # -- one voxel ----------------------------------------------------------------------------------------------------
 
-    def at(self, plane: SlicePlane, ijk: Sequence[int]) -> Optional[Place]:
+    def at(self, plane: SlicePlane, ijk: Sequence[int]) -> Optional[VoxelEvidence]:
         """Of voxel (i, j, k) of the volume that `plane` cuts; None where nothing can be marked."""
         rows, inside = self._inside(plane, np.asarray([ijk])[:, ::-1])
         row, block = int(rows[0]), int(self._blocks(inside)[0])
         if row < 0:
             return None
         side = int(self.frame[1])
-        first, last = np.searchsorted(self.places[:, 0], (row, row + 1))
+        first, last = np.searchsorted(self.blocks[:, 0], (row, row + 1))
         if first == last:
             return None
-        away = np.abs(np.array(divmod(self.places[first:last, 1], side)) - np.array(divmod(block, side))[:, None])
+        away = np.abs(np.array(divmod(self.blocks[first:last, 1], side)) - np.array(divmod(block, side))[:, None])
         nearest = int(away.max(axis=0).argmin())
         if away[:, nearest].max() > REACH:
             return None
-        return self._place(first + nearest, inside[0])
+        return self._block_evidence(first + nearest, inside[0])
 
-    def _place(self, index: int, inside: np.ndarray) -> Place:
-        """Of a row of `places`, for a voxel at `inside` (2,) of the frame."""
-        row, block, tile = (int(n) for n in self.places[index])
+    def _block_evidence(self, index: int, inside: np.ndarray) -> VoxelEvidence:
+        """Of a row of `blocks`, for a voxel at `inside` (2,) of the frame."""
+        row, block, tile = (int(n) for n in self.blocks[index])
         _, blocks, cells, shown = (int(n) for n in self.frame)
         known = tile != NO_TILE
         cell = divmod(int(self.cells[tile]), cells) if known else [n * cells // blocks for n in divmod(block, blocks)]
@@ -174,11 +176,16 @@ class Evidence:
         turn, corner = self.frames[row, :, :2], self.frames[row] @ [down / cells, right / cells, 1.0]
         rows, columns = np.column_stack([turn * shown / cells, corner]).tolist()
         spot = (float(inside[0] * cells - down) / shown, float(inside[1] * cells - right) / shown)
-        return Place(int(self.slices[row]), dict(zip(self.terms.tolist(), self.values[index].astype(float).tolist())),
-                     float(self.distances[index]), self.tiles[tile] if known else None,
-                     int(self.patients[tile]) if known else 0,
-                     (tuple(rows), tuple(columns)), spot,
-                     (float(self.windows[row, 0]), float(self.windows[row, 1])))
+        return VoxelEvidence(
+            int(self.slices[row]),
+            dict(zip(self.terms.tolist(), self.values[index].astype(float).tolist())),
+            float(self.distances[index]),
+            self.tiles[tile] if known else None,
+            int(self.patients[tile]) if known else 0,
+            (tuple(rows), tuple(columns)),
+            spot,
+            (float(self.windows[row, 0]), float(self.windows[row, 1])),
+        )
 
     def _inside(self, plane: SlicePlane, kji: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Row of `slices` (-1 where not analysed) of voxels (n, 3), and where they lie in the frame (n, 2), 0 to 1."""
@@ -205,11 +212,11 @@ class Evidence:
         is known."""
         found = np.full((count + 1, len(self.terms)), -np.inf, dtype=np.float32)
         where = np.flatnonzero(labels != 0)  # of booleans it is five times as fast
-        if len(where) and len(self.places):
+        if len(where) and len(self.blocks):
             row, inside = self._inside(plane, np.stack(np.unravel_index(where, labels.shape), axis=1))
             block = self._blocks(inside)
             blocks = int(self.frame[1]) ** 2
-            keys = self.places[:, 0].astype(np.int64) * blocks + self.places[:, 1]
+            keys = self.blocks[:, 0].astype(np.int64) * blocks + self.blocks[:, 1]
             wanted = np.unique((labels.ravel()[where].astype(np.int64) * (len(self.slices) + 1) + row) * blocks + block)
             label, wanted = np.divmod(wanted, (len(self.slices) + 1) * blocks)
             place = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)

@@ -1,4 +1,4 @@
-"""The fitness check of a model, from its normals: what it remembers of them, and the ranges of its statistics.
+"""The input check of a model, from its normals: what it remembers of them, and the ranges of its statistics.
 
 Feature distances are cross-fitted: no patient is measured by a Gaussian that he helped to make.  The ranges of all
 statistics are set together, so that a stated share of the normals is marked by *any* of them; the share that this is
@@ -19,7 +19,7 @@ from torch import Tensor
 from ..data.split import halves_by_patient
 from ..scoring.reliability import exact_interval
 from .record import REFUSING, STATISTICS, WORDS, Limits
-from .statistics import SIDE, FitnessCheck, plain_statistics, pooled, pose_statistics, reduced
+from .statistics import SIDE, InputCheck, plain_statistics, pooled, pose_statistics, reduced
 
 RATE = 0.02  # share of normals that may be marked
 REFUSE = 1.25  # an image is refused this many times as far from the median as it is marked
@@ -27,10 +27,10 @@ RARE = 0.01  # a volume is refused when most of its slices are rarer than this s
 STRETCH = 0.5
 AXES, ROWS_PER_AXIS = 64, 8  # principal axes kept, and the normals that each must rest on
 FOLDS = 5
-LEVELS = 6
-COVERED = 0.5  # marked: a volume that spans less than this share of the levels that a patient's slices usually span
+HEIGHT_BINS = 6
+COVERED = 0.5  # marked: a volume that spans less than this share of the heights that a patient's slices usually span
 PATIENTS = 10  # fewer tell nothing about whole volumes
-PREFIX = "fitness."
+PREFIX = "input_check."
 Values = Dict[str, np.ndarray]
 
 
@@ -42,14 +42,14 @@ class Looks:
         features: (N, D) pooled teacher features.
         small: (N, SIDE, SIDE) reduced pixels.
         plain: plain statistics, (N,) each.
-        level: (N,) or None.
+        height: (N,) or None.
         patients: of each row; copy (N,) bool tells the varied copies.
     """
 
     features: Tensor
     small: Tensor
     plain: Dict[str, Tensor]
-    level: Optional[Tensor]
+    slice_height: Optional[Tensor]
     patients: List[str]
     copy: Tensor
 
@@ -60,41 +60,44 @@ def look(pixels: Tensor, masks: Tensor, features: Sequence[Tensor]) -> Dict[str,
     return {PREFIX + name: value.contiguous() for name, value in kept.items()}
 
 
-def looks_of(kept: Mapping[str, Tensor], level: Optional[Tensor], patients: Sequence[str], copy: Tensor) -> Looks:
+def looks_of(
+    kept: Mapping[str, Tensor], slice_height: Optional[Tensor], patients: Sequence[str], copy: Tensor
+) -> Looks:
     """From the joined results of `look`."""
     own = {name[len(PREFIX):]: value.float() for name, value in kept.items() if name.startswith(PREFIX)}
-    return Looks(own.pop("features"), own.pop("small"), own, level, list(patients), copy)
+    return Looks(own.pop("features"), own.pop("small"), own, slice_height, list(patients), copy)
 
 
 @torch.no_grad()
-def fit_fitness(looks: Looks) -> Tuple[FitnessCheck, Dict[str, Any]]:
-    """The check, rounded as it is stored, and the card's ``calibration.fitness``: {"rate", "worth", "slice": limits of
+def fit_input_check(looks: Looks) -> Tuple[InputCheck, Dict[str, Any]]:
+    """The check, rounded as it is stored, and the card's ``calibration.input_check``: {"rate", "worth", "slice":
+    limits of
     each statistic for single slices, "volume": for the medians of whole patients or None, "normals", "patients"}."""
     patients = np.array(looks.patients)
     distances = torch.zeros(len(patients))
     for part in parts(patients):
         inside = torch.from_numpy(part)
-        distances[inside] = FitnessCheck(gaussian(looks.features[~inside])).distance(looks.features[inside])
-    check = FitnessCheck({**gaussian(looks.features), "average": averages(looks.small, looks.level)})
-    check.typical.copy_(distances.median())
+        distances[inside] = InputCheck(gaussian(looks.features[~inside])).distance(looks.features[inside])
+    check = InputCheck({**gaussian(looks.features), "average": averages(looks.small, looks.slice_height)})
+    check.median_distance.copy_(distances.median())
     check.half().float()
-    values = {"features": (distances / check.typical).numpy(),
+    values = {"features": (distances / check.median_distance).numpy(),
               **{name: value.numpy() for name, value in pose_statistics(looks.small, check.average).items()},
               **{name: value.numpy() for name, value in looks.plain.items()}}
     card: Dict[str, Any] = {"rate": RATE, "worth": worth(values, patients)}
     slices = limits_of(values)
     card["slice"] = {name: asdict(one) for name, one in slices.items()}
     card["volume"] = None
-    if looks.level is not None and len(set(looks.patients)) >= PATIENTS:
+    if looks.slice_height is not None and len(set(looks.patients)) >= PATIENTS:
         whole = limits_of(medians(values, patients, looks.copy.numpy()))
         card["volume"] = {name: asdict(whole_limits(one, values[name])) for name, one in whole.items()}
-        card["volume"]["coverage"] = asdict(Limits(low=COVERED * usual_coverage(looks.level.numpy(), patients)))
+        card["volume"]["coverage"] = asdict(Limits(low=COVERED * usual_coverage(looks.slice_height.numpy(), patients)))
     card.update(normals=int((~looks.copy).sum()), patients=len(set(looks.patients)))
     return check, card
 
 
 def gaussian(features: Tensor) -> Dict[str, Tensor]:
-    """The Gaussian of features (n, D) as tensors of `FitnessCheck`, without the average slices."""
+    """The Gaussian of features (n, D) as tensors of `InputCheck`, without the average slices."""
     mean, spread = features.mean(dim=0), features.std(dim=0)
     spread = spread.clamp(min=1e-2 * float(spread.median().clamp(min=1e-6)))
     standard = (features - mean) / spread
@@ -103,15 +106,15 @@ def gaussian(features: Tensor) -> Dict[str, Tensor]:
     rank = max(1, min(AXES, len(features) // ROWS_PER_AXIS, len(variances) - 1))
     rest = (variances[rank:].sum() / max(features.shape[1] - rank, 1)).clamp(min=1e-3)
     return {"mean": mean, "spread": spread, "axes": axes[:rank], "variances": variances[:rank].clamp(min=float(rest)),
-            "rest": rest, "typical": torch.ones(()), "average": torch.zeros(1, SIDE, SIDE)}
+            "rest": rest, "median_distance": torch.ones(()), "average": torch.zeros(1, SIDE, SIDE)}
 
 
-def averages(small: Tensor, level: Optional[Tensor]) -> Tensor:
-    """Mean slice of each level (L, SIDE, SIDE); neighbours in level count by their distance."""
-    if level is None:
+def averages(small: Tensor, slice_height: Optional[Tensor]) -> Tensor:
+    """Mean slice of each height (L, SIDE, SIDE); neighbours in height count by their distance."""
+    if slice_height is None:
         return small.mean(dim=0, keepdim=True)
-    centres = (torch.arange(LEVELS) + 0.5)[:, None]
-    weights = torch.exp(-0.5 * (level.float() * LEVELS - centres) ** 2)
+    centres = (torch.arange(HEIGHT_BINS) + 0.5)[:, None]
+    weights = torch.exp(-0.5 * (slice_height.float() * HEIGHT_BINS - centres) ** 2)
     return torch.einsum("ln,nhw->lhw", weights / weights.sum(dim=1, keepdim=True), small)
 
 
@@ -158,9 +161,9 @@ def medians(values: Values, patients: np.ndarray, copy: np.ndarray) -> Values:
     return {name: np.array([np.median(value[rows]) for rows in groups]) for name, value in values.items()}
 
 
-def usual_coverage(level: np.ndarray, patients: np.ndarray) -> float:
-    """The share of the levels that the slices of a patient span; the median of all patients."""
-    return float(np.median([np.ptp(level[patients == name]) for name in set(patients.tolist())]))
+def usual_coverage(slice_height: np.ndarray, patients: np.ndarray) -> float:
+    """The share of the heights that the slices of a patient span; the median of all patients."""
+    return float(np.median([np.ptp(slice_height[patients == name]) for name in set(patients.tolist())]))
 
 
 def worth(values: Values, patients: np.ndarray) -> Dict[str, Any]:
@@ -176,4 +179,4 @@ def worth(values: Values, patients: np.ndarray) -> Dict[str, Any]:
     share, people = float(marked.mean()), len(set(patients.tolist()))
     low = exact_interval(int(np.floor(share * people)), people)[0]
     high = exact_interval(int(np.ceil(share * people)), people)[1]
-    return {"marked": round(share, 4), "low": round(low, 4), "high": round(high, 4)}
+    return {"flagged": round(share, 4), "low": round(low, 4), "high": round(high, 4)}

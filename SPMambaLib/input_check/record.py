@@ -1,19 +1,18 @@
-"""Does this scan look like what the model knows?  The record of the fitness check, and its words.
+"""Does this scan look like what the model knows?  The record of the input check, and its words.
 
 Every statistic of the scan is held against two ranges of the normals that the model was made from: outside the first
 the scan is *marked*, outside the second, for the statistics that can tell a foreign image, it is *refused*.  How they
-are measured is in `scoring.fitness`, where the ranges come from in `training.fitness_fit`.  Light: standard library.
+are measured is in `statistics`, where the ranges come from in `fit`.  Light: standard library.
 """
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-USUAL, MARKED, REFUSED = STATES = ("usual", "marked", "refused")
-REFUSAL = "not-what-the-model-knows"  # code of the error, and of the notice when the user has it analysed anyway
-MARK = "unusual-scan"  # code of the notice
-NO_CHECK = "no-fitness-check"  # code of the notice about a model without the check
-ON_MISFIT = ("refuse", "mark")
+USUAL, FLAGGED, REFUSED = STATES = ("usual", "flagged", "refused")
+REFUSAL_CODE = "not-what-the-model-knows"  # code of the error, and of the notice when the user has it analysed anyway
+FLAG_CODE = "unusual-scan"  # code of the notice
+NO_CHECK_CODE = "no-input-check"  # code of the notice about a model without the check
 
 # Statistic -> what is said of a value below and above its range; None where that side means nothing.
 WORDS: Dict[str, Tuple[Optional[str], Optional[str]]] = {
@@ -63,7 +62,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Fitness:
+class InputCheckResult:
     """What the check says of one scan; `false_alarm_rate` is the share of normals that it marks, as calibrated."""
 
     readings: Tuple[Reading, ...]
@@ -77,9 +76,9 @@ class Fitness:
     def reasons(self, state: str) -> List[str]:
         return [reading.sentence for reading in self.readings if reading.state == state]
 
-    def with_coverage(self, span: float, card: Mapping[str, Any]) -> Fitness:
-        """The record, completed by the share of the levels that a volume's slices span."""
-        table = card["calibration"]["fitness"]["volume"] or {}
+    def with_coverage(self, span: float, card: Mapping[str, Any]) -> InputCheckResult:
+        """The record, completed by the share of the heights that a volume's slices span."""
+        table = card["calibration"]["input_check"]["volume"] or {}
         return replace(self, readings=self.readings + tuple(
             read("coverage", span, Limits(**table[name])) for name in ("coverage",) if name in table))
 
@@ -88,9 +87,9 @@ class Fitness:
         if self.state == REFUSED:
             return "This scan does not look like what the model knows: {}. Its marks could not be trusted.".format(
                 "; ".join(self.reasons(REFUSED)))
-        if self.state == MARKED:
+        if self.state == FLAGGED:
             return "This scan is unusual for the model: {}. Read its marks with care.".format(
-                "; ".join(self.reasons(MARKED)))
+                "; ".join(self.reasons(FLAGGED)))
         return ""
 
     def to_dict(self) -> Dict[str, Any]:
@@ -103,29 +102,29 @@ def read(name: str, value: float, limits: Limits) -> Reading:
     low, high = WORDS[name]
     state, sentence = USUAL, ""
     if low and limits.low is not None and value < limits.low:
-        state, sentence = MARKED, low
+        state, sentence = FLAGGED, low
     elif high and limits.high is not None and value > limits.high:
-        state, sentence = MARKED, high
+        state, sentence = FLAGGED, high
     if high and limits.refuse is not None and value > limits.refuse:
         state, sentence = REFUSED, high
     return Reading(name, value, limits.low, limits.high, state, sentence)
 
 
-def judge(values: Mapping[str, float], card: Mapping[str, Any], *, is_volume: bool) -> Fitness:
+def assess(values: Mapping[str, float], card: Mapping[str, Any], *, is_volume: bool) -> InputCheckResult:
     """The record of a scan from its statistics and the model's card; statistics without a range are left out.
 
     A volume is held against the ranges of whole patients where the card has them: their medians vary far less.
     """
-    known = card["calibration"]["fitness"]
+    known = card["calibration"]["input_check"]
     table = {name: Limits(**fields) for name, fields in (is_volume and known["volume"] or known["slice"]).items()}
     if card.get("extent_mm"):  # what the anatomy allows, not what the normals show: many of them are pictures
         table["extent"] = Limits(*card["extent_mm"])
     readings = [read(name, value, table[name]) for name, value in values.items() if name in table]
-    return Fitness(tuple(readings), float(known["rate"]))
+    return InputCheckResult(tuple(readings), float(known["rate"]))
 
 
 def soundness(card: Mapping[str, Any]) -> Sequence[float]:
-    """All numbers of ``calibration.fitness``, for a check that they are numbers."""
+    """All numbers of ``calibration.input_check``, for a check that they are numbers."""
     tables = [card["slice"], card.get("volume") or {}]
     limits = [Limits(**fields) for table in tables for fields in table.values()]
     return [float(card["rate"])] + [float(v) for one in limits for v in asdict(one).values() if v is not None]

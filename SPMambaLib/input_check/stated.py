@@ -1,7 +1,7 @@
 """Is this the kind of image the model is for?  From the facts the file states; never from guesses about pixels.
 
 A bundle's card lists what it expects (``modality``, ``contrast``) and whether a mismatch refuses or warns
-(``on_mismatch``).  Whether the image *looks* like what the model knows is judged next (see `fitness`).
+(``on_mismatch``).  Whether the image *looks* like what the model knows is judged next (see `input_check`).
 """
 from __future__ import annotations
 

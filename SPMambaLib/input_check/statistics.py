@@ -22,7 +22,7 @@ SIDE = 32  # of the average slices
 ANGLES = tuple(range(-24, 25, 4))  # degrees at which a tilt is tried
 STRIDE = 4  # quantiles of a slice are taken of every fourth pixel
 SAMPLED = 15  # slices of a volume that are looked at, evenly spaced
-TENSORS = ("mean", "spread", "axes", "variances", "rest", "typical", "average")
+TENSORS = ("mean", "spread", "axes", "variances", "rest", "median_distance", "average")
 
 
 def pooled(features: Sequence[Tensor]) -> Tensor:
@@ -59,9 +59,9 @@ def plain_statistics(pixels: Tensor, masks: Tensor) -> Dict[str, Tensor]:
 
 
 def pose_statistics(small: Tensor, average: Tensor) -> Dict[str, Tensor]:
-    """How slices (B, SIDE, SIDE) lie against the average normal slices (L, SIDE, SIDE) of all levels; (B,) each.
+    """How slices (B, SIDE, SIDE) lie against the average normal slices (L, SIDE, SIDE) of all heights; (B,) each.
 
-    ``layout``: best correlation over levels and tilts; ``tilt``: the angle of it in degrees, clockwise as displayed;
+    ``layout``: best correlation over heights and tilts; ``tilt``: the angle of it in degrees, clockwise as displayed;
     ``turned``, ``mirrored``, ``negative``: how much better it fits when turned by 90 or 180 degrees or upside down,
     mirrored, or inverted.
     """
@@ -102,12 +102,12 @@ def peak_angle(by_angle: Tensor) -> Tensor:
     return torch.tensor(ANGLES)[at] + (ANGLES[1] - ANGLES[0]) * offset.clamp(-1, 1)
 
 
-class FitnessCheck(nn.Module):
+class InputCheck(nn.Module):
     """What the check remembers of the normals.
 
     Buffers: ``mean``, ``spread`` (D,) of the pooled features, ``axes`` (R, D) and ``variances`` (R,) of the leading
-    principal axes of the standardised features, ``rest`` () the variance of every other axis, ``typical`` () the
-    median distance of normals; ``average`` (L, SIDE, SIDE), the mean normal slice of each level.
+    principal axes of the standardised features, ``rest`` () the variance of every other axis, ``median_distance`` ()
+    that of normals; ``average`` (L, SIDE, SIDE), the mean normal slice of each height.
     """
 
     mean: Tensor
@@ -115,7 +115,7 @@ class FitnessCheck(nn.Module):
     axes: Tensor
     variances: Tensor
     rest: Tensor
-    typical: Tensor
+    median_distance: Tensor
     average: Tensor
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:
@@ -123,7 +123,7 @@ class FitnessCheck(nn.Module):
         for name in TENSORS:
             self.register_buffer(name, state[name].float())
         if self.axes.shape != (len(self.variances), len(self.mean)) or self.average.shape[1:] != (SIDE, SIDE):
-            raise ValueError("the tensors of the fitness check do not fit together")
+            raise ValueError("the tensors of the input check do not fit together")
 
     def distance(self, features: Tensor) -> Tensor:
         """Distance (B,) of pooled features (B, D) from the normals, in units of the normals' own median distance."""
@@ -131,7 +131,7 @@ class FitnessCheck(nn.Module):
         along = standard @ self.axes.T
         beyond = ((standard ** 2).sum(dim=1) - (along ** 2).sum(dim=1)).clamp(min=0)
         squared = (along ** 2 / self.variances).sum(dim=1) + beyond / self.rest
-        return squared.sqrt() / self.typical
+        return squared.sqrt() / self.median_distance
 
     def statistics(self, pixels: Tensor, masks: Tensor, features: List[Tensor]) -> Dict[str, Tensor]:
         """All statistics (B,) of prepared slices (B, 1, S, S), masks (B, S, S) and their teacher features."""
@@ -139,7 +139,7 @@ class FitnessCheck(nn.Module):
                 **plain_statistics(pixels, masks)}
 
 
-def scan_statistics(check: FitnessCheck, prepared: PreparedSlices, encode: Callable[[Tensor], List[Tensor]],
+def scan_statistics(check: InputCheck, prepared: PreparedSlices, encode: Callable[[Tensor], List[Tensor]],
                     checkpoint: Callable[[], None]) -> Dict[str, float]:
     """Statistics of a scan: medians over a few of its analysed slices, evenly spaced.
 

@@ -99,7 +99,7 @@ class NetworkConfig:
         prototype_window: side of the window in cells in which a prototype may find its match, odd.
         prototype_features: ``"neck"`` binds the prototypes to H (as the paper), ``"teacher"`` to f3.
         prototype_match: what slides in the window, ``"features"`` (the paper) or ``"prototypes"``.
-        prototype_levels: sets of prototypes along a volume's slice axis; 1 for radiographs.
+        prototype_height_bins: sets of prototypes along a volume's slice axis; 1 for radiographs.
         prototype_space: where features and prototypes are compared, one of `SPACES`.
         prototype_scales: of ``"teacher"``: how many of its scales the prototypes see, the deepest first, on the grid of
             f3.
@@ -122,7 +122,7 @@ class NetworkConfig:
     prototype_window: int = 3
     prototype_features: str = "neck"
     prototype_match: str = "features"
-    prototype_levels: int = 1
+    prototype_height_bins: int = 1
     prototype_space: str = "plain"
     prototype_scales: int = 1
     prototype_centred: bool = False
@@ -153,7 +153,7 @@ class NetworkConfig:
         _require(1 <= self.prototype_scales <= (3 if self.prototype_features == "teacher" else 1),
                  "prototype_scales must be 1 to 3 of the teacher, not {}".format(self.prototype_scales))
         counts = (self.neck_blocks, self.state_size, self.expand, self.prototypes_per_cell,
-                  self.prototype_levels)
+                  self.prototype_height_bins)
         _require(min(counts + self.fusion_channels + self.decoder_channels) >= 1,
                  "channels, counts and sizes must be positive")
 

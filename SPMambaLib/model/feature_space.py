@@ -37,8 +37,8 @@ class FeatureSpace(nn.Module):
 
     def __init__(self, kind: str, channels: int, grid: Optional[int] = None) -> None:
         super().__init__()
-        self.kind, self.placed = kind, grid is not None
-        self.identity = kind == "plain" and not self.placed
+        self.kind, self.per_position = kind, grid is not None
+        self.identity = kind == "plain" and not self.per_position
         if not self.identity:
             self.register_buffer("centre", torch.zeros(channels) if grid is None else torch.zeros(channels, grid, grid))
         if kind != "plain":
@@ -56,7 +56,7 @@ class FeatureSpace(nn.Module):
         vectors = features.flatten(2)[:, :, cells].float().permute(2, 0, 1)
         if self.identity:
             return vectors
-        centre = self.centre.flatten(1)[:, cells].T[:, None] if self.placed else self.centre
+        centre = self.centre.flatten(1)[:, cells].T[:, None] if self.per_position else self.centre
         vectors = vectors.to(centre.device) - centre
         return vectors if self.kind == "plain" else vectors @ self.matrix
 
@@ -65,7 +65,7 @@ class FeatureSpace(nn.Module):
         """Mean and covariance of normal features (N, C, h, w), over images and cells; summed in double precision."""
         if self.identity:
             return
-        if self.placed:
+        if self.per_position:
             self.recentre(features)
         else:
             self.centre.copy_(mean_of(features).mean(dim=(1, 2)))
@@ -75,13 +75,13 @@ class FeatureSpace(nn.Module):
     @torch.no_grad()
     def recentre(self, features: Tensor) -> None:
         """The centre of every cell from other normals (N, C, grid, grid); one centre for all cells stays as it is."""
-        if self.placed:
+        if self.per_position:
             around = F.avg_pool2d(F.pad(mean_of(features)[None], (1, 1, 1, 1), mode="replicate"), 3, 1)[0]
             self.centre.copy_(around.half())  # as it is stored: what follows is fitted about what is shipped
 
     def _centre_of_maps(self) -> Tensor:
         """(C, grid, grid), or (C, 1, 1) for one centre."""
-        return self.centre if self.placed else self.centre[:, None, None]
+        return self.centre if self.per_position else self.centre[:, None, None]
 
     def _covariance(self, features: Tensor) -> Tensor:
         """(C, C) about the centre, in double precision."""

@@ -20,7 +20,7 @@ class Output(NamedTuple):
     Attributes:
         features: the teacher's matched feature maps, finest first, (B, C, h, w) each.
         reconstructions: the decoder's, same shapes; empty if nobody asks.
-        prototype_distances: (B, levels, grid, grid), in [0, 2]; `prototypes.at_level` picks one level.
+        prototype_distances: (B, height_bins, grid, grid), in [0, 2]; `prototypes.at_height` picks one height.
         nearest: which prototypes these are, see `Prototypes.nearest`; None if nobody asks.
     """
 
@@ -43,7 +43,7 @@ class SPMamba(nn.Module):
         self.neck = FusionNeck(config)
         self.prototypes = Prototypes(
             config.prototype_grid, config.prototype_channels, config.prototypes_per_cell,
-            config.prototype_window, config.prototype_levels, config.prototype_match, config.prototype_space,
+            config.prototype_window, config.prototype_height_bins, config.prototype_match, config.prototype_space,
             config.prototype_centred)
         self.decoder = Decoder(config)
 

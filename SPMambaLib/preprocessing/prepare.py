@@ -31,7 +31,7 @@ class Preprocessing:
         crop: ``"none"`` squashes the whole image (radiographs of one protocol); ``"foreground"`` cuts a square in mm
             around the anatomy, so that head size and field of view do not matter.
         normalise: ``"percentile"`` maps the 0.5 .. 99.5 % quantiles to 0 .. 1; ``"foreground-median"`` maps the median
-            of the anatomy to `median_level` (MR has no units; the tissue median is its ruler).
+            of the anatomy to `median_grey` (MR has no units; the tissue median is its ruler).
         margin: free border around the foreground, as a share of its longer side.
         align: whether slices are brought into the position of the average normal one (see `alignment`).
         average: that one; it lies in the bundle, and is not known before there are normals.
@@ -41,7 +41,7 @@ class Preprocessing:
     crop: str = "none"
     normalise: str = "percentile"
     margin: float = 0.04
-    median_level: float = 0.35
+    median_grey: float = 0.35
     align: bool = False
     average: Optional[Tensor] = field(default=None, compare=False, repr=False)
 
@@ -82,7 +82,7 @@ class PreparedSlices:
         masks: (N, H, W) bool, the anatomy (all True when the bundle does not crop).
         input_masks: (N, S, S) float32, the anatomy in the network's frame.
         analysed: (N,) bool.
-        levels: (N,) relative height inside the anatomy in [0, 1], or None for single images.
+        heights: (N,) relative height inside the anatomy in [0, 1], or None for single images.
         windows: (N, 2) float64, what becomes 0 and 1 in each analysed slice.
         transforms: (N, 2, 3) of `alignment`, within the boxes; None for a model that does not align.
     """
@@ -92,7 +92,7 @@ class PreparedSlices:
     masks: np.ndarray
     input_masks: Tensor
     analysed: np.ndarray
-    levels: Optional[np.ndarray]
+    slice_heights: Optional[np.ndarray]
     windows: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
     transforms: Optional[Tensor] = None
 
@@ -139,7 +139,7 @@ def prepare(slices: np.ndarray, spacing: Tuple[float, float], preprocessing: Pre
     if moves is not None:
         transforms = torch.eye(2, 3).repeat(count, 1, 1)
         transforms[rows] = moves
-    return PreparedSlices(pixels, boxes, masks, input_masks, analysed, _levels(analysed) if count > 1 else None,
+    return PreparedSlices(pixels, boxes, masks, input_masks, analysed, _slice_heights(analysed) if count > 1 else None,
                           windows, transforms)
 
 
@@ -160,7 +160,7 @@ def restore(maps: Tensor, prepared: PreparedSlices, index: np.ndarray) -> np.nda
     return out
 
 
-def _levels(analysed: np.ndarray) -> np.ndarray:
+def _slice_heights(analysed: np.ndarray) -> np.ndarray:
     """0 at the lowest analysed slice, 1 at the highest; slices outside are clipped."""
     inside = np.flatnonzero(analysed)
     first, last = (inside[0], inside[-1]) if len(inside) else (0, 1)
@@ -176,7 +176,7 @@ def _normalised(image: np.ndarray, mask: np.ndarray,
     least = max(ROUNDING * max(abs(low), abs(high)), float(np.finfo(np.float32).tiny))
     if preprocessing.normalise == "foreground-median":
         median = float(np.median(image[mask])) - low if mask.any() else 0.0
-        scale = preprocessing.median_level / max(median, least)
+        scale = preprocessing.median_grey / max(median, least)
         return np.clip((image - low) * scale, 0.0, 1.0), (low, low + 1.0 / scale)
     return np.clip((image - low) / max(high - low, least), 0.0, 1.0), (low, low + max(high - low, least))
 

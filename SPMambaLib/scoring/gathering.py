@@ -1,4 +1,4 @@
-"""From scored slices to their `Evidence`: what is kept of the places that an operating point may ever mark."""
+"""From scored slices to their `Evidence`: what is kept of the blocks that an operating point may ever highlight."""
 from __future__ import annotations
 
 from typing import Any, Dict, List, Optional
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..evidence.normal_tiles import TileForm, Typical
+from ..evidence.normal_tiles import NormalTiles, TileLayout
 from ..evidence.record import BLOCK, NO_TILE, Evidence
 from ..preprocessing.prepare import PreparedSlices
 
@@ -29,7 +29,7 @@ class Gathering:
     def add(self, index: np.ndarray, fused: Tensor, standardised: Dict[str, Tensor], nearest: Tensor,
             distances: Tensor) -> None:
         """Slices with numbers `index` (b,) in the stack: map and terms (b, S, S); nearest prototypes and the distances
-        to them (b, h, w), at each slice's level."""
+        to them (b, h, w), at each slice's height."""
         self._cells = nearest.shape[-1]
         side = fused.shape[-1] // BLOCK
         row, down, right = torch.nonzero(F.adaptive_max_pool2d(fused, side) >= self._lowest, as_tuple=True)
@@ -40,7 +40,7 @@ class Gathering:
                             values.half().numpy()])
         self._slices += index.tolist()
 
-    def evidence(self, prepared: PreparedSlices, terms: Any, typical: Optional[Typical],
+    def evidence(self, prepared: PreparedSlices, terms: Any, normal_tiles: Optional[NormalTiles],
                  calibration: Dict[str, Any]) -> Evidence:
         """All that was added.
 
@@ -50,14 +50,18 @@ class Gathering:
                 reach.
         """
         row, block, nearest, distances, values = (np.concatenate(part) for part in zip(*self._parts))
-        form = typical.form if typical is not None else TileForm()
+        form = normal_tiles.layout if normal_tiles is not None else TileLayout()
         numbers, tile = np.unique(nearest, return_inverse=True)
         tiles, patients = np.zeros((0, form.side, form.side), dtype=np.uint8), np.zeros(0, dtype=int)
         cells = patients
-        if typical is not None:
-            tiles = typical.tiles.reshape(-1, form.side, form.side)[numbers]
-            patients = np.repeat(typical.patients, typical.tiles[0, :, :, 0, 0].size)[numbers]
-            cells = np.arange(typical.tiles[:, :, :, 0, 0].size) // typical.tiles.shape[2] % typical.tiles.shape[1]
+        if normal_tiles is not None:
+            tiles = normal_tiles.tiles.reshape(-1, form.side, form.side)[numbers]
+            patients = np.repeat(normal_tiles.patients, normal_tiles.tiles[0, :, :, 0, 0].size)[numbers]
+            cells = (
+                np.arange(normal_tiles.tiles[:, :, :, 0, 0].size)
+                // normal_tiles.tiles.shape[2]
+                % normal_tiles.tiles.shape[1]
+            )
             cells = cells[numbers]
         kept = np.flatnonzero(patients)
         renumbered = np.full(len(numbers), NO_TILE)
@@ -69,6 +73,6 @@ class Gathering:
             rates=np.array(calibration["map"]["rates"], dtype=np.float64),
             reached=np.array([reached[name] for name in terms] if reached else np.zeros((0, 0))),
             slices=np.array(self._slices), frames=prepared.frames(self._slices),
-            windows=prepared.windows[self._slices], places=np.stack([row, block, renumbered[tile.ravel()]], axis=1),
+            windows=prepared.windows[self._slices], blocks=np.stack([row, block, renumbered[tile.ravel()]], axis=1),
             values=values, distances=distances, tiles=tiles[kept], patients=patients[kept],
             cells=cells[kept])

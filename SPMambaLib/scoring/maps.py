@@ -38,9 +38,9 @@ class ScoringConfig:
         mirror_scales: how many of the teacher's scales the mirror term compares, the deepest first, on the grid of the
             finest of them; it takes the shallower for small lesions.
         grid: side of the grid on which mean and spread are stored.
-        levels: slice-level buckets of mean and spread (1 for single images).
+        heights: height bins of mean and spread (1 for single images).
         spread: ``"tail"`` (of the upper tail) or ``"deviation"`` (standard deviation).
-        pooled: terms with one mean and one spread for all positions of a level, inside the anatomy, because the term
+        pooled: terms with one mean and one spread for all positions of a height, inside the anatomy, because the term
             itself knows its place already.
         reach: side in grid cells of the neighbourhood whose largest spread counts; anatomy is never quite in place.
         fusion: ``"sum"`` or ``"geometric"``.
@@ -62,7 +62,7 @@ class ScoringConfig:
     intensity_sigma: float = 2.0
     mirror_scales: int = 1
     grid: int = 64
-    levels: int = 1
+    height_bins: int = 1
     spread: str = "tail"
     pooled: Tuple[str, ...] = ()
     reach: int = 9
@@ -87,7 +87,7 @@ class ScoringConfig:
             raise ValueError("unknown centring {!r} or upsampling {!r}".format(self.centring, self.upsampling))
 
     @property
-    def placed(self) -> Tuple[str, ...]:
+    def per_position(self) -> Tuple[str, ...]:
         """Terms with a mean and a spread of each position."""
         return tuple(name for name in self.terms if name not in self.pooled)
 
@@ -113,8 +113,9 @@ def resize(maps: Tensor, size: int, align_corners: bool = False) -> Tensor:
 class AnomalyScale(nn.Module):
     """Mean and spread of each term on normal scans, and the fusion that rests on them.
 
-    Buffers: ``mean``, ``spread`` (placed terms, levels, grid, grid); ``pooled_mean``, ``pooled_spread`` (pooled terms,
-    levels), each in the order of the configuration's terms; ``centre``, ``unit`` scalars that make A zero-mean and
+    Buffers: ``mean``, ``spread`` (placed terms, height_bins, grid, grid); ``pooled_mean``, ``pooled_spread`` (pooled
+    terms,
+    heights), each in the order of the configuration's terms; ``centre``, ``unit`` scalars that make A zero-mean and
     unit-spread over held-out normals.
     """
 
@@ -129,8 +130,8 @@ class AnomalyScale(nn.Module):
         super().__init__()
         self.config = config
         self._pooled = tuple(name for name in config.terms if name in config.pooled)
-        shape = (len(config.placed), config.levels, config.grid, config.grid)
-        pooled = (len(self._pooled), config.levels)
+        shape = (len(config.per_position), config.height_bins, config.grid, config.grid)
+        pooled = (len(self._pooled), config.height_bins)
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("spread", torch.ones(shape))
         self.register_buffer("pooled_mean", torch.zeros(pooled))
@@ -138,15 +139,17 @@ class AnomalyScale(nn.Module):
         self.register_buffer("centre", torch.zeros(()))
         self.register_buffer("unit", torch.ones(()))
 
-    def standardise(self, terms: Dict[str, Tensor], masks: Tensor, level: Optional[Tensor] = None) -> Dict[str, Tensor]:
+    def standardise(
+        self, terms: Dict[str, Tensor], masks: Tensor, slice_height: Optional[Tensor] = None
+    ) -> Dict[str, Tensor]:
         """z_t of raw terms (B, S, S), 0 outside the anatomy `masks` (B, S, S).
 
-        `level` (B,) in [0, 1] picks the statistics; None or negative takes the average level.
+        `slice_height` (B,) in [0, 1] picks the statistics; None or negative takes the average height.
         """
         out = {}
         for name in self.config.terms:
             raw = terms[name]
-            mean, spread = (resize(self._at_level(statistic, level, len(raw)), raw.shape[-1])
+            mean, spread = (resize(self._at_height(statistic, slice_height, len(raw)), raw.shape[-1])
                             for statistic in self.statistics(name))
             z = (raw - mean) / spread
             out[name] = (centred(z, masks) if self.config.centring == "slice" else z) * masks
@@ -166,41 +169,43 @@ class AnomalyScale(nn.Module):
         return (total - self.centre) / self.unit
 
     def statistics(self, name: str) -> Tuple[Tensor, Tensor]:
-        """Mean and spread of a term, (levels, side, side) each; the side of pooled terms is 1.  Views: they can be set.
+        """Mean and spread of a term, (height_bins, side, side) each; the side of pooled terms is 1.  Views: they can
+        be set.
         """
         if name in self.config.pooled:
             row = self._pooled.index(name)
             return self.pooled_mean[row, :, None, None], self.pooled_spread[row, :, None, None]
-        row = self.config.placed.index(name)
+        row = self.config.per_position.index(name)
         return self.mean[row], self.spread[row]
 
-    def _at_level(self, statistic: Tensor, level: Optional[Tensor], batch: int) -> Tensor:
-        """(levels, g, g) -> (B, g, g), linear between the centres of the level buckets."""
+    def _at_height(self, statistic: Tensor, slice_height: Optional[Tensor], batch: int) -> Tensor:
+        """(height_bins, g, g) -> (B, g, g), linear between the centres of the height bin."""
         statistic = statistic.float()
-        if self.config.levels == 1 or level is None:
+        if self.config.height_bins == 1 or slice_height is None:
             return statistic.mean(dim=0, keepdim=True).expand(batch, -1, -1)
-        position = (level.clamp(0, 1) * self.config.levels - 0.5).clamp(0, self.config.levels - 1)
-        lower = position.floor().long().clamp(max=self.config.levels - 2)
+        position = (slice_height.clamp(0, 1) * self.config.height_bins - 0.5).clamp(0, self.config.height_bins - 1)
+        lower = position.floor().long().clamp(max=self.config.height_bins - 2)
         share = (position - lower)[:, None, None]
         known = torch.lerp(statistic[lower], statistic[lower + 1], share)
-        return torch.where((level >= 0)[:, None, None], known, statistic.mean(dim=0, keepdim=True))
+        return torch.where((slice_height >= 0)[:, None, None], known, statistic.mean(dim=0, keepdim=True))
 
     @torch.no_grad()
-    def fit_term(self, name: str, maps: Sequence[Tensor], level: Optional[Tensor] = None,
+    def fit_term(self, name: str, maps: Sequence[Tensor], slice_height: Optional[Tensor] = None,
                  masks: Optional[Tensor] = None) -> None:
         """Set mean and spread of one term from the raw maps of normal scans.
 
-        `maps` are batches (n, S, S) in the order of `level` (N,).  Statistics of a level bucket weigh every scan by its
-        distance in level (Gaussian, one bucket wide), so that sparse buckets borrow from their neighbours.  Those of
+        `maps` are batches (n, S, S) in the order of `slice_height` (N,).  Statistics of a height bin weigh every scan
+        by its
+        distance in height (Gaussian, one bucket wide), so that sparse buckets borrow from their neighbours.  Those of
         pooled terms are taken inside of `masks` (N, grid, grid), where every scan counts alike.
         """
-        levels, grid = self.config.levels, self.config.grid
+        height_bins, grid = self.config.height_bins, self.config.grid
         kept_mean, kept_spread = self.statistics(name)
         small = torch.cat([F.adaptive_avg_pool2d(batch[:, None], grid)[:, 0] for batch in maps])
-        weights = torch.ones(levels, len(small))
-        if level is not None and levels > 1:
-            centres = (torch.arange(levels) + 0.5)[:, None]
-            weights = torch.exp(-0.5 * (level.float() * levels - centres) ** 2)
+        weights = torch.ones(height_bins, len(small))
+        if slice_height is not None and height_bins > 1:
+            centres = (torch.arange(height_bins) + 0.5)[:, None]
+            weights = torch.exp(-0.5 * (slice_height.float() * height_bins - centres) ** 2)
         weights = weights / weights.sum(dim=1, keepdim=True)
         if name in self.config.pooled:
             inside = torch.ones_like(small) if masks is None else (masks > 0.5).to(small)

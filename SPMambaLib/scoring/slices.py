@@ -11,26 +11,31 @@ from . import components
 from .maps import AnomalyScale
 from .terms import at_input_size
 
-LEVEL_KERNEL = 0.08  # relative height within which normal slices speak for each other's score
-LEVEL_NODES = 26  # heights at which that is tabulated
+HEIGHT_KERNEL = 0.08  # relative height within which normal slices speak for each other's score
+HEIGHT_NODES = 26  # heights at which that is tabulated
 
 
-def score_maps(scale: AnomalyScale, raw: Dict[str, Tensor], level: Optional[Tensor],
+def score_maps(scale: AnomalyScale, raw: Dict[str, Tensor], slice_height: Optional[Tensor],
                masks: Tensor) -> Tuple[Tensor, Dict[str, Tensor]]:
     """Fused map and standardised terms (B, S, S) inside the anatomy."""
-    maps = at_input_size(raw, level, masks.shape[-1])
-    standardised = scale.standardise(maps, masks, level)
+    maps = at_input_size(raw, slice_height, masks.shape[-1])
+    standardised = scale.standardise(maps, masks, slice_height)
     return scale.fuse(standardised) * masks, standardised
 
 
-def slice_components(scale: AnomalyScale, fused: Tensor, standardised: Dict[str, Tensor],
-                     normals: Optional[Dict[str, Any]] = None, level: Optional[Tensor] = None) -> Dict[str, Tensor]:
+def slice_components(
+    scale: AnomalyScale,
+    fused: Tensor,
+    standardised: Dict[str, Tensor],
+    normals: Optional[Dict[str, Any]] = None,
+    slice_height: Optional[Tensor] = None,
+) -> Dict[str, Tensor]:
     """Score and components of slices (B,); in units of normal spread when those of the normals are given.
 
     Args:
-        normals: the card's calibration: (mean, spread) of each component, and of the score by level where the model
-            knows levels: some heights of a normal body are more varied than others.
-        level: (B,) relative height, negative where unknown.
+        normals: the card's calibration: (mean, spread) of each component, and of the score by height where the model
+            knows heights: some heights of a normal body are more varied than others.
+        height: (B,) relative height, negative where unknown.
     """
     summary = scale.config.summary
     values = {"score": components.summarise(fused, summary)}
@@ -40,29 +45,30 @@ def slice_components(scale: AnomalyScale, fused: Tensor, standardised: Dict[str,
     if normals is not None:
         known = normals["components"]
         standard = {name: (v - known[name][0]) / known[name][1] for name, v in values.items()}
-        if level is not None and "score_by_level" in normals:
-            local = at_level(values["score"], level, normals["score_by_level"])
-            standard["score"] = torch.where(level >= 0, local, standard["score"])
+        if slice_height is not None and "score_by_height" in normals:
+            local = at_height(values["score"], slice_height, normals["score_by_height"])
+            standard["score"] = torch.where(slice_height >= 0, local, standard["score"])
         values = standard
     return values
 
 
-def score_by_level(scores: np.ndarray, levels: np.ndarray) -> Dict[str, List[float]]:
+def score_by_height(scores: np.ndarray, height_bins: np.ndarray) -> Dict[str, List[float]]:
     """Mean and spread of normal scores (N,) at `LEVEL_NODES` heights from 0 to 1, weighted by distance in height.
 
     Where few slices lie near, their spread says little: half of the overall one is the least.
     """
-    heights = np.linspace(0.0, 1.0, LEVEL_NODES)[:, None]
-    weights = np.exp(-0.5 * ((levels[None] - heights) / LEVEL_KERNEL) ** 2) + 1e-12
+    heights = np.linspace(0.0, 1.0, HEIGHT_NODES)[:, None]
+    weights = np.exp(-0.5 * ((height_bins[None] - heights) / HEIGHT_KERNEL) ** 2) + 1e-12
     weights /= weights.sum(axis=1, keepdims=True)
     mean = weights @ scores
     spread = np.sqrt((weights * (scores[None] - mean[:, None]) ** 2).sum(axis=1))
     return {"mean": mean.tolist(), "spread": np.maximum(spread, 0.5 * scores.std()).tolist()}
 
 
-def at_level(scores: Tensor, level: Tensor, table: Dict[str, List[float]]) -> Tensor:
-    """Scores (B,) in units of the normal spread at their `level` (B,), linear between the heights of the table."""
+def at_height(scores: Tensor, slice_height: Tensor, table: Dict[str, List[float]]) -> Tensor:
+    """Scores (B,) in units of the normal spread at their `slice_height` (B,), linear between the heights of the
+    table."""
     heights = np.linspace(0.0, 1.0, len(table["mean"]))
-    mean, spread = (torch.from_numpy(np.interp(level.numpy(), heights, table[name])).to(scores)
+    mean, spread = (torch.from_numpy(np.interp(slice_height.numpy(), heights, table[name])).to(scores)
                     for name in ("mean", "spread"))
     return (scores - mean) / spread

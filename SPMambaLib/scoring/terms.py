@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from ..model.feature_space import joined
 from ..model.network import Output, SPMamba
-from ..model.prototypes import ANY_LEVEL, at_level
+from ..model.prototypes import ANY_HEIGHT, at_height
 from ..model.teacher import to_teacher_input
 from .maps import ScoringConfig, gaussian_blur, resize
 
@@ -27,16 +27,16 @@ UNFITTED = ("mirror", "intensity")
 
 
 def network_terms(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Dict[str, Tensor]:
-    """Raw terms of prepared slices (B, 1, S, S), all but the choice of level, which needs the whole volume.
+    """Raw terms of prepared slices (B, 1, S, S), all but the choice of height, which needs the whole volume.
 
-    Returns ``residual`` and ``intensity`` (B, S, S), ``mirror`` (B, h, w), and ``prototype`` (B, levels, h, w): the
-    distance to the prototypes of every level.
+    Returns ``residual`` and ``intensity`` (B, S, S), ``mirror`` (B, h, w), and ``prototype`` (B, height_bins, h, w):
+    the distance to the prototypes of every height.
     """
     return terms_and_nearest(network, pixels, config)[0]
 
 
 def terms_and_nearest(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Tuple[Dict[str, Tensor], Tensor]:
-    """`network_terms`, and the numbers of the nearest prototypes (B, levels, h, w)."""
+    """`network_terms`, and the numbers of the nearest prototypes (B, height_bins, h, w)."""
     features = network.encode(to_teacher_input(pixels))
     output = network.decode(features, reconstruct="residual" in config.terms)
     terms = dict(unfitted_terms(network, pixels, features, config), prototype=output.prototype_distances)
@@ -89,19 +89,21 @@ def mirror_map(feature: Tensor, mirrored: Tensor) -> Tensor:
     return 1.0 - best
 
 
-def level_index(level: Optional[Tensor], levels: int) -> Optional[Tensor]:
-    """Index of the bucket of each `level` (B,) in [0, 1], `ANY_LEVEL` where it is negative; None for None."""
-    if level is None:
+def height_bin_index(slice_height: Optional[Tensor], height_bins: int) -> Optional[Tensor]:
+    """Index of the bucket of each `slice_height` (B,) in [0, 1], `ANY_HEIGHT` where it is negative; None for None."""
+    if slice_height is None:
         return None
-    return torch.where(level >= 0, (level.clamp(0, 1) * levels).long().clamp(max=levels - 1), ANY_LEVEL)
+    return torch.where(
+        slice_height >= 0, (slice_height.clamp(0, 1) * height_bins).long().clamp(max=height_bins - 1), ANY_HEIGHT
+    )
 
 
-def at_input_size(terms: Dict[str, Tensor], level: Optional[Tensor], size: int) -> Dict[str, Tensor]:
-    """Terms of `network_terms` as maps (B, S, S): the prototype distance at each slice's `level`, all upsampled.
+def at_input_size(terms: Dict[str, Tensor], slice_height: Optional[Tensor], size: int) -> Dict[str, Tensor]:
+    """Terms of `network_terms` as maps (B, S, S): the prototype distance at each slice's `slice_height`, all upsampled.
 
-    `level` (B,) in [0, 1]; None or negative takes the nearest prototype of any level.
+    `slice_height` (B,) in [0, 1]; None or negative takes the nearest prototype of any height.
     """
     maps = dict(terms)
     if "prototype" in terms:
-        maps["prototype"] = at_level(terms["prototype"], level_index(level, terms["prototype"].shape[1]))
+        maps["prototype"] = at_height(terms["prototype"], height_bin_index(slice_height, terms["prototype"].shape[1]))
     return {name: m if m.shape[-1] == size else resize(m, size) for name, m in maps.items()}

@@ -26,9 +26,9 @@ from .. import __version__, bundle
 from ..data.examine import examine
 from ..data.samples import Sample, split_by_patient
 from ..errors import Cancelled, UnreadableFileError, UsageError
-from ..evidence.fit import thumbnails, typical_of
-from ..evidence.normal_tiles import FILE, Typical
-from ..input_check.statistics import FitnessCheck
+from ..evidence.fit import normal_tiles_of, thumbnails
+from ..evidence.normal_tiles import FILE, NormalTiles
+from ..input_check.statistics import InputCheck
 from ..model.config import NetworkConfig
 from ..model.network import SPMamba
 from ..model.teacher import Teacher
@@ -48,7 +48,7 @@ from .fit import (
     calibrate,
     fit_prototypes,
     fit_space,
-    fitness_of,
+    input_check_of,
     positioned_features,
 )
 from .plan import DEFAULT, Machine, device_name, plan_of, precision_name, run_facts
@@ -111,7 +111,7 @@ def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFold
     """The steps of `assemble`; those whose result lies in the work folder are not done again."""
     started, training, precision = time.time(), recipe.training, machine.autocast(ranks.device)
     seen, held, preprocessing = load_split(recipe, manifest, progress)
-    work.settle(digest_of([part for group in (seen, held) for part in (group.pixels, group.masks, group.level)],
+    work.settle(digest_of([part for group in (seen, held) for part in (group.pixels, group.masks, group.slice_height)],
                           *seen.patients, *held.patients))
     torch.manual_seed(training.seed)
     network = SPMamba(recipe.network_config()).to(ranks.device)
@@ -122,12 +122,12 @@ def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFold
     else:
         network.teacher.load_state_dict(kept_teacher[0])
     features = cache_features(network, seen.pixels, progress)
-    kept_prototypes, placed = work.kept("prototypes"), positioned_features(network, features)
+    kept_prototypes, per_position = work.kept("prototypes"), positioned_features(network, features)
     if kept_prototypes is None:
-        fit_space(network, placed)
-        compactness = fit_prototypes(network, placed, seen.level)
+        fit_space(network, per_position)
+        compactness = fit_prototypes(network, per_position, seen.slice_height)
         round_weights(network)
-        spread = require_spread(prototype_spread(network.prototypes.vectors, placed, seen.level,
+        spread = require_spread(prototype_spread(network.prototypes.vectors, per_position, seen.slice_height,
                                                  network.prototypes.space))
         work.keep("prototypes", network.prototypes.state_dict(), [compactness, spread])
     else:
@@ -148,8 +148,8 @@ def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFold
     network.cpu()
     round_weights(network)
     scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress)
-    check, calibration["fitness"] = fitness_of(network, seen, held, progress=progress)
-    tiles = tiles_of(network, placed, seen)
+    check, calibration["input_check"] = input_check_of(network, seen, held, progress=progress)
+    tiles = tiles_of(network, per_position, seen)
 
     card: Dict[str, Any] = {
         "name": name, "version": __version__, **recipe.card,
@@ -204,27 +204,30 @@ def recalibrate(source: Path, manifest: Path, output: Path, *,
     seen, held, preprocessing = load_split(recipe, manifest, progress,
                                            Preprocessing.from_dict(card["preprocessing"], preparation))
     scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress)
-    placed: List[Tensor] = []
-    check, calibration["fitness"] = fitness_of(network, seen, held, progress=progress, placed=placed)
+    per_position: List[Tensor] = []
+    check, calibration["input_check"] = input_check_of(
+        network, seen, held, progress=progress, per_position=per_position
+    )
     card = {**card, **recipe.card, "scoring": recipe.scoring.to_dict(), "calibration": calibration}
     card.pop("metrics", None)
-    tiles = tiles_of(network, torch.cat(placed)[:len(seen)], seen)
+    tiles = tiles_of(network, torch.cat(per_position)[:len(seen)], seen)
     return write_bundle(output, card, network, scale, check, preprocessing, tiles)
 
 
-def write_bundle(output: Path, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, check: FitnessCheck,
-                 preprocessing: Preprocessing, tiles: Typical) -> Dict[str, Any]:
-    """Save network, scale, fitness check and tiles under the card; returns the card as a reader will find it."""
-    bundle.save(output, dict(card, typical=tiles.card()),
+def write_bundle(output: Path, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, check: InputCheck,
+                 preprocessing: Preprocessing, tiles: NormalTiles) -> Dict[str, Any]:
+    """Save network, scale, input check and tiles under the card; returns the card as a reader will find it."""
+    bundle.save(output, dict(card, normal_tiles=tiles.card()),
                 bundle.join_states(network.state_dict(), scale.state_dict(), check.state_dict(),
                                    preprocessing.state_dict()), {FILE: tiles.png()})
     return bundle.verify(output)
 
 
-def tiles_of(network: SPMamba, features: Tensor, seen: Normals) -> Typical:
+def tiles_of(network: SPMamba, features: Tensor, seen: Normals) -> NormalTiles:
     """What is normal at each prototype, from the features (N, C, grid, grid) that they were placed among."""
-    return typical_of(network.prototypes, features, thumbnails(seen.pixels, network.prototypes.grid), seen.level,
-                      seen.patients)
+    return normal_tiles_of(
+        network.prototypes, features, thumbnails(seen.pixels, network.prototypes.grid), seen.slice_height, seen.patients
+    )
 
 
 def load_split(recipe: Recipe, manifest: Path, progress: Progress,
@@ -274,11 +277,11 @@ def with_copies(samples: List[Sample], pixels: Tensor, masks: Tensor, recipe: Re
                 preprocessing: Preprocessing) -> Normals:
     """Prepared images, each followed (in a second block) by one varied copy, which is prepared in turn."""
     varied, moved, _ = preprocessing.aligned(*augment(pixels, masks, recipe.augmentation, seed=1))
-    level = None
-    if all(sample.level is not None for sample in samples):
-        level = torch.tensor([sample.level for sample in samples] * 2, dtype=torch.float32)
+    slice_height = None
+    if all(sample.slice_height is not None for sample in samples):
+        slice_height = torch.tensor([sample.slice_height for sample in samples] * 2, dtype=torch.float32)
     patients = [sample.patient for sample in samples] * 2
-    return Normals(torch.cat([pixels, varied]), torch.cat([masks, moved]), level, patients)
+    return Normals(torch.cat([pixels, varied]), torch.cat([masks, moved]), slice_height, patients)
 
 
 def settle_teacher(network: SPMamba, recipe: Recipe, seen: Normals, imagenet: Optional[Path], teacher: Optional[Path],

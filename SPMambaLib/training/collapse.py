@@ -20,28 +20,28 @@ COLLAPSED = 0.05
 
 
 @torch.no_grad()
-def prototype_spread(vectors: Tensor, features: Tensor, level: Optional[Tensor] = None,
+def prototype_spread(vectors: Tensor, features: Tensor, slice_height: Optional[Tensor] = None,
                      space: Optional[FeatureSpace] = None) -> float:
     """Mean cosine distance between the nearest prototypes of two random normals, over that between the normals.
 
     About 0 when one prototype wins every image of its cell, near 1 when every image has a prototype of its own.  Each
-    cell is judged by its own features (no window), each level by the images that `fit_prototypes` gives to it.
+    cell is judged by its own features (no window), each height by the images that `fit_prototypes` gives to it.
 
     Args:
-        vectors: prototypes (levels, cells, k, C).
+        vectors: prototypes (height_bins, cells, k, C).
         features: of normal images, (N, C, grid, grid).
-        level: (N,) in [0, 1]; None counts every image for every level.
+        height: (N,) in [0, 1]; None counts every image for every height.
         space: where they are compared (`Prototypes.space`); None as they are.
 
     Returns:
         The spread; 1.0 when it has no meaning: a single prototype per cell, or features that do not differ.
     """
-    levels, space = len(vectors), space or FeatureSpace("plain", features.shape[1])
+    height_bins, space = len(vectors), space or FeatureSpace("plain", features.shape[1])
     apart, wanted = 0.0, 0.0
-    for bucket in range(levels):
+    for bucket in range(height_bins):
         rows = features
-        if levels > 1 and level is not None:
-            rows = features[(level * levels - (bucket + 0.5)).abs() <= 0.75]
+        if height_bins > 1 and slice_height is not None:
+            rows = features[(slice_height * height_bins - (bucket + 0.5)).abs() <= 0.75]
         found, expected = _distances_of_pairs(vectors[bucket], rows, space)
         apart, wanted = apart + found, wanted + expected
     if vectors.shape[2] == 1 or wanted < 1e-6:

@@ -1,6 +1,7 @@
 """Prototypes, statistics and calibration from normal scans: the part of a model that a hospital fits itself.
 
-Prototypes are spherical k-means centres of the frozen teacher's features, cell by cell (and level by level); pull-only
+Prototypes are spherical k-means centres of the frozen teacher's features, cell by cell (and height by height);
+pull-only
 learned prototypes collapse.  Everything that judges them comes from *held-out* patients: mean and spread per position,
 thresholds and component statistics (see `judging`).
 """
@@ -16,15 +17,15 @@ from torch.nn import functional as F
 
 from .. import bundle
 from ..errors import UsageError
-from ..input_check.fit import fit_fitness, look, looks_of
-from ..input_check.statistics import FitnessCheck
+from ..input_check.fit import fit_input_check, look, looks_of
+from ..input_check.statistics import InputCheck
 from ..model.feature_space import CELLS
 from ..model.network import SPMamba
 from ..model.teacher import to_teacher_input
 from ..scoring.maps import AnomalyScale, ScoringConfig
 from ..scoring.slice_height import in_height_bin
 from ..scoring.terms import UNFITTED, at_input_size, network_terms, unfitted_terms
-from .judging import NOBODY, Batch, Unfitted, judge, pool, scale_of, unfitted_of, unfitted_on_grid
+from .calibration_fit import NO_TERMS, Batch, Unfitted, calibration_of, pool, scale_of, unfitted_of, unfitted_on_grid
 
 Progress = Callable[[float, str], None]
 BATCH = 8
@@ -32,11 +33,11 @@ BATCH = 8
 
 @dataclass
 class Normals:
-    """Prepared normal images: pixels (N, 1, S, S), masks (N, S, S), level (N,) or None, patient of each."""
+    """Prepared normal images: pixels (N, 1, S, S), masks (N, S, S), slice_height (N,) or None, patient of each."""
 
     pixels: Tensor
     masks: Tensor
-    level: Optional[Tensor]
+    slice_height: Optional[Tensor]
     patients: List[str]
 
     def __len__(self) -> int:
@@ -71,22 +72,24 @@ def fit_space(network: SPMamba, features: Tensor) -> None:
 
 
 @torch.no_grad()
-def fit_prototypes(network: SPMamba, features: Tensor, level: Optional[Tensor], *, iterations: int = 20,
+def fit_prototypes(network: SPMamba, features: Tensor, slice_height: Optional[Tensor], *, iterations: int = 20,
                    seed: int = 0) -> float:
     """Spherical k-means at each cell of `features` (N, C, grid, grid); returns the mean distance to the nearest centre.
 
-    With several levels an image counts for every bucket within three quarters of a bucket width of its level.
+    With several heights an image counts for every bucket within three quarters of a bucket width of its height.
 
     Raises:
-        UsageError: no image for one of the levels.
+        UsageError: no image for one of the heights.
     """
     generator, space = torch.Generator().manual_seed(seed), network.prototypes.space
-    levels, cells, k, _ = network.prototypes.vectors.shape
+    height_bins, cells, k, _ = network.prototypes.vectors.shape
     vectors, distances = [], []
-    for bucket in range(levels):
-        keep = in_height_bin(level, bucket, levels, len(features))
+    for bucket in range(height_bins):
+        keep = in_height_bin(slice_height, bucket, height_bins, len(features))
         if not keep.any():
-            raise UsageError("No normal image shows level {} of {}; more images are needed.".format(bucket + 1, levels))
+            raise UsageError(
+                "No normal image shows height {} of {}; more images are needed.".format(bucket + 1, height_bins)
+            )
         first = torch.randint(int(keep.sum()), (k,), generator=generator)  # the same images at every cell
         parts = []
         chosen = features if keep.all() else features[keep]  # no copy of what may be a gigabyte
@@ -124,19 +127,21 @@ def raw_terms(network: SPMamba, config: ScoringConfig, normals: Normals, progres
     parts: Dict[str, List[Tensor]] = {}
     for start in range(0, len(normals), BATCH):
         rows = slice(start, start + BATCH)
-        level = None if normals.level is None else normals.level[rows]
+        slice_height = None if normals.slice_height is None else normals.slice_height[rows]
         raw = network_terms(network, normals.pixels[rows], config)
-        maps = at_input_size(raw, level, normals.pixels.shape[-1])
+        maps = at_input_size(raw, slice_height, normals.pixels.shape[-1])
         for name, term in maps.items():
             parts.setdefault(name, []).append(term)
         progress(min(1.0, (start + BATCH) / len(normals)), "scoring held-out normals")
     return {name: torch.cat(part) for name, part in parts.items()}
 
 
-def fit_scale(config: ScoringConfig, raw: Dict[str, Tensor], level: Optional[Tensor], masks: Tensor,
+def fit_scale(config: ScoringConfig, raw: Dict[str, Tensor], slice_height: Optional[Tensor], masks: Tensor,
               seen: Unfitted) -> AnomalyScale:
     """Mean and spread of each term, from terms and masks at input size in memory."""
-    return scale_of(config, {name: pool(term, config) for name, term in raw.items()}, level, pool(masks, config), seen)
+    return scale_of(
+        config, {name: pool(term, config) for name, term in raw.items()}, slice_height, pool(masks, config), seen
+    )
 
 
 @torch.no_grad()
@@ -153,16 +158,17 @@ def calibrate(network: SPMamba, config: ScoringConfig, held: Normals, seen: Norm
     if len(set(held.patients)) < 2:
         raise UsageError("At least two patients must be held out for a calibration.")
     raw = raw_terms(network, config, held, progress)
-    judgement = judge(config, HeldInMemory(held, with_level_chosen(raw)), unfitted(network, config, seen, progress),
-                      unit=unit)
-    return judgement.scale, judgement.card
+    calibrated = calibration_of(
+        config, HeldInMemory(held, with_height_chosen(raw)), unfitted(network, config, seen, progress), unit=unit
+    )
+    return calibrated.scale, calibrated.card
 
 
 class HeldInMemory:
     """Held-out normals whose raw terms, as `network_terms` gives them, are all in memory."""
 
     def __init__(self, held: Normals, raw: Dict[str, Tensor]) -> None:
-        self.patients, self.level = held.patients, held.level
+        self.patients, self.slice_height = held.patients, held.slice_height
         self._masks, self._raw = held.masks, raw
 
     def batches(self) -> Iterator[Batch]:
@@ -171,9 +177,9 @@ class HeldInMemory:
 
 
 @torch.no_grad()
-def fitness_of(network: SPMamba, *groups: Normals, progress: Progress,
-               placed: Optional[List[Tensor]] = None) -> Tuple[FitnessCheck, Dict[str, Any]]:
-    """The fitness check and its card from all normals; the second half of each group are varied copies.
+def input_check_of(network: SPMamba, *groups: Normals, progress: Progress,
+               per_position: Optional[List[Tensor]] = None) -> Tuple[InputCheck, Dict[str, Any]]:
+    """The input check and its card from all normals; the second half of each group are varied copies.
 
     What prototypes are placed among, of all images and in half precision, is added to `placed` on the way.
     """
@@ -183,13 +189,13 @@ def fitness_of(network: SPMamba, *groups: Normals, progress: Progress,
             pixels = normals.pixels[rows]
             features = network.encode(to_teacher_input(pixels.to(device)))
             parts.append(look(pixels, normals.masks[rows], features))
-            if placed is not None:
-                placed.append(network.positioned(features).half().cpu())
-        progress((number + 1) / len(groups), "fitness check")
+            if per_position is not None:
+                per_position.append(network.positioned(features).half().cpu())
+        progress((number + 1) / len(groups), "input check")
     kept = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    levels = [normals.level for normals in groups if normals.level is not None]
-    return fit_fitness(looks_of(
-        kept, torch.cat(levels) if len(levels) == len(groups) else None,
+    height_bins = [normals.slice_height for normals in groups if normals.slice_height is not None]
+    return fit_input_check(looks_of(
+        kept, torch.cat(height_bins) if len(height_bins) == len(groups) else None,
         [patient for normals in groups for patient in normals.patients],
         torch.cat([torch.arange(len(normals)) >= len(normals) // 2 for normals in groups])))
 
@@ -199,7 +205,7 @@ def unfitted(network: SPMamba, config: ScoringConfig, seen: Normals,
              progress: Progress = lambda fraction, text: None) -> Unfitted:
     """What the normals `seen` in fitting say of the terms that nothing was fitted for, if the model has any."""
     if not set(UNFITTED) & set(config.terms):
-        return NOBODY
+        return NO_TERMS
     parts = []
     for rows in torch.arange(len(seen)).split(BATCH):
         pixels = seen.pixels[rows].float()
@@ -207,11 +213,11 @@ def unfitted(network: SPMamba, config: ScoringConfig, seen: Normals,
         terms = unfitted_terms(network, pixels, features, config)
         parts.append(unfitted_on_grid(terms, seen.masks[rows].float(), config))
         progress(float(rows[-1] + 1) / len(seen), "scoring fitted normals")
-    return unfitted_of(parts, seen.level)
+    return unfitted_of(parts, seen.slice_height)
 
 
-def with_level_chosen(raw: Dict[str, Tensor]) -> Dict[str, Tensor]:
-    """Terms whose level was chosen already, in the shape that `at_input_size` expects."""
+def with_height_chosen(raw: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """Terms whose height was chosen already, in the shape that `at_input_size` expects."""
     return {name: term[:, None] if name == "prototype" else term for name, term in raw.items()}
 
 

@@ -67,10 +67,10 @@ RECIPES: Dict[str, Recipe] = {
         # Chosen on held-out normals with masses implanted: Testing/benchmarks/implanted_lesions.py.
         # The residual adds nothing there, so the decoder rests.
         scoring=ScoringConfig(terms=("prototype", "mirror", "intensity"), weights=(1.0, 1.0, 1.0), mirror_scales=2,
-                              levels=12, spread="deviation", pooled=("prototype", "mirror"), reach=1,
+                              height_bins=12, spread="deviation", pooled=("prototype", "mirror"), reach=1,
                               fusion="geometric", centring="slice", hysteresis=True, sigma=7.0, summary="top5"),
         augmentation=Augmentation(rotation_degrees=6.0, shift=0.02, zoom=0.04, flip=True),
-        network={"prototypes_per_cell": 6, "prototype_match": "prototypes", "prototype_levels": 6},
+        network={"prototypes_per_cell": 6, "prototype_match": "prototypes", "prototype_height_bins": 6},
         card={
             "title": "Brain FLAIR (axial)",
             "purpose": "Marks what is unusual in axial FLAIR slices of adult heads.",

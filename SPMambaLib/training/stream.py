@@ -46,14 +46,14 @@ class Views:
 
     Attributes:
         file: (n,) number of the file within its group.
-        level: (n,) relative height, -1 where unknown.
+        height: (n,) relative height, -1 where unknown.
         available: slices that the file had before its quota.
     """
 
     pixels: Tensor
     masks: Tensor
     file: Tensor
-    level: Tensor
+    slice_height: Tensor
     available: int
 
 
@@ -69,11 +69,11 @@ class Preparation:
         """One file."""
         samples, pixels, masks = slices_of(source.sample, self.preprocessing, self.plane)
         rows = torch.from_numpy(drawn(len(samples), source.quota, source.seed))
-        level = torch.tensor([-1.0 if s.level is None else s.level for s in samples])[rows]
+        slice_height = torch.tensor([-1.0 if s.slice_height is None else s.slice_height for s in samples])[rows]
         varied, moved, _ = self.preprocessing.aligned(
             *augment(pixels[rows], masks[rows], self.augmentation, seed=source.seed))
         return Views(torch.cat([pixels[rows], varied]), torch.cat([masks[rows], moved]),
-                     torch.full((len(rows),), number), level, len(samples))
+                     torch.full((len(rows),), number), slice_height, len(samples))
 
     def batches(self, group: Sequence[Source]) -> Iterator[Views]:
         """A group's images, `TOGETHER` at a time; a batch never reaches beyond the group."""
@@ -95,14 +95,19 @@ def cut(views: Views) -> List[Views]:
     if n == 1:
         return [views]
     return [Views(views.pixels[[row, n + row]], views.masks[[row, n + row]], views.file[row:row + 1],
-                  views.level[row:row + 1], views.available if row == 0 else 0) for row in range(n)]
+                  views.slice_height[row:row + 1], views.available if row == 0 else 0) for row in range(n)]
 
 
 def joined(parts: Sequence[Views]) -> Views:
     pixels, masks = (torch.cat([getattr(part, name)[half:half + 1] for half in (0, 1) for part in parts])
                      for name in ("pixels", "masks"))
-    return Views(pixels, masks, torch.cat([part.file for part in parts]), torch.cat([part.level for part in parts]),
-                 sum(part.available for part in parts))
+    return Views(
+        pixels,
+        masks,
+        torch.cat([part.file for part in parts]),
+        torch.cat([part.slice_height for part in parts]),
+        sum(part.available for part in parts),
+    )
 
 
 def drawn(n: int, quota: int, seed: int) -> np.ndarray:

@@ -29,6 +29,7 @@ from typing import Any, Dict, List, Mapping, Optional, Union
 import numpy as np
 
 from ..errors import SPMambaError, UnreadableFileError, UsageError
+from ..older_versions import forced
 from ..output.files import write_array, write_json
 
 VERSION = 1
@@ -83,7 +84,7 @@ class Job:
         facts: source facts as in `image.Image.facts` (modality, description, ...); never patient identity.
         kind: "volume", or "image" for a single two-dimensional picture.
         false_positive_rate: operating point; None means the model's own.
-        on_misfit: "refuse" a scan that does not look like what the model knows, or "mark" it.
+        force: analyse also a scan that does not look like what the model knows; else it is refused.
     """
 
     voxels: np.ndarray
@@ -93,7 +94,7 @@ class Job:
     facts: Dict[str, Any] = field(default_factory=dict)
     kind: str = "volume"
     false_positive_rate: Optional[float] = None
-    on_misfit: str = "refuse"
+    force: bool = False
 
     def write(self, folder: Union[str, Path]) -> None:
         """Write ``input.npy`` and then ``job.json`` into an existing folder.
@@ -106,7 +107,7 @@ class Job:
         write_json(folder / JOB_FILE, {
             "v": VERSION, "input": INPUT_FILE, "ijk_to_ras": np.asarray(self.ijk_to_ras, dtype=float).tolist(),
             "facts": self.facts, "kind": self.kind, "model": self.model, "device": self.device,
-            "false_positive_rate": self.false_positive_rate, "on_misfit": self.on_misfit})
+            "false_positive_rate": self.false_positive_rate, "force": self.force})
 
     @classmethod
     def read(cls, folder: Union[str, Path]) -> "Job":
@@ -125,7 +126,7 @@ class Job:
                 raise ValueError("ijk_to_ras is not a 4x4 matrix")
             return cls(voxels, matrix, str(job["model"]), str(job.get("device", "auto")),
                        dict(job.get("facts") or {}), str(job.get("kind", "volume")),
-                       None if rate is None else float(rate), str(job.get("on_misfit", "refuse")))
+                       None if rate is None else float(rate), forced(job))
         except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError) as error:
             raise UnreadableFileError("The run's input could not be read from its folder; run it again.",
                                       "{}: {}: {}".format(folder, type(error).__name__, error)) from error

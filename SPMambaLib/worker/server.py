@@ -65,7 +65,7 @@ class Server:
     Args:
         requests: lines of the viewer.
         channel: where events go.
-        load: ``(model, device) -> detector`` with ``detect(image, false_positive_rate=, on_misfit=,
+        load: ``(model, device) -> detector`` with ``detect(image, false_positive_rate=, force=,
             progress=, cancelled=)``.
         make_image: the detector's input from a `Job`.
         models: card summaries of the installed models.
@@ -213,7 +213,7 @@ class Server:
         check()
         image = self._make_image(job)
         detection = detector.detect(
-            image, false_positive_rate=job.false_positive_rate, on_misfit=job.on_misfit, cancelled=run.cancelled,
+            image, false_positive_rate=job.false_positive_rate, force=job.force, cancelled=run.cancelled,
             progress=lambda part, text: run.progress(LOADED + (WRITING - LOADED) * part, text))
         check()
         run.progress(WRITING, "Writing the result")

@@ -20,13 +20,13 @@ from typing import Any, Callable, Dict, List, Tuple
 import torch
 from torch import Tensor, nn
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[level]) for level in (2, 1)]
+sys.path[:0] = [str(Path(__file__).resolve().parents[slice_height]) for slice_height in (2, 1)]
 
-from benchmarks.comparators import options_of, place_prototypes
+from benchmarks.assessed import Terms, assess_map, assess_terms, implants_found
+from benchmarks.comparators import options_of, position_prototypes
 from benchmarks.comparators.reverse_distillation import reconstructed
 from benchmarks.compare import command_of, maps_of, study_parser
 from benchmarks.images import Images, Study, open_implants, open_study, recipe_digest
-from benchmarks.judged import Terms, implants_found, judge_map, judge_terms
 from benchmarks.records import RESULTS, Records
 
 from SPMambaLib import load_model
@@ -36,8 +36,8 @@ from SPMambaLib.model.network import SPMamba
 from SPMambaLib.model.ss2d import SS2D
 from SPMambaLib.scoring.maps import ScoringConfig
 from SPMambaLib.scoring.terms import network_terms
+from SPMambaLib.training.calibration_fit import Unfitted
 from SPMambaLib.training.fit import unfitted
-from SPMambaLib.training.judging import Unfitted
 from SPMambaLib.training.train import TrainingConfig, train_decoder
 
 PARTS = ("terms", "prototypes", "training")
@@ -65,7 +65,7 @@ PROTOTYPES: Dict[str, Dict[str, Any]] = {
     "standardised space": {"space": "standardised"},
     "whitened space": {"space": "whitened"},
     "without varied copies": {"copies": False},
-    "one level": {"levels": 1},
+    "one height": {"height_bins": 1},
 }
 
 TRAINING: Dict[str, Dict[str, Any]] = {
@@ -116,8 +116,8 @@ def rules(config: ScoringConfig) -> Dict[str, ScoringConfig]:
         found["all terms by place"] = replace(config, pooled=())
     else:
         found["no term by place"] = replace(config, pooled=config.terms, reach=1)
-    if config.levels > 1:
-        found["statistics without levels"] = replace(config, levels=1)
+    if config.height_bins > 1:
+        found["statistics without heights"] = replace(config, height_bins=1)
     return found
 
 
@@ -138,7 +138,7 @@ def ablate_terms(records: Records, study: Study, key: Dict[str, Any], model: str
             raw.update(held=terms_of(detector.network, config, study.held),
                        test=terms_of(detector.network, config, study.test))
             seen.append(unfitted(detector.network, config, study.seen))
-        return {"metrics": judge_terms(study, rule, raw["held"], raw["test"], seen[0])}
+        return {"metrics": assess_terms(study, rule, raw["held"], raw["test"], seen[0])}
 
     for name, rule in rules(config).items():
         records.once({**key, "method": name}, lambda rule=rule: measure(rule))
@@ -163,14 +163,14 @@ def ablate_prototypes(records: Records, study: Study, key: Dict[str, Any], seed:
             continue  # not asked for, or the recipe itself
 
         def measure(options: Dict[str, Any] = options) -> Dict[str, Any]:
-            prototypes = place_prototypes(study, seed, **options)
+            prototypes = position_prototypes(study, seed, **options)
             prototypes.fit(study.seen)
             if not implants:
                 implants.update(open_implants(study, cache))
             held, standard = maps_of(prototypes, study.held), standard_of(study)
             found = implants_found(study, held, [(images, lesions, maps_of(prototypes, images))
                                                  for images, lesions in implants.values()], standard)
-            return {"metrics": dict(judge_map(study, held, maps_of(prototypes, study.test), standard), implants=found)}
+            return {"metrics": dict(assess_map(study, held, maps_of(prototypes, study.test), standard), implants=found)}
 
         records.once({**key, "part": "prototypes", "method": name, "seed": seed}, measure)
 
@@ -182,7 +182,7 @@ def ablate_training(records: Records, study: Study, key: Dict[str, Any], seed: i
     def prototype_maps() -> Dict[str, Tensor]:
         """The same prototypes beside every decoder."""
         if not beside:
-            prototypes = place_prototypes(study, 0)
+            prototypes = position_prototypes(study, 0)
             prototypes.fit(study.seen)
             beside.update(held=maps_of(prototypes, study.held), test=maps_of(prototypes, study.test))
         return beside
@@ -201,8 +201,8 @@ def ablate_training(records: Records, study: Study, key: Dict[str, Any], seed: i
                 rule = replace(rule, pooled=rule.terms, reach=1)
             both = [{"residual": own, "prototype": prototypes} for own, prototypes in (
                 (held, prototype_maps()["held"]), (test, prototype_maps()["test"]))]
-            return {"metrics": judge_map(study, held, test, standard), "final_loss": loss,
-                    "with prototypes": judge_terms(study, rule, *both)}
+            return {"metrics": assess_map(study, held, test, standard), "final_loss": loss,
+                    "with prototypes": assess_terms(study, rule, *both)}
 
         records.once({**key, "part": "training", "steps": steps, "method": name, "seed": seed}, measure)
 
@@ -230,7 +230,7 @@ def residuals(network: SPMamba, images: Images) -> Tensor:
 
 def standard_of(study: Study) -> str:
     """By place for radiographs of one protocol; slices of heads are compared as a whole, as the shipped rules do."""
-    return "place" if study.test.level is None else "whole"
+    return "place" if study.test.slice_height is None else "whole"
 
 
 def main() -> None:

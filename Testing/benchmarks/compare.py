@@ -16,11 +16,11 @@ from typing import Any, Dict, List, Tuple
 import torch
 from torch import Tensor
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[level]) for level in (2, 1)]
+sys.path[:0] = [str(Path(__file__).resolve().parents[slice_height]) for slice_height in (2, 1)]
 
+from benchmarks.assessed import assess_map
 from benchmarks.comparators import COMPARATORS, SEEDLESS, Comparator
 from benchmarks.images import TEST, Images, Study, open_study, recipe_digest
-from benchmarks.judged import judge_map
 from benchmarks.records import RESULTS, Records
 
 from SPMambaLib.commands.processors import share_processors
@@ -50,10 +50,10 @@ def compare(records: Records, study: Study, method: str, seed: int) -> None:
             comparator = make(study, seed)
             comparator.fit(study.seen)
             maps.append((maps_of(comparator, study.held), maps_of(comparator, study.test)))
-        return {"metrics": judge_map(study, *maps[0], standard)}
+        return {"metrics": assess_map(study, *maps[0], standard)}
 
     for standard in standards:
-        if standard != "place and level" or study.test.level is not None:
+        if standard != "place and height" or study.test.slice_height is not None:
             records.once({"study": "comparators", "set": study.name, "method": method, "standardised": standard,
                           "seed": seed, "teacher": study.teacher, "recipe": recipe_digest(study.recipe)},
                          lambda standard=standard: measure(standard))

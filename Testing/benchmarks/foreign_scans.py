@@ -1,11 +1,11 @@
-"""What the fitness check of a model does with foreign scans, altered scans and public normals.
+"""What the input check of a model does with foreign scans, altered scans and public normals.
 
     python Testing/benchmarks/foreign_scans.py --data DATA --model brain-flair \
         --output Testing/benchmarks/results/foreign_brain-flair.json
 
 DATA is the folder of the test data with its MANIFEST.csv.  The ranges of the check come from normals alone, but two of
-its constants and its features were settled with these foreign images in view (see `training.fitness_fit`): the shares
-refused are not those of images never seen.  Reported per set: the shares refused and marked, the reasons, and with
+its constants and its features were settled with these foreign images in view (see `training.fit`): the shares
+refused are not those of images never seen.  Reported per set: the shares refused and flagged, the reasons, and with
 --findings the share of the others that show a finding at the default operating point.  What a file says of itself
 (modality, description) is taken away, so that the check has the image alone.
 """
@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from SPMambaLib import bundle, load_model
 from SPMambaLib.data.reading import read_data
 from SPMambaLib.errors import SPMambaError
-from SPMambaLib.input_check.record import MARKED, REFUSED, USUAL
+from SPMambaLib.input_check.record import FLAGGED, REFUSED, USUAL
 from SPMambaLib.io.image import Image, read_image
 from SPMambaLib.preprocessing.alignment import warped
 
@@ -146,7 +146,7 @@ def measure(detector: Any, images: Iterable[Image], findings: bool) -> Dict[str,
         if findings and fit.state == USUAL:
             found += bool(detector.detect(image).findings)
     n = sum(states.values())
-    row = {"n": n, "refused": round(states[REFUSED] / n, 4), "marked": round(states[MARKED] / n, 4)}
+    row = {"n": n, "refused": round(states[REFUSED] / n, 4), "flagged": round(states[FLAGGED] / n, 4)}
     if findings and states[USUAL]:
         row["findings_in_the_rest"] = round(found / states[USUAL], 4)
     return dict(row, reasons=dict(reasons.most_common()))
@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--every", type=int, default=1, help="take every n-th picture of the large sets")
     parser.add_argument("--findings", nargs="*", default=[], metavar="KIND",
-                        help="kinds of sets whose unmarked images are analysed too, e.g. normal altered")
+                        help="kinds of sets whose unflagged images are analysed too, e.g. normal altered")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     detector = load_model(arguments.model, "cpu")
@@ -172,14 +172,14 @@ def main() -> None:
         mine = [row for row in rows if row["kind"] == group]
         count = sum(row["n"] for row in mine)
         totals[group] = {"n": count, **{state: round(sum(row[state] * row["n"] for row in mine) / count, 4)
-                                        for state in ("refused", "marked")}}
+                                        for state in ("refused", "flagged")}}
     arguments.output.write_text(json.dumps({
         "command": " ".join(
             ["python Testing/benchmarks/foreign_scans.py --data DATA --model", detector.name, "--every",
              str(arguments.every), *(["--findings", *arguments.findings] if arguments.findings else [])]),
         "date": datetime.date.today().isoformat(), "device": "cpu, {} threads".format(torch.get_num_threads()),
         "torch": torch.__version__, "model": {"name": detector.name, "sha256": detector.card["files"][bundle.WEIGHTS]},
-        "fitness": {name: detector.card["calibration"]["fitness"][name]
+        "input_check": {name: detector.card["calibration"]["input_check"][name]
                     for name in ("rate", "worth", "normals", "patients")},
         "totals": totals, "sets": rows}, indent=1) + "\n")
 

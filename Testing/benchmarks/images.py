@@ -42,9 +42,13 @@ class Images(Normals):
 
     def rows(self, chosen: Tensor) -> Images:
         """Some of the images, in single precision."""
-        return Images(self.pixels[chosen].float(), self.masks[chosen].float(),
-                      None if self.level is None else self.level[chosen], [self.patients[n] for n in chosen.tolist()],
-                      [feature[chosen].float() for feature in self.features])
+        return Images(
+            self.pixels[chosen].float(),
+            self.masks[chosen].float(),
+            None if self.slice_height is None else self.slice_height[chosen],
+            [self.patients[n] for n in chosen.tolist()],
+            [feature[chosen].float() for feature in self.features],
+        )
 
     def batches(self, size: int = 16) -> Iterator[Images]:
         return (self.rows(chosen) for chosen in torch.arange(len(self)).split(size))
@@ -52,8 +56,13 @@ class Images(Normals):
     def originals(self) -> Images:
         """Without the varied copies, which are the second half of normal images."""
         half = len(self) // 2
-        return Images(self.pixels[:half], self.masks[:half], None if self.level is None else self.level[:half],
-                      self.patients[:half], [feature[:half] for feature in self.features])
+        return Images(
+            self.pixels[:half],
+            self.masks[:half],
+            None if self.slice_height is None else self.slice_height[:half],
+            self.patients[:half],
+            [feature[:half] for feature in self.features],
+        )
 
 
 @dataclass
@@ -104,7 +113,7 @@ def open_study(name: str, manifest: Path, teacher: Optional[Path], cache: Path) 
         if not normals:
             normals.extend(load_split(recipe, manifest, quiet))
         images, preprocessing = normals[part], normals[2]
-        return {**featured(network, images.pixels, images.masks, images.level, images.patients),
+        return {**featured(network, images.pixels, images.masks, images.slice_height, images.patients),
                 **preprocessing.state_dict()}
 
     kept_seen, kept_held = (bench.once(key_of(name, *facts), lambda part=part: fitted(part))
@@ -127,7 +136,7 @@ def open_implants(study: Study, cache: Path) -> Dict[str, Tuple[Images, Tensor]]
 
         def made(kind: Kind = kind, seed: int = seed) -> Dict[str, Tensor]:
             images, lesions = implanted(study.held, kind, seed)
-            return dict(featured(study.network, images.pixels, images.masks, images.level, images.patients),
+            return dict(featured(study.network, images.pixels, images.masks, images.slice_height, images.patients),
                         lesions=lesions.to(torch.uint8))
 
         facts = [study.teacher, recipe_digest(study.recipe), group, kind.smallest, kind.largest, seed]
@@ -162,10 +171,10 @@ def tested(network: SPMamba, preprocessing: Preprocessing, plane_name: str,
         parts.append(prepare(plane.to_slices(voxels), plane.spacing[1:], preprocessing))
         mask = read_mask(sample, voxels.shape)
         lesions.append(None if mask is None else plane.to_slices(mask))
-    levels = [sample.level for sample in samples]
+    height_bins = [sample.slice_height for sample in samples]
     result = featured(network, torch.cat([part.pixels for part in parts]),
                       torch.cat([part.input_masks for part in parts]),
-                      None if None in levels else torch.tensor(levels, dtype=torch.float32),
+                      None if None in height_bins else torch.tensor(height_bins, dtype=torch.float32),
                       [sample.patient for sample in samples])
     result["boxes"] = torch.tensor([part.boxes[0] for part in parts])
     if preprocessing.average is not None:
@@ -176,20 +185,20 @@ def tested(network: SPMamba, preprocessing: Preprocessing, plane_name: str,
     return result
 
 
-def featured(network: SPMamba, pixels: Tensor, masks: Tensor, level: Optional[Tensor],
+def featured(network: SPMamba, pixels: Tensor, masks: Tensor, slice_height: Optional[Tensor],
              patients: Sequence[str]) -> Dict[str, Tensor]:
     """Tensors of `Images` as they are kept."""
     result = {"f{}".format(n): f for n, f in enumerate(cache_features(network, pixels, quiet), start=1)}
     result.update(pixels=pixels.half(), masks=masks.to(torch.uint8),
                   patients=torch.tensor(list("\n".join(patients).encode()), dtype=torch.uint8))
-    if level is not None:
-        result["level"] = level
+    if slice_height is not None:
+        result["height"] = slice_height
     return result
 
 
 def images_of(kept: Dict[str, Tensor]) -> Images:
     patients = bytes(kept["patients"].tolist()).decode().split("\n")
-    return Images(kept["pixels"], kept["masks"], kept.get("level"), patients, [kept["f1"], kept["f2"], kept["f3"]])
+    return Images(kept["pixels"], kept["masks"], kept.get("height"), patients, [kept["f1"], kept["f2"], kept["f3"]])
 
 
 def quiet(fraction: float, text: str) -> None:

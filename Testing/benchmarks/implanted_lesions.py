@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[level]) for level in (2, 1)]
+sys.path[:0] = [str(Path(__file__).resolve().parents[slice_height]) for slice_height in (2, 1)]
 
 from benchmarks.implants import KINDS, implanted
 from benchmarks.records import RESULTS
@@ -34,8 +34,8 @@ from SPMambaLib.scoring.components import summarise
 from SPMambaLib.scoring.maps import ScoringConfig
 from SPMambaLib.scoring.slices import score_maps
 from SPMambaLib.training.assemble import load_split, unit_of
-from SPMambaLib.training.fit import Normals, fit_scale, raw_terms, rows_of, unfitted, with_level_chosen
-from SPMambaLib.training.judging import PIXEL_STRIDE, Unfitted, extent_of
+from SPMambaLib.training.calibration_fit import PIXEL_STRIDE, Unfitted, extent_of
+from SPMambaLib.training.fit import Normals, fit_scale, raw_terms, rows_of, unfitted, with_height_chosen
 from SPMambaLib.training.recipes import RECIPES
 
 STEP = 4  # pixel metrics look at every fourth pixel, in both directions
@@ -67,27 +67,27 @@ def rules_of(name: str):
             "intensity weight 1.5": weighing(**dict(weights, intensity=1.5)),
             "a sum": change(fusion="sum"), "no centring": change(centring="none"),
             "no smoothing": change(sigma=0.0), "all terms by place": change(pooled=()),
-            "statistics of one level": change(levels=1), "intensity only": weighing(intensity=1.0)}
+            "statistics of one height": change(height_bins=1), "intensity only": weighing(intensity=1.0)}
 
 
-def judge(config: ScoringConfig, raw, normals: Normals, half: np.ndarray, seen: Unfitted, scored):
+def calibrate(config: ScoringConfig, raw, normals: Normals, half: np.ndarray, seen: Unfitted, scored):
     """Fused maps of each (raw, Normals) of `scored`, every half of the patients judged by the other's statistics."""
     first = {patient for patient, h in zip(normals.patients, half) if h}
     maps = [torch.zeros_like(images.masks) for _, images in scored]
     for own in (True, False):
         learn = torch.from_numpy(np.flatnonzero(half == own))
-        level = None if normals.level is None else normals.level[learn]
-        scale = fit_scale(config, rows_of(raw, learn), level, normals.masks[learn], seen)
+        slice_height = None if normals.slice_height is None else normals.slice_height[learn]
+        scale = fit_scale(config, rows_of(raw, learn), slice_height, normals.masks[learn], seen)
         for out, (terms, images) in zip(maps, scored):
             rows = torch.tensor([n for n, p in enumerate(images.patients) if (p in first) != own])
             for part in rows.split(64):
-                chosen = with_level_chosen(rows_of(terms, part))
-                level = None if images.level is None else images.level[part]
-                out[part] = score_maps(scale, chosen, level, images.masks[part])[0]
+                chosen = with_height_chosen(rows_of(terms, part))
+                slice_height = None if images.slice_height is None else images.slice_height[part]
+                out[part] = score_maps(scale, chosen, slice_height, images.masks[part])[0]
     return maps
 
 
-def marked(maps: torch.Tensor, calibration: Calibration) -> np.ndarray:
+def highlighted(maps: torch.Tensor, calibration: Calibration) -> np.ndarray:
     """Pixels of findings at 5 % (N, S, S)."""
     threshold = calibration.threshold(0.05)
     return np.stack([findings.find(one[None].numpy(), np.eye(4), threshold, calibration=calibration, slice_axis=0)[0][0]
@@ -104,7 +104,7 @@ def row_of(maps: torch.Tensor, images: Normals, lesions: torch.Tensor, normal: t
     values = np.concatenate([pairs[0][0].numpy(), pairs[1][0].numpy()])
     truth = np.concatenate([pairs[0][1].numpy(), np.zeros(len(pairs[1][0]), dtype=bool)])
     scores = [summarise(m, summary).numpy() for m in (maps, normal[: len(normal) // 2])]
-    found, lesion = marked(maps, calibration), lesions.numpy()
+    found, lesion = highlighted(maps, calibration), lesions.numpy()
     figures = {
         "sensitivity_at_5": (inside >= calibration.threshold(0.05)).mean(),
         "sensitivity_at_20": (inside >= calibration.threshold(0.2)).mean(),
@@ -140,7 +140,7 @@ def main() -> None:
             of_scales[config.mirror_scales] = ([raw_terms(detector.network, seeing, images, quiet)
                                                 for images in everyone], unfitted(detector.network, seeing, seen))
         raw, others = of_scales[config.mirror_scales]
-        normal, *maps = judge(config, raw[0], held, half, others, list(zip(raw, everyone)))
+        normal, *maps = calibrate(config, raw[0], held, half, others, list(zip(raw, everyone)))
         extent = extent_of([normal[held.masks > 0][::PIXEL_STRIDE]]) if config.hysteresis else None
         calibration = Calibration.from_peaks(normal.amax(dim=(1, 2)).tolist(), unit=unit_of(recipe), extent=extent)
         rows[rule] = {group: row_of(found, images, lesions, normal, held, calibration, config.summary)

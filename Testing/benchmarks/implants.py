@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from SPMambaLib.scoring.maps import gaussian_blur
 from SPMambaLib.training.fit import Normals
 
-BRAIN_LEVELS = (0.3, 0.95)  # of the slices that show brain
+BRAIN_HEIGHTS = (0.3, 0.95)  # of the slices that show brain
 TISSUE = (0.18, 0.6)  # normalised intensity of brain, where a mass may sit
 LUNG = (0.2, 0.75, 0.15, 0.85)  # rows and columns of a film between which lungs are looked for, as shares of its side
 AIR = 0.12  # brightness of a film below which there is no body
@@ -38,7 +38,10 @@ def implanted(normals: Normals, kind: Kind, seed: int) -> Tuple[Normals, Tensor]
     rng = np.random.default_rng(seed)
     pixels, lesions, keep = [], [], []
     for n in range(len(normals) // 2):
-        if normals.level is not None and not BRAIN_LEVELS[0] <= float(normals.level[n]) <= BRAIN_LEVELS[1]:
+        if (
+            normals.slice_height is not None
+            and not BRAIN_HEIGHTS[0] <= float(normals.slice_height[n]) <= BRAIN_HEIGHTS[1]
+        ):
             continue
         radius = float(np.exp(rng.uniform(np.log(kind.smallest), np.log(kind.largest))))
         made = kind.implant(rng, normals.pixels[n, 0].float(), normals.masks[n].float(), radius)
@@ -47,8 +50,8 @@ def implanted(normals: Normals, kind: Kind, seed: int) -> Tuple[Normals, Tensor]
             lesions.append(made[1])
             keep.append(n)
     chosen = torch.tensor(keep)
-    level = None if normals.level is None else normals.level[chosen]
-    return Normals(torch.stack(pixels), normals.masks[chosen], level, [normals.patients[n] for n in keep]), \
+    slice_height = None if normals.slice_height is None else normals.slice_height[chosen]
+    return Normals(torch.stack(pixels), normals.masks[chosen], slice_height, [normals.patients[n] for n in keep]), \
         torch.stack(lesions)
 
 

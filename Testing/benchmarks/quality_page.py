@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[level]) for level in (2, 1)]
+sys.path[:0] = [str(Path(__file__).resolve().parents[slice_height]) for slice_height in (2, 1)]
 
 from benchmarks.records import RESULTS, read_rows
 from benchmarks.speed_page import table
@@ -22,8 +22,8 @@ from benchmarks.speed_page import table
 PAGE = Path(__file__).resolve().parent / "QUALITY.md"
 Row = Dict[str, Any]
 SETS = {"chest-xray": "Chest films", "brain-flair": "Brain FLAIR slices"}
-METRICS = {"auroc": "image AUROC", "ap": "image AP", "auroc_level_standardised": "AUROC by level",
-           "auroc_level_matched": "level-matched", "pixel_ap": "pixel AP", "pixel_best_dice": "best Dice",
+METRICS = {"auroc": "image AUROC", "ap": "image AP", "auroc_level_standardised": "AUROC by height",
+           "auroc_height_matched": "height-matched", "pixel_ap": "pixel AP", "pixel_best_dice": "best Dice",
            "sensitivity": "sensitivity", "specificity": "specificity", "implants": "implants found"}
 IMPLANTED = {"sensitivity_at_5": "peak at 1 in 20", "sensitivity_at_20": "peak at 1 in 5", "pixel_ap": "pixel AP",
              "auroc": "image AUROC", "dice": "Dice at 1 in 20"}
@@ -38,8 +38,8 @@ Written by `quality_page.py` from `comparators.jsonl`, `ablations.jsonl`, `quali
 from held-out normals, nothing is chosen on the public test images judged here. So many rows on one test set are for
 orientation: the best of them is flattered, and differences of .02 mean nothing.
 
-* *standardised*: one mean and spread for the whole map, for each place, or for each place at each slice level.
-* *AUROC by level*: the slice's score among normals of its height; *level-matched*: only pairs of one height count.
+* *standardised*: one mean and spread for the whole map, for each place, or for each place at each slice height.
+* *AUROC by height*: the slice's score among normals of its height; *height-matched*: only pairs of one height count.
 * *sensitivity*, *specificity*: peak of the map at the threshold that 1 in 20 held-out normals reach.
 * +- is the standard deviation over seeds, where there are several.
 * Implanted anomalies (`implants.py`: masses and opacities of three sizes, for chests also many at once) lie in normal

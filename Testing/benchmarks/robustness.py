@@ -2,7 +2,7 @@
 
     python Testing/benchmarks/robustness.py MODEL --manifest MANIFEST.csv [--images 60]
 
-Every image goes through the detector as a user's would, also where the fitness check would refuse it; what that check
+Every image goes through the detector as a user's would, also where the input check would refuse it; what that check
 says is counted beside.  Writes results/robustness_MODEL.json and .svg, or, of chosen conditions (`--only noise=0.03`),
 which may then see more images, results/chosen_MODEL.json; `robustness_page.py` makes the page.
 """
@@ -19,7 +19,7 @@ from typing import Any, Dict, Iterator, List, Sequence, Tuple
 import numpy as np
 import torch
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[level]) for level in (2, 1)]
+sys.path[:0] = [str(Path(__file__).resolve().parents[slice_height]) for slice_height in (2, 1)]
 
 from benchmarks.images import TEST
 from benchmarks.perturbations import PERTURBATIONS, Change
@@ -32,11 +32,11 @@ from SPMambaLib.data.samples import Sample
 from SPMambaLib.detection import Detection
 from SPMambaLib.errors import SPMambaError
 from SPMambaLib.evaluation.controls import window
-from SPMambaLib.input_check.record import MARKED, REFUSED, USUAL
+from SPMambaLib.input_check.record import FLAGGED, REFUSED, USUAL
 from SPMambaLib.io.image import Image, finite_voxels, read_image
 from SPMambaLib.training.data import read_manifest
 
-VERDICTS = (MARKED, REFUSED)
+VERDICTS = (FLAGGED, REFUSED)
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def main() -> None:
         if arguments.only and name != "none" and "{}={:g}".format(name, strength) not in arguments.only:
             continue
         rows.append({"perturbation": name, "strength": strength, **shares(
-            [judged(detector, sample, change, strength, seed) for seed, sample in enumerate(samples)])})
+            [assessed(detector, sample, change, strength, seed) for seed, sample in enumerate(samples)])})
         print(rows[-1], flush=True)
     command = "python Testing/benchmarks/robustness.py {} --manifest {} --images {}".format(
         detector.name, arguments.manifest.name, arguments.images)
@@ -63,7 +63,7 @@ def main() -> None:
               "date": datetime.date.today().isoformat(), "device": "cpu, {} threads".format(torch.get_num_threads()),
               "torch": torch.__version__, "model": {k: detector.summary()[k] for k in ("name", "title", "sha256")},
               "operating_point": detector.calibration.default_rate,
-              "fitness_check": "fitness" in detector.card["calibration"],
+              "input_check": "input_check" in detector.card["calibration"],
               "rows": rows}
     stem = arguments.output / "{}_{}".format("chosen" if arguments.only else "robustness", detector.name)
     stem.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -98,35 +98,35 @@ def perturbed(image: Image, change: Change, strength: float, seed: int) -> Image
     return Image(changed.astype(np.float32), image.ijk_to_ras, dict(image.facts), image.kind, list(image.notices))
 
 
-def judged(detector: Any, sample: Sample, change: Change, strength: float, seed: int) -> Dict[str, Any]:
-    """Whether the picture shows a finding at the default operating point, and what the fitness check says."""
+def assessed(detector: Any, sample: Sample, change: Change, strength: float, seed: int) -> Dict[str, Any]:
+    """Whether the picture shows a finding at the default operating point, and what the input check says."""
     image = perturbed(read_image(sample.path), change, strength, seed)
     try:
-        detection = detector.detect(image, on_misfit="mark")
+        detection = detector.detect(image, force=True)
     except SPMambaError as error:  # not an image to this model at all: nothing is marked, and the user is told
         return {"abnormal": sample.abnormal, "finding": False, "verdict": "refused", "code": error.code}
     return {"abnormal": sample.abnormal, "finding": bool(detection.findings), "verdict": verdict(detection)}
 
 
 def verdict(detection: Detection) -> str:
-    """"" for a picture that the fitness check lets pass, else "marked" or "refused"."""
-    state = detection.fitness.state if detection.fitness is not None else USUAL
+    """"" for a picture that the input check lets pass, else "flagged" or "refused"."""
+    state = detection.input_check.state if detection.input_check is not None else USUAL
     return "" if state == USUAL else state
 
 
-def shares(judgements: Sequence[Dict[str, Any]]) -> Dict[str, Any]:
+def shares(assessments: Sequence[Dict[str, Any]]) -> Dict[str, Any]:
     """Rates over the normal and the abnormal pictures of one condition.
 
-    "silent" false positives are those that the fitness check let pass.
+    "silent" false positives are those that the input check let pass.
     """
-    normal, abnormal = ([j for j in judgements if j["abnormal"] == kind] for kind in (False, True))
+    normal, abnormal = ([j for j in assessments if j["abnormal"] == kind] for kind in (False, True))
     return {"normal": len(normal), "abnormal": len(abnormal),
             "false_positive_rate": share(j["finding"] for j in normal),
             "silent_false_positive_rate": share(j["finding"] and not j["verdict"] for j in normal),
             "sensitivity": share(j["finding"] for j in abnormal),
             "caught_normal": share(bool(j["verdict"]) for j in normal),
             "caught_abnormal": share(bool(j["verdict"]) for j in abnormal),
-            "refused": share(j["verdict"] == "refused" for j in judgements)}
+            "refused": share(j["verdict"] == "refused" for j in assessments)}
 
 
 def share(flags: Any) -> Any:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[level]) for level in (2, 1)]
+sys.path[:0] = [str(Path(__file__).resolve().parents[slice_height]) for slice_height in (2, 1)]
 
 from benchmarks.perturbations import PERTURBATIONS
 from benchmarks.speed_page import table
@@ -34,9 +34,9 @@ Written by `robustness_page.py` from `results/robustness_*.json` and `chosen_*.j
 public test sets, normal and abnormal, are changed as another day, another operator or another scanner might, and judged
 at the model's default threshold, which nothing here moved.
 
-* *false positives*: share of normal pictures that show a finding; *silent*: and that the fitness check let pass.
+* *false positives*: share of normal pictures that show a finding; *silent*: and that the input check let pass.
 * *sensitivity*: share of abnormal pictures that show a finding.
-* *caught*: share of normal pictures that the fitness check marks or refuses. It is a service when false positives rise,
+* *caught*: share of normal pictures that the input check marks or refuses. It is a service when false positives rise,
   and a nuisance when they do not.
 * Rotated and shifted pictures have replicated borders. Rates rest on some dozens of pictures: differences of a few
   hundredths mean nothing.
@@ -75,8 +75,8 @@ def figure(result: Dict[str, Any]) -> str:
 
 
 def section(result: Dict[str, Any]) -> List[str]:
-    checked = "" if result["fitness_check"] else (
-        " This model has no fitness check that refuses; *caught* counts the notice of an unfamiliar scan.")
+    checked = "" if result["input_check"] else (
+        " This model has no input check that refuses; *caught* counts the notice of an unfamiliar scan.")
     lines = ["## {title} (`{name}`)".format(**result["model"]), "",
              "`{}`; {}; torch {}; {}; weights `{}`. Operating point: {:g} of normal images would show a finding.{}"
              .format(

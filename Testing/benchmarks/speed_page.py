@@ -28,9 +28,9 @@ a machine that does other things, run the commands with priority (`chrt -r 10 sp
 {gpu}
 """
 NO_GPU = """\
-**Nothing on this page ran on a GPU.** The backends `triton`, `mamba_ssm` and the two-level form of `torch` are written
+**Nothing on this page ran on a GPU.** The backends `triton`, `mamba_ssm` and the two-height form of `torch` are written
 and tested as far as a CPU can: Triton's kernels in its interpreter and through the whole compiler to machine code for
-sm_80 and sm_90, the adapter for mamba-ssm on an imitation of its documented call, the two-level form on the CPU. Their
+sm_80 and sm_90, the adapter for mamba-ssm on an imitation of its documented call, the two-height form on the CPU. Their
 speed on a GPU is unknown. On a CUDA machine the same commands, with `--device cuda`, make the missing tables."""
 
 

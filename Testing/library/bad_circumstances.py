@@ -140,7 +140,7 @@ CIRCUMSTANCES: List[Circumstance] = [
     Circumstance("card without normals", VOLUME, DAMAGED, "model-damaged",
                  model=damaged(with_card("calibration", "components", value={}))),
     Circumstance("card with words for numbers", VOLUME, DAMAGED, "model-damaged",
-                 model=damaged(with_card("calibration", "fitness", "slice", "noise", "high", value="wide"))),
+                 model=damaged(with_card("calibration", "input_check", "slice", "noise", "high", value="wide"))),
     Circumstance("card with an unknown plane", VOLUME, DAMAGED, "model-damaged",
                  model=damaged(with_card("plane", value="diagonal"))),
     Circumstance("zipped model cut short", VOLUME, DAMAGED, "model-damaged", model=zip_cut_short),

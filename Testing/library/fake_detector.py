@@ -35,7 +35,7 @@ class FakeDetector:
         self.name = name
         self.card = {"name": name, "title": "Fake " + name, "version": "1", "purpose": "Tests.", "plane": "axial"}
 
-    def detect(self, image, *, false_positive_rate=None, level=None, on_misfit="refuse", progress=None,
+    def detect(self, image, *, false_positive_rate=None, slice_height=None, force=False, progress=None,
                cancelled=None):
         slices = len(image.voxels)
         for index in range(slices):

@@ -132,7 +132,7 @@ def test_a_model_that_aligns_is_less_disturbed_by_a_turned_film():
             pixels = torch.from_numpy(tiny.chest_image(patient).voxels.copy())[None].float()
             image = turned(pixels, (0.14, 0, 0, 0))[0].numpy()
             found.append(detector.detect(Image(image, np.diag([-1.0, -1.0, 1.0, 1.0]), {"format": "PNG"}, kind="image"),
-                                         on_misfit="mark").map.max())
+                                         force=True).map.max())
         return np.array(found)
 
     aligned, own = scores(), detector.preprocessing

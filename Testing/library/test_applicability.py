@@ -54,7 +54,7 @@ def test_another_contrast_is_noticed():
 
 
 def test_another_modality_is_noticed_and_its_words_are_no_mr_contrast():
-    assert codes(BRAIN, {"modality": "CT", "description": "T2 spine level"}) == ["wrong-modality"]
+    assert codes(BRAIN, {"modality": "CT", "description": "T2 spine height"}) == ["wrong-modality"]
     assert codes(CHEST, {"modality": "MR"}, is_volume=False) == ["wrong-modality"]
 
 

@@ -18,7 +18,7 @@ from bad_inputs import CASES, LPS, SHEARED, voxels
 
 from SPMambaLib import bundle, cli, detector
 from SPMambaLib.errors import SPMambaError
-from SPMambaLib.input_check import stated as applicability
+from SPMambaLib.input_check import stated
 from SPMambaLib.io.image import Image, finite_voxels, read_image
 from SPMambaLib.worker.protocol import Job, request
 from SPMambaLib.worker.server import Server, library_parts
@@ -142,7 +142,7 @@ def test_the_shipped_models_notice_the_wrong_image(name, facts, code):
     if name not in bundle.available_models():
         pytest.skip("the model {} is not installed".format(name))
     card = bundle.read_card(bundle.find_bundle(name))
-    assert code in [notice.code for notice in applicability.check(card, facts, is_volume=card["plane"] != "native")]
+    assert code in [notice.code for notice in stated.check(card, facts, is_volume=card["plane"] != "native")]
 
 
 # -- the command line --------------------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ def test_worker(case, tmp_path, desk):
         each.mkdir()
     image = read_image(case.make(inputs))
     Job(image.voxels, image.ijk_to_ras, case.model(models), "cpu", image.facts, image.kind,
-        on_misfit="mark").write(folder)
+        force=True).write(folder)
     case.job(folder)
     with under(case, folder, folder):
         event = desk.detect(folder)
@@ -258,10 +258,10 @@ def test_worker(case, tmp_path, desk):
                                       LPS[:, [0, 0, 2, 3]]], ids=["zero spacing", "NaN", "projective", "parallel axes"])
 def test_worker_refuses_a_geometry_that_makes_no_sense(geometry, tmp_path, desk):
     """No file reader stands before the worker."""
-    Job(voxels("float32"), LPS, whole(tmp_path), "cpu", on_misfit="mark").write(tmp_path)
+    Job(voxels("float32"), LPS, whole(tmp_path), "cpu", force=True).write(tmp_path)
     job = json.loads((tmp_path / "job.json").read_text())
     (tmp_path / "job.json").write_text(json.dumps({**job, "ijk_to_ras": geometry.tolist()}))
     refused(desk.detect(tmp_path), "bad-geometry")
     # The same folder with a sound one.
-    Job(voxels("float32"), SHEARED, whole(tmp_path), "cpu", on_misfit="mark").write(tmp_path)
+    Job(voxels("float32"), SHEARED, whole(tmp_path), "cpu", force=True).write(tmp_path)
     assert desk.detect(tmp_path)["event"] == "result"

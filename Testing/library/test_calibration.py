@@ -9,7 +9,7 @@ import torch
 
 from SPMambaLib.errors import UsageError
 from SPMambaLib.scoring.calibration import EXTREME_MARGIN, Calibration
-from SPMambaLib.scoring.slices import at_level, score_by_level
+from SPMambaLib.scoring.slices import at_height, score_by_height
 
 RATES = (0.4, 0.2, 0.1, 0.05, 0.03, 0.01)
 
@@ -91,13 +91,13 @@ def test_a_calibration_survives_json():
 def test_a_score_is_judged_among_normals_of_its_height():
     """Where normals vary more a high score is less unusual; without the table both slices look alike."""
     random = np.random.default_rng(0)
-    levels = random.uniform(0, 1, 4000)
-    scores = 2 * (levels > 0.5) + random.normal(size=4000) * np.where(levels > 0.5, 2.0, 0.5)
-    table = score_by_level(scores, levels)
-    judged = at_level(torch.tensor([2.0, 2.0]), torch.tensor([0.2, 0.8]), table)
-    assert judged[0] > 2 and abs(float(judged[1])) < 0.2
-    far = score_by_level(scores[levels < 0.4], levels[levels < 0.4])  # nobody lies near the top
-    assert np.isfinite(far["mean"]).all() and min(far["spread"]) >= 0.5 * scores[levels < 0.4].std() - 1e-9
+    height_bins = random.uniform(0, 1, 4000)
+    scores = 2 * (height_bins > 0.5) + random.normal(size=4000) * np.where(height_bins > 0.5, 2.0, 0.5)
+    table = score_by_height(scores, height_bins)
+    assessed = at_height(torch.tensor([2.0, 2.0]), torch.tensor([0.2, 0.8]), table)
+    assert assessed[0] > 2 and abs(float(assessed[1])) < 0.2
+    far = score_by_height(scores[height_bins < 0.4], height_bins[height_bins < 0.4])  # nobody lies near the top
+    assert np.isfinite(far["mean"]).all() and min(far["spread"]) >= 0.5 * scores[height_bins < 0.4].std() - 1e-9
 
 
 def test_a_finding_of_a_band_that_is_not_there_has_the_nearest():

@@ -98,7 +98,7 @@ def test_the_evidence_of_the_worker_is_written_too(monkeypatch, tmp_path):
     folder, job = tmp_path / "head_spmamba", tmp_path / "job"
     job.mkdir()
     source = read_image("head.nii.gz")
-    write_detection(load_model(tiny_model, "cpu").detect(source, on_misfit="mark"), job)
+    write_detection(load_model(tiny_model, "cpu").detect(source, force=True), job)
     assert (folder / "evidence.npz").read_bytes() == (job / "evidence.npz").read_bytes()
     result = json.loads((folder / "result.json").read_text())
     assert set(result["files"]) == FILES | {"evidence.npz"}

@@ -15,10 +15,10 @@ from SPMambaLib.training.fit import cache_features, fit_prototypes
 @pytest.fixture(scope="module")
 def setting():
     """A network with the paper's prototypes, and features of normal images."""
-    network = tiny.network(prototype_levels=1, prototype_match="features")
+    network = tiny.network(prototype_height_bins=1, prototype_match="features")
     network.teacher.load_state_dict(tiny.lively_teacher().state_dict())
-    seen = brain_normals(range(8), levels=(0.1, 0.4, 0.6, 0.9))
-    return network, cache_features(network, seen.pixels, quiet)[2], seen.level
+    seen = brain_normals(range(8), height_bins=(0.1, 0.4, 0.6, 0.9))
+    return network, cache_features(network, seen.pixels, quiet)[2], seen.slice_height
 
 
 def pulled(network, features, seed):
@@ -67,14 +67,14 @@ def test_the_spread_is_the_mean_over_pairs():
 
 
 def test_without_meaning_nothing_is_refused(setting):
-    _, features, level = setting
+    _, features, slice_height = setting
     assert prototype_spread(torch.rand(1, 16, 1, 32), features) == 1.0
     assert prototype_spread(torch.rand(1, 16, 4, 32), features[:1].expand(5, -1, -1, -1)) == 1.0
-    assert prototype_spread(torch.rand(2, 16, 4, 32), features, level) > 0.0
+    assert prototype_spread(torch.rand(2, 16, 4, 32), features, slice_height) > 0.0
 
 
 def test_a_collapsed_model_is_not_written(tmp_path, monkeypatch):
-    def collapse(network, features, level):
+    def collapse(network, features, slice_height):
         network.prototypes.vectors.copy_(network.prototypes.vectors[:, :, :1].expand_as(network.prototypes.vectors))
         return 0.0
 

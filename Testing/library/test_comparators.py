@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 import torch
 from benchmarks import ablations
+from benchmarks.assessed import HeldInMemory, carried, plain_config, scored
 from benchmarks.comparators.intensity import Intensity
 from benchmarks.comparators.padim import PaDiM
 from benchmarks.comparators.patchcore import PatchCore, farthest_first
-from benchmarks.comparators.prototypes import PlacePrototypes
+from benchmarks.comparators.prototypes import PositionPrototypes
 from benchmarks.comparators.reverse_distillation import ReverseDistillation
 from benchmarks.images import Images
-from benchmarks.judged import HeldInMemory, carried, plain_config, scored
 from benchmarks.records import Records
 from torch.nn import functional as F
 
 from SPMambaLib.model.config import NetworkConfig, TeacherConfig
 from SPMambaLib.model.network import SPMamba
-from SPMambaLib.training.judging import NOBODY, judge
+from SPMambaLib.training.calibration_fit import NO_TERMS, calibration_of
 
 SIDE = 64
 CHANNELS = (4, 12, 24)
@@ -28,9 +28,9 @@ MAKERS = {
     "intensity": lambda: Intensity(),
     "padim": lambda: PaDiM(),
     "patchcore": lambda: PatchCore(memory=200),
-    "prototypes": lambda: PlacePrototypes(per_cell=3),
-    "whitened prototypes": lambda: PlacePrototypes(per_cell=3, space="whitened"),
-    "fine prototypes": lambda: PlacePrototypes(per_cell=3, features="layers 2 and 3"),
+    "prototypes": lambda: PositionPrototypes(per_cell=3),
+    "whitened prototypes": lambda: PositionPrototypes(per_cell=3, space="whitened"),
+    "fine prototypes": lambda: PositionPrototypes(per_cell=3, features="layers 2 and 3"),
     "reverse distillation": lambda: ReverseDistillation(steps=120),
 }
 
@@ -96,9 +96,9 @@ def test_maps_go_through_the_librarys_own_judge(standard):
     study = SimpleNamespace(recipe=SimpleNamespace(scoring=SimpleNamespace(summary="top5")))
     config = plain_config(study, standard)
     terms = [carried(method.map(group), standard) for group in (held, test)]
-    judgement = judge(config, HeldInMemory(held, terms[0]), NOBODY, unit="image")
+    calibrated = calibration_of(config, HeldInMemory(held, terms[0]), NO_TERMS, unit="image")
     normal, strange = (torch.cat([values["score"] for _, _, values in scored(
-        judgement.scale, judgement.card, group, own)]) for group, own in zip((held, test), terms))
+        calibrated.scale, calibrated.card, group, own)]) for group, own in zip((held, test), terms))
     assert abs(float(normal.mean())) < 1.0 and float(strange.min()) > float(normal.max()) + 3.0
 
 

@@ -51,7 +51,7 @@ def test_a_manifest_with_all_its_columns(tmp_path):
     first, second = read_data(manifest=table(tmp_path / "m.csv", rows)).samples
     assert first == Sample(tmp_path / "t/1.png", "lesion", "p1", 0.5, tmp_path / "m/1.png", "test", "public",
                            name="t/1.png")
-    assert (second.patient, second.level, second.mask_path, second.split) == ("2", None, None, "")
+    assert (second.patient, second.slice_height, second.mask_path, second.split) == ("2", None, None, "")
 
 
 def test_a_folder_of_normals_names_its_patients(tmp_path):
@@ -164,7 +164,9 @@ def test_a_volume_becomes_slices_with_levels(tmp_path):
     up, pixels, masks = slices_of(Sample(tmp_path / "up.nii.gz", "normal", "p"), preprocessing, "axial")
     down, same, _ = slices_of(Sample(tmp_path / "down.nii.gz", "normal", "p"), preprocessing, "axial")
     assert [s.slice_index for s in up] == list(range(tiny.SLICES)) == [s.slice_index for s in down][::-1]
-    assert [s.level for s in up] == pytest.approx(np.linspace(0, 1, tiny.SLICES)) == [s.level for s in down]
+    assert (
+        [s.slice_height for s in up] == pytest.approx(np.linspace(0, 1, tiny.SLICES)) == [s.slice_height for s in down]
+    )
     assert {s.patient for s in up} == {"p"} and torch.allclose(pixels, same, atol=1e-5)
     assert pixels.shape[0] == masks.shape[0] == tiny.SLICES
 
@@ -326,10 +328,10 @@ def test_the_real_slices_are_sound_and_no_patient_leaks(data):
     chosen_ones = read_data(manifest=data / "MANIFEST.csv", select=["brain_lgg_flair256/*"]).samples
     ours = [s for s in chosen_ones if s.split == "test"]
     found = examine(ours[::9], against=[s for s in chosen_ones if s.split == "train"])
-    assert not found.problems and all(s.level is not None for s in ours)
+    assert not found.problems and all(s.slice_height is not None for s in ours)
 
 
 def test_a_real_series_is_cut_lazily(data):
     (sample,) = read_data(folder=data / "dicom" / "CTHeadAxial64").samples
     slices, pixels, _ = slices_of(sample, SMALL, "axial")
-    assert len(slices) == len(pixels) > 50 and slices[0].level == 0.0 and slices[-1].level == 1.0
+    assert len(slices) == len(pixels) > 50 and slices[0].slice_height == 0.0 and slices[-1].slice_height == 1.0

@@ -15,7 +15,7 @@ from SPMambaLib.detector import BATCH, Detector, choose_device, load_model
 from SPMambaLib.errors import (
     Cancelled,
     DeviceError,
-    MisfitError,
+    InputCheckError,
     ModelDamagedError,
     ModelMissingError,
     OutOfMemoryError,
@@ -23,7 +23,7 @@ from SPMambaLib.errors import (
     UsageError,
 )
 from SPMambaLib.io.image import Image
-from SPMambaLib.model.prototypes import at_level
+from SPMambaLib.model.prototypes import at_height
 from SPMambaLib.model.teacher import to_teacher_input
 from SPMambaLib.preprocessing.prepare import prepare
 from SPMambaLib.scoring import findings
@@ -82,11 +82,11 @@ def test_normal_scans_stay_quiet_on_the_same_scale(detector, found):
 
 def test_single_images(detector):
     chest = tiny.detector("tiny-chest")
-    normal, ill = (chest.detect(tiny.chest_image(lesion=lesion), on_misfit="mark") for lesion in (False, True))
+    normal, ill = (chest.detect(tiny.chest_image(lesion=lesion), force=True) for lesion in (False, True))
     assert normal.map.shape == (1, tiny.ROWS, tiny.COLUMNS) and normal.plane == "native"
     assert ill.map.max() > 2 * ill.threshold > normal.map.max() and not normal.findings
     assert ill.map[0, 28:42, 14:24].mean() > 2 * ill.map[0, 28:42, 40:50].mean(), "the other lung"
-    assert ill.slices[0].level is None and ill.calibration["unit"] == "image"
+    assert ill.slices[0].slice_height is None and ill.calibration["unit"] == "image"
 
 
 def test_the_rate_moves_the_threshold(detector):
@@ -200,8 +200,8 @@ def test_the_result_is_complete_and_plain_json(detector, found):
 
 
 def test_levels_ascend_through_the_head(found):
-    levels = [s.level for s in found.slices if s.analysed]
-    assert len(levels) >= 6 and (np.diff(levels) > 0).all() and levels[0] < 0.4 and levels[-1] > 0.6
+    height_bins = [s.slice_height for s in found.slices if s.analysed]
+    assert len(height_bins) >= 6 and (np.diff(height_bins) > 0).all() and height_bins[0] < 0.4 and height_bins[-1] > 0.6
 
 
 def test_slices_outside_the_anatomy_carry_nothing(detector):
@@ -211,7 +211,7 @@ def test_slices_outside_the_anatomy_carry_nothing(detector):
     detection = detector.detect(padded)
     assert [s.analysed for s in detection.slices] == [False] * 3 + [True] * tiny.SLICES + [False] * 3
     assert not detection.map[:3].any() and not detection.map[-3:].any() and detection.map[7].any()
-    assert all(s.score == 0.0 and s.level is None for s in detection.slices if not s.analysed)
+    assert all(s.score == 0.0 and s.slice_height is None for s in detection.slices if not s.analysed)
 
 
 # -- what it refuses or notices --------------------------------------------------------------------------------------
@@ -249,15 +249,15 @@ def test_another_contrast_and_a_strange_scan_are_noticed(detector, found):
     assert codes(detector.detect(tiny.brain_image(facts={"description": "AX FLAIR"}))) == []
     assert codes(detector.detect(tiny.brain_image(facts={"modality": "CT"}))) == ["wrong-modality"]
     noise = np.random.default_rng(0).random((6, 64, 64)).astype(np.float32)
-    with pytest.raises(MisfitError):
+    with pytest.raises(InputCheckError):
         detector.detect(Image(noise, np.eye(4)))
-    strange = detector.detect(Image(noise, np.eye(4)), on_misfit="mark")
+    strange = detector.detect(Image(noise, np.eye(4)), force=True)
     assert "not-what-the-model-knows" in codes(strange)
     assert np.isfinite(strange.map).all()
 
 
 def test_a_volume_for_a_model_of_single_images():
-    detection = tiny.detector("tiny-chest").detect(tiny.brain_image(), on_misfit="mark")
+    detection = tiny.detector("tiny-chest").detect(tiny.brain_image(), force=True)
     assert "wrong-dimension" in codes(detection) and len(detection.slices) == tiny.SLICES
 
 
@@ -271,23 +271,25 @@ def test_a_volume_of_one_slice(detector):
     image = tiny.brain_image(lesion=True)
     detection = detector.detect(Image(image.voxels[4:5], image.ijk_to_ras, image.facts))
     assert detection.map.shape == (1, tiny.ROWS, tiny.COLUMNS) and len(detection.findings) >= 1
-    assert 0 <= detection.slices[0].level <= 1
+    assert 0 <= detection.slices[0].slice_height <= 1
 
 
 def test_a_known_level_is_taken_and_the_score_is_judged_there(detector):
     """The same slice scores differently among normals of another height; the table of the card says how."""
     volume = tiny.brain_image(lesion=True)
     picture = Image(volume.voxels[4:5], volume.ijk_to_ras, volume.facts)
-    found = {level: detector.detect(picture, level=level).slices[0] for level in (0.1, 0.9)}
-    assert [found[level].level for level in (0.1, 0.9)] == pytest.approx([0.1, 0.9])
-    table = detector.card["calibration"]["score_by_level"]
-    for level, row in found.items():
-        card = {**detector.card, "calibration": {**detector.card["calibration"], "score_by_level": {
+    found = {slice_height: detector.detect(picture, slice_height=slice_height).slices[0] for slice_height in (0.1, 0.9)}
+    assert [found[slice_height].slice_height for slice_height in (0.1, 0.9)] == pytest.approx([0.1, 0.9])
+    table = detector.card["calibration"]["score_by_height"]
+    for slice_height, row in found.items():
+        card = {**detector.card, "calibration": {**detector.card["calibration"], "score_by_height": {
             "mean": [value + 1.0 for value in table["mean"]], "spread": table["spread"]}}}
         other = Detector(card, detector.network, detector.scale, detector.preprocessing, torch.device("cpu"),
                          check=detector.check)
-        spread = np.interp(level, np.linspace(0, 1, len(table["spread"])), table["spread"])
-        assert other.detect(picture, level=level).slices[0].score == pytest.approx(row.score - 1.0 / spread, abs=1e-4)
+        spread = np.interp(slice_height, np.linspace(0, 1, len(table["spread"])), table["spread"])
+        assert other.detect(picture, slice_height=slice_height).slices[0].score == pytest.approx(
+            row.score - 1.0 / spread, abs=1e-4
+        )
 
 
 # -- progress, cancelling, memory, devices ---------------------------------------------------------------------------
@@ -389,15 +391,15 @@ def test_loading(monkeypatch):
 def test_a_card_with_levels_that_nothing_tells_is_refused(tmp_path):
     folder = tiny.bundle_folder("tiny-chest")
     card, tensors = bundle.load(folder)
-    assert card["network"]["prototype_levels"] == 1
+    assert card["network"]["prototype_height_bins"] == 1
     bundle.save(tmp_path / "one", card, tensors)
     for name in ("scale.mean", "scale.spread"):
         tensors[name] = tensors[name].repeat(1, 2, 1, 1)
-    bundle.save(tmp_path / "two", dict(card, scoring=dict(card["scoring"], levels=2)), tensors)
+    bundle.save(tmp_path / "two", dict(card, scoring=dict(card["scoring"], height_bins=2)), tensors)
     load_model(str(tmp_path / "one"), "cpu")
     with pytest.raises(ModelDamagedError) as caught:
         load_model(str(tmp_path / "two"), "cpu")
-    assert "level" in caught.value.detail
+    assert "height" in caught.value.detail
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -407,14 +409,14 @@ def test_cuda_agrees_with_the_cpu(found):
 
 
 def test_the_prototype_term_is_that_of_the_slices_level(detector, found):
-    """One slice by hand, from the stages themselves: prepare, encode, distances at the level, statistics."""
+    """One slice by hand, from the stages themselves: prepare, encode, distances at the height, statistics."""
     number = 4
     image = tiny.brain_image(lesion=True)
     prepared = prepare(image.voxels, (1.0, 1.0), detector.preprocessing)
     with torch.no_grad():
         distances = detector.network(to_teacher_input(prepared.pixels[number:number + 1])).prototype_distances
-    bucket = torch.tensor([int(found.slices[number].level * 2)]).clamp(max=1)
-    raw = resize(at_level(distances, bucket), tiny.SIZE)[:, None]
+    bucket = torch.tensor([int(found.slices[number].slice_height * 2)]).clamp(max=1)
+    raw = resize(at_height(distances, bucket), tiny.SIZE)[:, None]
     which = detector.scale.config.terms.index("prototype")
     mean, spread = (torch.nn.functional.interpolate(s[which].mean(dim=0)[None, None], (tiny.SIZE, tiny.SIZE),
                                                     mode="bilinear", align_corners=False)

@@ -26,7 +26,7 @@ from SPMambaLib.evaluation.truth import read_mask
 from SPMambaLib.io.image import read_image, write_image
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGE_KEYS = ["auroc", "ap", "f1max", "sensitivity", "specificity", "auroc_level_matched"]
+IMAGE_KEYS = ["auroc", "ap", "f1max", "sensitivity", "specificity", "auroc_height_matched"]
 PIXEL_KEYS = ["auroc", "ap", "best_dice", "dice", "aupro"]
 
 
@@ -88,7 +88,7 @@ def test_the_keys_and_their_values(slices, tmp_path, capsys):
     assert list(result["image"]) == IMAGE_KEYS and list(result["pixel"]) == PIXEL_KEYS
     assert result["protocol"] == "deployable" and result["image"]["f1max"] is None
     assert result["chosen_on_these_labels"] == ["pixel.best_dice"]
-    assert len(result["model"]["sha256"]) == 64 and result["fitness"]["refused"] == 0.0
+    assert len(result["model"]["sha256"]) == 64 and result["input_check"]["refused"] == 0.0
     assert {k: result["n"][k] for k in ("images", "normal", "abnormal", "patients", "failed")} == {
         "images": 12, "normal": 6, "abnormal": 6, "patients": 6, "failed": 0}
     assert result["image"]["auroc"] > 0.9 and result["pixel"]["auroc"] > 0.9
@@ -99,7 +99,7 @@ def test_the_keys_and_their_values(slices, tmp_path, capsys):
         for part in ("image", "pixel"):
             low, high = result["intervals"][part][name]
             assert low <= result[part][name] <= high
-    assert set(result["controls"]) == {"level_only", "frame_only", "centre_only", "intensity"}
+    assert set(result["controls"]) == {"height_only", "frame_only", "centre_only", "intensity"}
     assert result["controls"]["intensity"]["pixel_auroc"] > 0.8  # the lesions are bright
     assert set(result["components"]) >= {"residual", "prototype", "contrast", "concentration", "peak"}
     assert "AUROC" in out and "not for diagnosis" in out and "similar height" in out
@@ -113,7 +113,7 @@ def test_evaluating_twice_gives_the_same_bytes(films, tmp_path, capsys):
     assert first == second and str(tmp_path).encode() not in first and str(films).encode() not in first
     result = json.loads(first)
     assert result["data"]["kind"] == "ZhangLab" and result["n"]["images"] == 8 and result["pixel"] is None
-    assert result["froc"] is None and result["image"]["auroc_level_matched"] is None
+    assert result["froc"] is None and result["image"]["auroc_height_matched"] is None
 
 
 def test_published_chooses_on_the_labels_and_says_so(slices, tmp_path, capsys):
@@ -157,7 +157,7 @@ def test_swapped_masks_lower_the_pixel_metrics(slices):
     samples = read_data(manifest=slices).samples
     true = evaluate(samples, tiny.detector()).result["pixel"]
     elsewhere = picture(slices.parent / "moved.png", np.roll(lesion_mask(), (25, 20), (0, 1)))
-    moved = [Sample(s.path, s.label, s.patient, s.level, elsewhere if s.mask_path else None) for s in samples]
+    moved = [Sample(s.path, s.label, s.patient, s.slice_height, elsewhere if s.mask_path else None) for s in samples]
     wrong = evaluate(moved, tiny.detector()).result["pixel"]
     assert wrong["ap"] < 0.3 * true["ap"] and wrong["aupro"] < true["aupro"]
 
@@ -185,10 +185,10 @@ def test_volumes_count_as_their_slices(volumes):
     found = evaluate(samples, tiny.detector())
     assert found.result["n"]["files"] == 4 and found.result["n"]["images"] == 4 * tiny.SLICES
     assert found.result["n"]["abnormal"] == 4 and found.result["unit"] == "slice"
-    assert found.result["froc"]["lesions"] == 2 and found.result["image"]["auroc_level_matched"] is not None
+    assert found.result["froc"]["lesions"] == 2 and found.result["image"]["auroc_height_matched"] is not None
     assert {row.patient for row in found.rows} == {"p0", "p1", "p2", "p3"}
     of_first = [row for row in found.rows if row.patient == "p0"]
-    assert [row.level for row in of_first] == pytest.approx(np.linspace(0, 1, tiny.SLICES))
+    assert [row.slice_height for row in of_first] == pytest.approx(np.linspace(0, 1, tiny.SLICES))
     assert found.result["image"]["auroc"] > 0.8
 
 

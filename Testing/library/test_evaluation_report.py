@@ -27,7 +27,7 @@ DAY = datetime.date(2026, 1, 2)
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory):
+def assessed(tmp_path_factory):
     """(evaluation, gallery, card) of four small volumes, two with a lesion."""
     folder, samples = tmp_path_factory.mktemp("volumes"), []
     mask = np.zeros((tiny.SLICES, tiny.ROWS, tiny.COLUMNS), dtype=np.uint8)
@@ -43,8 +43,8 @@ def judged(tmp_path_factory):
     return evaluate(samples, detector, watch=gallery, controls=False), gallery, detector.card
 
 
-def test_the_page_is_whole_and_self_contained(judged, tmp_path):
-    write_report(tmp_path / "r.html", *judged, date=DAY)
+def test_the_page_is_whole_and_self_contained(assessed, tmp_path):
+    write_report(tmp_path / "r.html", *assessed, date=DAY)
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "Research use only" in text and "2026-01-02" in text and "Tiny brain" in text
     assert not re.search(r"(src|href)=\"(?!data:image/png;base64,)", text) and "<script" not in text
@@ -56,11 +56,11 @@ def test_the_page_is_whole_and_self_contained(judged, tmp_path):
         ElementTree.fromstring(svg)
     assert text.count("<svg") == 4 and "<v0>" not in text and "nan" not in text.lower().replace("finan", "")
     assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
-    assert page(*judged, DAY) == text
+    assert page(*assessed, DAY) == text
 
 
-def test_pictures_show_the_slice_and_the_truth(judged):
-    _, gallery, _ = judged
+def test_pictures_show_the_slice_and_the_truth(assessed):
+    _, gallery, _ = assessed
     for exhibit in [*gallery.misses, *gallery.alarms]:
         picture = Picture.open(io.BytesIO(base64.b64decode(exhibit.png.split(",")[1])))
         assert picture.width > 200
@@ -109,9 +109,9 @@ def test_the_gallery_keeps_the_worst(monkeypatch):
 def facts(**changes):
     """A result that nothing speaks against."""
     result = {
-        "protocol": "deployable", "unit": "slice", "pixel": None, "froc": None, "controls": {"level_only": None},
-        "fitness": {"refused": 0.0}, "n": {"normal": 400, "abnormal": 300, "failed": 0},
-        "image": {"auroc": 0.9, "auroc_level_matched": None},
+        "protocol": "deployable", "unit": "slice", "pixel": None, "froc": None, "controls": {"height_only": None},
+        "input_check": {"refused": 0.0}, "n": {"normal": 400, "abnormal": 300, "failed": 0},
+        "image": {"auroc": 0.9, "auroc_height_matched": None},
         "operating_points": [{"false_positive_rate": 0.05, "default": True, "sensitivity": 0.7, "specificity": 0.94,
                               "sensitivity_interval": [0.65, 0.75], "specificity_interval": [0.92, 0.96]}]}
     return {**result, **changes}
@@ -122,10 +122,10 @@ def test_nothing_speaks_against_good_numbers():
 
 
 @pytest.mark.parametrize("changes, word", [
-    ({"protocol": "published"}, "no promise"), ({"controls": {"level_only": 0.8}}, "height of a slice alone"),
-    ({"controls": {"level_only": None, "frame_only": {"auroc": 0.82}}}, "acquired differently"),
-    ({"controls": {"level_only": None, "intensity": {"pixel_ap": 0.4}}, "pixel": {"ap": 0.3}}, "Plain brightness"),
-    ({"fitness": {"refused": 0.25}}, "refuses 25.0 % of the images"),
+    ({"protocol": "published"}, "no promise"), ({"controls": {"height_only": 0.8}}, "height of a slice alone"),
+    ({"controls": {"height_only": None, "frame_only": {"auroc": 0.82}}}, "acquired differently"),
+    ({"controls": {"height_only": None, "intensity": {"pixel_ap": 0.4}}, "pixel": {"ap": 0.3}}, "Plain brightness"),
+    ({"input_check": {"refused": 0.25}}, "refuses 25.0 % of the images"),
     ({"n": {"normal": 400, "abnormal": 1, "failed": 0}}, "There is only 1 abnormal image:"),
     ({"n": {"normal": 400, "abnormal": 300, "failed": 2}}, "2 images could not be judged and are not counted")])
 def test_each_caution_has_its_rule(changes, word):
@@ -144,7 +144,7 @@ def test_findings_in_words():
     assert lines[0] == "Of 100 abnormal slices the model marks 70 (95 % interval 65 to 75)."
     assert lines[1] == "Of 100 normal slices it marks 6 (95 % interval 4 to 8) by mistake; it was set to 5."
     assert "90 of 100" in lines[2] and lines[3].startswith("Of 100 lesions its findings touch 40")
-    only_normals = facts(image={"auroc": None, "auroc_level_matched": None})
+    only_normals = facts(image={"auroc": None, "auroc_height_matched": None})
     only_normals["operating_points"][0].update(sensitivity=None, sensitivity_interval=None)
     assert len(findings_in_words(only_normals)) == 1
     assert words_of_rate(0.05, "file") == "1 in 20 normal images shows a finding"

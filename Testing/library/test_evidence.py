@@ -10,10 +10,10 @@ import tiny
 import torch
 
 from SPMambaLib.errors import UnreadableFileError
-from SPMambaLib.evidence.record import Evidence, Place
+from SPMambaLib.evidence.record import Evidence, VoxelEvidence
 from SPMambaLib.geometry import plane_of
 from SPMambaLib.io.image import Image
-from SPMambaLib.model.prototypes import Prototypes, at_level, pick
+from SPMambaLib.model.prototypes import Prototypes, at_height, pick
 from SPMambaLib.output.files import EVIDENCE_FILE, write_detection
 from SPMambaLib.scoring import findings
 from SPMambaLib.scoring.calibration import Calibration
@@ -95,13 +95,13 @@ def test_shuffled_tiles_are_noticed(image, detection):
     """The order of the tiles matters: with another one, the normal place does not look like its tile."""
     detector = tiny.detector()
     place = detection.evidence.at(image.plane("axial"), voxel(image, detection.findings[0].peak_ras))
-    typical = detector._tiles()
+    normal_tiles = detector._tiles()
     try:
-        detector._typical = replace(typical, tiles=typical.tiles[:, ::-1])
+        detector._normal_tiles = replace(normal_tiles, tiles=normal_tiles.tiles[:, ::-1])
         shuffled = detector.detect(image).evidence.at(image.plane("axial"),
                                                       voxel(image, detection.findings[0].peak_ras))
     finally:
-        detector._typical = typical
+        detector._normal_tiles = normal_tiles
     assert not np.array_equal(place.tile, shuffled.tile)
     plain = patch_of(tiny.brain_image(), place)
     alike, unlike = (np.corrcoef(plain.ravel(), tile.ravel())[0, 1] for tile in (place.tile, shuffled.tile))
@@ -110,14 +110,14 @@ def test_shuffled_tiles_are_noticed(image, detection):
 
 def test_a_film_has_evidence_too():
     image = tiny.chest_image(lesion=True)
-    found = tiny.detector("tiny-chest").detect(image, on_misfit="mark")
+    found = tiny.detector("tiny-chest").detect(image, force=True)
     place = found.evidence.at(image.plane("native"), voxel(image, found.findings[0].peak_ras))
     assert place.tile is not None and place.number == 0 and place.terms["prototype"] > 1
 
 
 def test_a_patch_is_cut_where_the_region_says():
     image = np.arange(24, dtype=float).reshape(4, 6)
-    place = Place(0, {}, 0.0, None, 0, ((2.0, 0.0, 1.0), (0.0, 2.0, 2.0)), (0.5, 0.5), (0.0, 255.0))
+    place = VoxelEvidence(0, {}, 0.0, None, 0, ((2.0, 0.0, 1.0), (0.0, 2.0, 2.0)), (0.5, 0.5), (0.0, 255.0))
     assert place.patch(image, 2).tolist() == [[8, 9], [14, 15]]
     assert replace(place, view=((4.0, 0.0, 0.0), (0.0, 6.0, 0.0))).patch(image, 2).tolist() == [[4, 7], [16, 19]]
     beyond = replace(place, view=((4.0, 0.0, -2.0), (0.0, 4.0, 4.0))).patch(image + 100, 4)
@@ -130,24 +130,26 @@ def test_a_patch_is_cut_where_the_region_says():
 @pytest.mark.parametrize("match", ["features", "prototypes"])
 def test_the_nearest_prototype_has_the_distance(match):
     torch.manual_seed(3)
-    grid, channels, per_cell, levels = 5, 6, 3, 2
-    prototypes = Prototypes(grid, channels, per_cell, 3, levels, match)
+    grid, channels, per_cell, height_bins = 5, 6, 3, 2
+    prototypes = Prototypes(grid, channels, per_cell, 3, height_bins, match)
     features = torch.randn(2, channels, grid, grid)
     distances, numbers = prototypes.nearest(features)
     vectors = torch.nn.functional.normalize(prototypes.vectors.detach(), dim=-1)
     features = torch.nn.functional.normalize(features, dim=1)
-    for b, level, row, column in np.ndindex(2, levels, grid, grid):
-        number = int(numbers[b, level, row, column])
-        own_level, cell, k = number // (grid ** 2 * per_cell), number // per_cell % grid ** 2, number % per_cell
+    for b, slice_height, row, column in np.ndindex(2, height_bins, grid, grid):
+        number = int(numbers[b, slice_height, row, column])
+        height_of_its_own, cell, k = number // (grid ** 2 * per_cell), number // per_cell % grid ** 2, number % per_cell
         y, x = divmod(cell, grid)
-        assert own_level == level and max(abs(y - row), abs(x - column)) <= 1
+        assert height_of_its_own == slice_height and max(abs(y - row), abs(x - column)) <= 1
         if match == "prototypes":
-            cosine = vectors[level, cell, k] @ features[b, :, row, column]
+            cosine = vectors[slice_height, cell, k] @ features[b, :, row, column]
         else:  # the prototype is of this very cell, its match may be around
             assert (y, x) == (row, column)
             around = features[b, :, max(row - 1, 0):row + 2, max(column - 1, 0):column + 2].flatten(1)
-            cosine = (vectors[level, cell, k] @ around).max()
-        assert float(distances[b, level, row, column].detach()) == pytest.approx(1 - float(cosine.detach()), abs=1e-5)
+            cosine = (vectors[slice_height, cell, k] @ around).max()
+        assert float(distances[b, slice_height, row, column].detach()) == pytest.approx(
+            1 - float(cosine.detach()), abs=1e-5
+        )
 
 
 def test_pick_takes_what_at_level_takes():
@@ -155,7 +157,7 @@ def test_pick_takes_what_at_level_takes():
     distances, index = torch.rand(3, 4, 2, 2), torch.tensor([2, -1, 0])
     numbers = torch.arange(4)[None, :, None, None].expand(3, -1, 2, 2)
     chosen = pick(numbers, distances, index)
-    assert torch.equal(distances.gather(1, chosen[:, None])[:, 0], at_level(distances, index))
+    assert torch.equal(distances.gather(1, chosen[:, None])[:, 0], at_height(distances, index))
     assert (chosen[0] == 2).all() and (chosen[2] == 0).all()
     assert torch.equal(pick(numbers, distances), distances.argmin(dim=1))
 

@@ -24,9 +24,9 @@ SMALL, SMALL_PEAK = (30, 33, 20, 23, 8, 9), (31, 22, 9)
 def two_blobs():
     """(K, J, I) map: a large blob of 2 with a peak of 5, a small one of 2.5 with a peak of 6, in noise below 1."""
     values = np.random.default_rng(3).uniform(-1.0, 1.0, SHAPE).astype(np.float32)
-    for extent, (i, j, k), level, peak in ((LARGE, LARGE_PEAK, 2.0, 5.0), (SMALL, SMALL_PEAK, 2.5, 6.0)):
+    for extent, (i, j, k), slice_height, peak in ((LARGE, LARGE_PEAK, 2.0, 5.0), (SMALL, SMALL_PEAK, 2.5, 6.0)):
         i0, i1, j0, j1, k0, k1 = extent
-        values[k0:k1 + 1, j0:j1 + 1, i0:i1 + 1] = level
+        values[k0:k1 + 1, j0:j1 + 1, i0:i1 + 1] = slice_height
         values[k, j, i] = peak
     return values
 
@@ -50,13 +50,13 @@ def test_two_known_blobs_in_an_oblique_volume():
     assert [f.label for f in found] == [1, 2] and labels.dtype == np.int16 and labels.shape == SHAPE
     small, large = found  # the higher peak comes first
     voxel = 0.8 * 1.2 * 3.0
-    for finding, extent, peak_at, size, level, peak in (
+    for finding, extent, peak_at, size, slice_height, peak in (
             (small, SMALL, SMALL_PEAK, (4, 4, 2), 2.5, 6.0), (large, LARGE, LARGE_PEAK, (7, 5, 4), 2.0, 5.0)):
         count = int(np.prod(size))
         assert finding.extent == extent and finding.voxels == count
         assert finding.volume_mm3 == pytest.approx(count * voxel)
         assert finding.size_mm == pytest.approx((size[0] * 0.8, size[1] * 1.2, size[2] * 3.0))
-        assert finding.peak == peak and finding.mean == pytest.approx((level * (count - 1) + peak) / count)
+        assert finding.peak == peak and finding.mean == pytest.approx((slice_height * (count - 1) + peak) / count)
         assert finding.peak_ras == pytest.approx(tuple(ras(peak_at)))
         assert finding.centroid_ras == pytest.approx(tuple(ras(middle(extent))))
         assert (labels == finding.label).sum() == count

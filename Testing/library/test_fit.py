@@ -24,13 +24,13 @@ from SPMambaLib.data.samples import Sample
 from SPMambaLib.detector import load_model
 from SPMambaLib.errors import Cancelled, OutputError, UsageError
 from SPMambaLib.evidence.fit import thumbnails
-from SPMambaLib.evidence.normal_tiles import FILE, Typical
+from SPMambaLib.evidence.normal_tiles import FILE, NormalTiles
 from SPMambaLib.scoring.reliability import binomial_tail, design_effect, exact_interval, reliability
-from SPMambaLib.training import own
+from SPMambaLib.training import site_model
 from SPMambaLib.training.augment import Augmentation
-from SPMambaLib.training.own import Limits, augmentation_of, fit_own, workbench_of, write_whole
-from SPMambaLib.training.own_data import plan_of
 from SPMambaLib.training.recipes import RECIPES
+from SPMambaLib.training.site_dataset import plan_of
+from SPMambaLib.training.site_model import Limits, augmentation_of, fit_site_model, workbench_of, write_whole
 from SPMambaLib.training.stream import FILMS, Source, drawn, groups, within
 
 FILMS_OF_SITE = 20
@@ -56,7 +56,7 @@ def films() -> DataSet:
 
 
 def fit(output: Path, data=None, base: str = "tiny-chest", **options):
-    return fit_own(tiny.bundle_folder(base), films() if data is None else data, output, **options)
+    return fit_site_model(tiny.bundle_folder(base), films() if data is None else data, output, **options)
 
 
 @cache
@@ -82,10 +82,10 @@ def test_a_fitted_model_finds_what_its_normals_do_not_show(tmp_path):
     for name, lesion in (("normal", False), ("lesion", True)):
         image = tiny.chest_image(0)
         image.voxels[0] = film(70, lesion)
-        scores[name] = detector.detect(image, on_misfit="mark")  # random features find the lesion itself foreign
+        scores[name] = detector.detect(image, force=True)  # random features find the lesion itself foreign
         if name == "normal":
-            foreign = base.detect(image, on_misfit="mark")
-            assert scores[name].fitness.state == "usual" != foreign.fitness.state
+            foreign = base.detect(image, force=True)
+            assert scores[name].record.state == "usual" != foreign.record.state
             assert foreign.score > 3 * max(scores[name].score, 1.0), "the base knows this hospital already"
     found = scores["lesion"]
     assert found.score > scores["normal"].score + 2 and found.findings
@@ -99,7 +99,7 @@ def test_its_tiles_show_its_own_normals():
     """What is normal at this hospital, not at the base's: here films grow brighter from left to right."""
     def tiles(folder: Path) -> np.ndarray:
         card, _, files = bundle.load_whole(folder)
-        made = Typical.of(card, files[FILE])
+        made = NormalTiles.of(card, files[FILE])
         assert made.patients == (12,) or folder != fitted()
         return made.tiles[0].astype(float).mean(axis=1)  # of all prototypes of a cell
 
@@ -131,7 +131,7 @@ def test_the_card_says_where_it_comes_from():
 def test_what_the_base_has_learned_stays():
     old, new = (bundle.load(folder)[1] for folder in (tiny.bundle_folder("tiny-chest"), fitted()))
     changed = {name for name in old if not torch.equal(old[name], new[name])}
-    assert {name for name in changed if not name.startswith("fitness.")} == {
+    assert {name for name in changed if not name.startswith("input_check.")} == {
         "prototypes.vectors", "scale.mean", "scale.spread", "scale.centre", "scale.unit"}
 
 
@@ -149,7 +149,7 @@ def test_the_variation_is_that_of_the_base():
 
 
 def test_a_fitted_model_can_be_a_base(tmp_path):
-    card = fit_own(fitted(), films(), tmp_path / "again", title="Ours")
+    card = fit_site_model(fitted(), films(), tmp_path / "again", title="Ours")
     assert (card["base"]["name"], card["title"]) == ("site-chest", "Ours")
 
 
@@ -205,7 +205,7 @@ def test_volumes_keep_their_levels(tmp_path):
     card = fit(tmp_path / "out", read_data(folder=tmp_path / "v"), "tiny-brain")
     assert card["calibration"]["map"]["unit"] == "slice" and card["fitting"]["prototype_images"] >= 20
     vectors = bundle.load(tmp_path / "out")[1]["prototypes.vectors"]
-    assert (vectors[0] - vectors[1]).abs().mean() > 1e-3, "both levels have the same prototypes"
+    assert (vectors[0] - vectors[1]).abs().mean() > 1e-3, "both heights have the same prototypes"
     detector = load_model(str(tmp_path / "out"), "cpu")
     score = {lesion: detector.detect(tiny.brain_image(310, lesion=lesion)).score for lesion in (False, True)}
     assert score[True] > score[False] + 1
@@ -217,17 +217,17 @@ def test_patients_are_held_out_when_many_and_judged_in_turn_when_few():
         plan = plan_of(sources)
         assert plan.crossed == crossed
         for fold in plan.folds:
-            sides = [{source.sample.patient for source in side} for side in (fold.fitted, fold.judged)]
+            sides = [{source.sample.patient for source in side} for side in (fold.fitted, fold.assessed)]
             assert not sides[0] & sides[1] and all(sides)
-        judged = [source.sha256 for fold in plan.folds for source in fold.judged]
-        assert len(judged) == len(set(judged)) and (len(judged) == len(sources)) == crossed
+        assessed = [source.sha256 for fold in plan.folds for source in fold.assessed]
+        assert len(assessed) == len(set(assessed)) and (len(assessed) == len(sources)) == crossed
         assert crossed or plan.fitted == plan.folds[0].fitted
 
 
 # -- memory ----------------------------------------------------------------------------------------------------------
 
 def test_memory_is_bounded_and_the_card_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(own, "images_within", lambda network, limits: 7)
+    monkeypatch.setattr(site_model, "images_within", lambda network, limits: 7)
     card = fit(tmp_path / "out")
     fitting = card["fitting"]
     assert fitting["subsampled"] and fitting["prototype_images"] == 7
@@ -259,7 +259,7 @@ def test_films_go_together_and_volumes_alone():
 def test_memory_for_features_is_kept():
     network = tiny.network()
     grid, channels = network.config.prototype_grid, network.config.prototype_channels
-    limit = own.images_within(network, Limits(feature_bytes=1 << 24))
+    limit = site_model.images_within(network, Limits(feature_bytes=1 << 24))
     assert limit * 2 * 2 * channels * grid ** 2 <= 1 << 24 < (limit + 1) * 2 * 2 * channels * grid ** 2
 
 
@@ -269,11 +269,11 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from SPMambaLib.data.reading import read_data
-from SPMambaLib.training import own
+from SPMambaLib.training import site_model
 def progress(fraction, text):
     if text.startswith(sys.argv[4]):
         os._exit(9)
-own.fit_own(Path(sys.argv[1]), read_data(folder=Path(sys.argv[2])), Path(sys.argv[3]), progress=progress)
+site_model.fit_site_model(Path(sys.argv[1]), read_data(folder=Path(sys.argv[2])), Path(sys.argv[3]), progress=progress)
 """
 
 
@@ -289,8 +289,8 @@ def test_killed_and_started_again_it_makes_the_same_bundle(tmp_path, monkeypatch
     assert len(kept) >= 4
 
     made = []
-    real = own.Passes._features
-    monkeypatch.setattr(own.Passes, "_features", lambda self, group: made.append(group) or real(self, group))
+    real = site_model.Passes._features
+    monkeypatch.setattr(site_model.Passes, "_features", lambda self, group: made.append(group) or real(self, group))
     fit(output)
     assert not made, "features were made again"
     assert contents(output) == contents(fitted())
@@ -299,13 +299,13 @@ def test_killed_and_started_again_it_makes_the_same_bundle(tmp_path, monkeypatch
 
 def test_cancelling_leaves_no_bundle(tmp_path, capsys, monkeypatch):
     output = tmp_path / "out"
-    real = own.Passes.terms
+    real = site_model.Passes.terms
 
     def interrupted(*arguments):
         real(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(own.Passes, "terms", interrupted)
+    monkeypatch.setattr(site_model.Passes, "terms", interrupted)
     arguments = ["fit", "--folder", str(site()), "--base", str(tiny.bundle_folder("tiny-chest"))]
     assert main([*arguments, "--output", str(output)]) == Cancelled.exit_code
     assert "goes on from here" in capsys.readouterr().err
@@ -313,7 +313,7 @@ def test_cancelling_leaves_no_bundle(tmp_path, capsys, monkeypatch):
 
 
 def test_a_damaged_intermediate_result_is_made_anew(tmp_path):
-    bench = own.Workbench(tmp_path / "w")
+    bench = site_model.Workbench(tmp_path / "w")
     first = bench.once("k", lambda: {"x": torch.ones(3)})
     (tmp_path / "w" / "k.safetensors").write_bytes(b"cut")
     again = bench.once("k", lambda: {"x": torch.ones(3)})
@@ -433,7 +433,7 @@ def test_a_whitened_model_is_whitened_from_training_to_detection_and_stays_so(tm
     detector.network.prototypes.space.matrix.copy_(torch.eye(len(matrix)))
     assert detector.detect(normal).score > score + 1.5, "prototypes of another space explain nothing"
 
-    fit_own(base, films(), tmp_path / "own")
+    fit_site_model(base, films(), tmp_path / "own")
     own = bundle.load(tmp_path / "own")[1]
     assert torch.equal(own["prototypes.space.matrix"], matrix)
     assert torch.equal(own["prototypes.space.centre"], centre) != centred

@@ -10,7 +10,7 @@ import torch
 from oracles import relative_error
 
 from SPMambaLib.model.network import Output
-from SPMambaLib.model.prototypes import at_level
+from SPMambaLib.model.prototypes import at_height
 from SPMambaLib.model.teacher import to_teacher_input
 from SPMambaLib.scoring.maps import AnomalyScale, ScoringConfig, centred, gaussian_blur, resize
 from SPMambaLib.scoring.terms import at_input_size, deepest, mirror_map, network_terms, residual_map
@@ -203,21 +203,21 @@ def test_without_the_residual_the_decoder_rests(monkeypatch):
 
 def test_prototype_distance_at_the_level_of_each_slice():
     raw = {"prototype": torch.rand(4, 3, 5, 5), "intensity": torch.rand(4, 20, 20)}
-    level = torch.tensor([0.0, 0.5, 1.0, -1.0])
-    maps = at_input_size(raw, level, 20)
+    slice_height = torch.tensor([0.0, 0.5, 1.0, -1.0])
+    maps = at_input_size(raw, slice_height, 20)
     for n, bucket in enumerate((0, 1, 2)):
         assert torch.allclose(maps["prototype"][n], resize(raw["prototype"][n, bucket][None], 20)[0])
     assert torch.allclose(maps["prototype"][3], resize(raw["prototype"][3].amin(dim=0)[None], 20)[0])
     assert torch.equal(maps["intensity"], raw["intensity"])
     nearest = at_input_size(raw, None, 20)["prototype"]
-    assert torch.allclose(nearest, resize(at_level(raw["prototype"]), 20))
+    assert torch.allclose(nearest, resize(at_height(raw["prototype"]), 20))
 
 
 # -- statistics ------------------------------------------------------------------------------------------------------
 
-def fitted(maps: np.ndarray, name: str = "residual", level=None, **changes) -> AnomalyScale:
+def fitted(maps: np.ndarray, name: str = "residual", slice_height=None, **changes) -> AnomalyScale:
     scale = AnomalyScale(ScoringConfig(**{"terms": (name,), "weights": (1.0,), "grid": maps.shape[-1], **changes}))
-    scale.fit_term(name, [torch.from_numpy(part).float() for part in np.array_split(maps, 7)], level)
+    scale.fit_term(name, [torch.from_numpy(part).float() for part in np.array_split(maps, 7)], slice_height)
     return scale
 
 
@@ -252,12 +252,12 @@ def test_mean_and_spread_of_each_position(reach):
 
 
 def test_spread_of_levels():
-    """Each level weighs the scans by their distance in level."""
-    maps, level = uneven(60), np.linspace(0, 1, 60)
-    maps *= 1 + 2 * level[:, None, None]
-    scale = fitted(maps, "intensity", torch.from_numpy(level), levels=3, reach=3)
+    """Each height weighs the scans by their distance in height."""
+    maps, slice_height = uneven(60), np.linspace(0, 1, 60)
+    maps *= 1 + 2 * slice_height[:, None, None]
+    scale = fitted(maps, "intensity", torch.from_numpy(slice_height), height_bins=3, reach=3)
     for bucket in range(3):
-        weights = np.exp(-0.5 * (level * 3 - bucket - 0.5) ** 2)
+        weights = np.exp(-0.5 * (slice_height * 3 - bucket - 0.5) ** 2)
         assert relative_error(scale.spread[0, bucket], slow_spread(maps, weights, 3)) < 1e-5
         assert relative_error(scale.spread[0, bucket], slow_spread(maps, np.ones(60), 3)) > 0.02
 
@@ -281,25 +281,27 @@ def test_spread_as_deviation():
 
 
 def test_pooled_terms_have_one_mean_and_spread_of_a_level():
-    """Inside the anatomy, every scan with the same weight however much of it is seen; by distance in level."""
-    maps, level = uneven(60), np.linspace(0, 1, 60)
-    maps += 3 * level[:, None, None]
+    """Inside the anatomy, every scan with the same weight however much of it is seen; by distance in height."""
+    maps, slice_height = uneven(60), np.linspace(0, 1, 60)
+    maps += 3 * slice_height[:, None, None]
     masks = np.zeros(maps.shape)
     for n, mask in enumerate(masks):
         mask[2:4 + n % 7, 1:9] = 1
-    config = ScoringConfig(terms=("residual",), weights=(1.0,), grid=12, pooled=("residual",), levels=3)
+    config = ScoringConfig(terms=("residual",), weights=(1.0,), grid=12, pooled=("residual",), height_bins=3)
     scale = AnomalyScale(config)
-    scale.fit_term("residual", [torch.from_numpy(maps).float()], torch.from_numpy(level), torch.from_numpy(masks))
+    scale.fit_term(
+        "residual", [torch.from_numpy(maps).float()], torch.from_numpy(slice_height), torch.from_numpy(masks)
+    )
     assert scale.mean.numel() == 0
     for bucket in range(3):
         share = masks / masks.sum(axis=(1, 2), keepdims=True)
-        weights = np.exp(-0.5 * (level * 3 - bucket - 0.5) ** 2)[:, None, None] * share
+        weights = np.exp(-0.5 * (slice_height * 3 - bucket - 0.5) ** 2)[:, None, None] * share
         mean = np.average(maps, weights=weights)
         spread = np.sqrt(np.average((maps - mean) ** 2, weights=weights))
         assert float(scale.pooled_mean[0, bucket]) == pytest.approx(mean, rel=1e-5)
         assert float(scale.pooled_spread[0, bucket]) == pytest.approx(spread, rel=1e-5)
         assert abs(np.average(maps, weights=masks) - mean) > 0.01 < abs(maps.mean() - mean), "scans and anatomy"
-    z = standardised(scale, torch.full((2, 12, 12), 2.0), level=torch.tensor([1 / 6, 5 / 6]))
+    z = standardised(scale, torch.full((2, 12, 12), 2.0), slice_height=torch.tensor([1 / 6, 5 / 6]))
     expected = (2.0 - scale.pooled_mean[0, [0, 2]]) / scale.pooled_spread[0, [0, 2]]
     assert torch.allclose(z, expected[:, None, None].expand(2, 12, 12), atol=1e-5)
     assert len(fitted(maps).mean.unique()) > 100
@@ -313,10 +315,10 @@ def test_positions_that_never_vary_do_not_explode():
     assert torch.isfinite(standardised(constant, torch.ones(1, 8, 8))).all()
 
 
-def standardised(scale: AnomalyScale, raw: torch.Tensor, masks=None, level=None) -> torch.Tensor:
+def standardised(scale: AnomalyScale, raw: torch.Tensor, masks=None, slice_height=None) -> torch.Tensor:
     """z of a scale of one term."""
     masks = torch.ones_like(raw) if masks is None else masks
-    return scale.standardise({scale.config.terms[0]: raw}, masks, level)[scale.config.terms[0]]
+    return scale.standardise({scale.config.terms[0]: raw}, masks, slice_height)[scale.config.terms[0]]
 
 
 def focal(z: torch.Tensor) -> torch.Tensor:
@@ -363,14 +365,14 @@ def test_centring_keeps_large_lesions_and_loses_what_is_diffuse():
 
 
 def test_levels_count_for_every_term():
-    config = ScoringConfig(terms=("residual", "intensity"), weights=(1.0, 1.0), grid=4, levels=3)
-    scale, level = AnomalyScale(config), torch.linspace(0, 1, 300)
-    maps = level[:, None, None] * 10 + torch.zeros(1, 4, 4)
+    config = ScoringConfig(terms=("residual", "intensity"), weights=(1.0, 1.0), grid=4, height_bins=3)
+    scale, slice_height = AnomalyScale(config), torch.linspace(0, 1, 300)
+    maps = slice_height[:, None, None] * 10 + torch.zeros(1, 4, 4)
     distance = (np.linspace(0, 1, 300)[None] * 3 - (np.arange(3) + 0.5)[:, None])
     weights = np.exp(-0.5 * distance ** 2)
     expected = (weights * np.linspace(0, 10, 300)).sum(axis=1) / weights.sum(axis=1)
     for row, name in enumerate(config.terms):
-        scale.fit_term(name, [maps[:100], maps[100:]], level)
+        scale.fit_term(name, [maps[:100], maps[100:]], slice_height)
         assert np.allclose(scale.mean[row, :, 0, 0], expected, atol=1e-4)
     assert expected[2] - expected[0] > 2
 
@@ -385,11 +387,11 @@ def test_the_fused_map_is_smoothed():
 
 
 def test_statistics_between_levels():
-    """Linear between bucket centres, held beyond them; the average for an unknown level."""
-    scale = AnomalyScale(ScoringConfig(terms=("intensity",), weights=(1.0,), grid=2, levels=3))
+    """Linear between bucket centres, held beyond them; the average for an unknown height."""
+    scale = AnomalyScale(ScoringConfig(terms=("intensity",), weights=(1.0,), grid=2, height_bins=3))
     scale.mean[0] = torch.tensor([0.0, 10.0, 50.0])[:, None, None]
-    level = torch.tensor([0.0, 1 / 6, 1 / 3, 0.5, 2 / 3, 5 / 6, 1.0, -1.0])
-    z = standardised(scale, torch.zeros(8, 2, 2), level=level)
+    slice_height = torch.tensor([0.0, 1 / 6, 1 / 3, 0.5, 2 / 3, 5 / 6, 1.0, -1.0])
+    z = standardised(scale, torch.zeros(8, 2, 2), slice_height=slice_height)
     assert torch.allclose(-z[:, 0, 0], torch.tensor([0.0, 0.0, 5.0, 10.0, 30.0, 50.0, 50.0, 20.0]), atol=1e-4)
     unknown = standardised(scale, torch.zeros(1, 2, 2))
     assert float(unknown[0, 0, 0]) == pytest.approx(-20.0)

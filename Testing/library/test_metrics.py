@@ -13,7 +13,7 @@ from SPMambaLib.evaluation.froc import FrocView, peaks, running_maximum
 from SPMambaLib.evaluation.image_metrics import (
     chosen_on_labels,
     component_aurocs,
-    level_only,
+    height_only,
     operating_points,
     ranking_metrics,
 )
@@ -336,9 +336,9 @@ def test_image_metrics_of_rows():
     assert values["auroc"] == pytest.approx(reference.roc_auc_score(truth, scores), abs=1e-12)
     wins = pairs = 0.0
     for a in (r for r in items if r.abnormal):
-        near = np.array([r.score for r in items if not r.abnormal and abs(r.level - a.level) < 0.06])
+        near = np.array([r.score for r in items if not r.abnormal and abs(r.slice_height - a.slice_height) < 0.06])
         wins, pairs = wins + (a.score > near).sum() + 0.5 * (a.score == near).sum(), pairs + len(near)
-    assert values["auroc_level_matched"] == pytest.approx(wins / pairs, abs=1e-12)
+    assert values["auroc_height_matched"] == pytest.approx(wins / pairs, abs=1e-12)
     for name, (low, high) in intervals.items():
         assert low < values[name] < high, name
     assert component_aurocs(items)["peak"] == pytest.approx(values["auroc"])
@@ -365,16 +365,16 @@ def test_height_alone_is_seen_and_matched_away():
     random = np.random.default_rng(0)
     items = []
     for k in range(2000):
-        level = float(random.random())
-        abnormal = bool(random.random() < np.exp(-0.5 * ((level - 0.6) / 0.25) ** 2))
-        items.append(Row(str(k), "p{}".format(k % 50), abnormal, -abs(level - 0.6), level))
+        slice_height = float(random.random())
+        abnormal = bool(random.random() < np.exp(-0.5 * ((slice_height - 0.6) / 0.25) ** 2))
+        items.append(Row(str(k), "p{}".format(k % 50), abnormal, -abs(slice_height - 0.6), slice_height))
     values, _ = ranking_metrics(items, patient_weights([r.patient for r in items], 10))
-    assert values["auroc"] > 0.75 and abs(values["auroc_level_matched"] - 0.5) < 0.1 and level_only(items) > 0.75
-    assert level_only([Row("a", "p", True, 1.0), Row("b", "q", False, 0.0)]) is None
+    assert values["auroc"] > 0.75 and abs(values["auroc_height_matched"] - 0.5) < 0.1 and height_only(items) > 0.75
+    assert height_only([Row("a", "p", True, 1.0), Row("b", "q", False, 0.0)]) is None
 
 
 def test_a_lesion_where_nothing_was_analysed_is_a_miss():
     items = [Row("a", "p", True, float("nan")), Row("b", "q", False, -3.0), Row("c", "r", True, 5.0)]
     assert scores_of(items).tolist() == [-4.0, -3.0, 5.0]
     values, _ = ranking_metrics(items, patient_weights(["p", "q", "r"], 10))
-    assert values["auroc"] == 0.5 and np.isnan(values["auroc_level_matched"])
+    assert values["auroc"] == 0.5 and np.isnan(values["auroc_height_matched"])

@@ -14,7 +14,7 @@ TINY = NetworkConfig(
     input_size=64,
     teacher=TeacherConfig(name="resnet18", blocks=(1, 1, 1), channels=(8, 12, 16)),
     fusion_channels=(8, 12), neck_blocks=2, decoder_channels=(16, 16, 8), decoder_depths=(1, 2, 3),
-    state_size=2, expand=1, scan_order="hilbert", prototypes_per_cell=2, prototype_levels=2,
+    state_size=2, expand=1, scan_order="hilbert", prototypes_per_cell=2, prototype_height_bins=2,
 )
 
 
@@ -59,7 +59,7 @@ def test_the_paper_preset_has_the_papers_numbers():
     ({"prototype_window": 2}, "odd"),
     ({"prototype_features": "decoder"}, "'neck' or 'teacher'"),
     ({"prototype_match": "nothing"}, "'features' or 'prototypes'"),
-    ({"prototype_levels": 0}, "positive"),
+    ({"prototype_height_bins": 0}, "positive"),
     ({"prototype_scales": 2}, "1 to 3 of the teacher"),  # the neck has one
     ({"prototype_features": "teacher", "prototype_scales": 4}, "1 to 3 of the teacher"),
 ])

@@ -41,7 +41,7 @@ def test_a_bright_patch_is_put_back_where_it_was(preprocessing, shape, centre, r
     row, column = centre[0] + size, centre[1] - size
     image[row - size:row + size, column - size:column + size] = 150.0
     prepared = prepare(image[None], spacing, preprocessing)
-    assert prepared.pixels.shape == (1, 1, 64, 64) and prepared.analysed.all() and prepared.levels is None
+    assert prepared.pixels.shape == (1, 1, 64, 64) and prepared.analysed.all() and prepared.height_bins is None
     bright = (prepared.pixels[:, 0] > float(prepared.pixels.max()) * 0.85).float()
     back = restore(bright, prepared, np.array([0]))
     assert back.shape == (1, *shape) and back.dtype == np.float32
@@ -70,7 +70,7 @@ def test_slices_outside_the_anatomy_are_not_analysed():
     volume = np.stack([disc(radius=r) for r in (0.0, 2.0, 12.0, 20.0, 22.0, 15.0, 0.0)])
     prepared = prepare(volume, (1.0, 1.0), HEAD)
     assert prepared.analysed.tolist() == [False, False, True, True, True, True, False]
-    assert np.allclose(prepared.levels, [0, 0, 0, 1 / 3, 2 / 3, 1, 1])
+    assert np.allclose(prepared.height_bins, [0, 0, 0, 1 / 3, 2 / 3, 1, 1])
     assert prepared.pixels[[0, 1, 6]].abs().max() == 0 and prepared.input_masks[[0, 1, 6]].max() == 0
     assert prepared.pixels[2:6].flatten(1).amax(dim=1).min() > 0.3
     whole = prepare(volume, (1.0, 1.0), NONE)
@@ -97,7 +97,7 @@ def test_nothing_outside_the_anatomy_is_marked():
 @pytest.mark.parametrize("scale, offset", [(1.0, 0.0), (37.0, 0.0), (0.01, 0.0), (1e-11, 0.0), (1e9, 0.0),
                                            (1.0, 500.0), (5.0, -1000.0)])
 def test_intensities_have_no_unit(preprocessing, scale, offset):
-    slices = np.stack([tiny.head(level, 3) for level in (0.3, 0.5, 0.7)])
+    slices = np.stack([tiny.head(slice_height, 3) for slice_height in (0.3, 0.5, 0.7)])
     first = prepare(slices, (1.0, 1.0), preprocessing)
     second = prepare((slices * scale + offset).astype(np.float32), (1.0, 1.0), preprocessing)
     assert (first.masks == second.masks).mean() > 0.999
@@ -114,7 +114,7 @@ def test_the_tissue_median_is_the_ruler():
     prepared = prepare(slices, (1.0, 1.0), HEAD)
     for n in range(2):
         inside = prepared.pixels[n, 0][prepared.input_masks[n] > 0]
-        assert float(inside.median()) == pytest.approx(HEAD.median_level, abs=0.03)
+        assert float(inside.median()) == pytest.approx(HEAD.median_grey, abs=0.03)
 
 
 @pytest.mark.parametrize("preprocessing", [NONE, HEAD])

@@ -7,42 +7,42 @@ import torch
 
 from SPMambaLib.model.config import SPACES
 from SPMambaLib.model.feature_space import FeatureSpace, joined
-from SPMambaLib.model.prototypes import ANY_LEVEL, Prototypes, at_level
+from SPMambaLib.model.prototypes import ANY_HEIGHT, Prototypes, at_height
 
 GRID, CHANNELS = 6, 12
 
 
-def prototypes_and_features(per_cell=2, window=3, levels=1, match="features", batch=3):
+def prototypes_and_features(per_cell=2, window=3, height_bins=1, match="features", batch=3):
     torch.manual_seed(0)
-    prototypes = Prototypes(GRID, CHANNELS, per_cell, window, levels, match)
+    prototypes = Prototypes(GRID, CHANNELS, per_cell, window, height_bins, match)
     return prototypes, torch.randn(batch, CHANNELS, GRID, GRID)
 
 
 def slow(prototypes, features, window=3, match="features"):
-    """Oracle distances (B, levels, GRID, GRID)."""
-    levels = prototypes.vectors.detach().double().numpy()
-    return np.array([[oracles.prototype_distance(level, image, window, match) for level in levels]
+    """Oracle distances (B, height_bins, GRID, GRID)."""
+    height_bins = prototypes.vectors.detach().double().numpy()
+    return np.array([[oracles.prototype_distance(slice_height, image, window, match) for slice_height in height_bins]
                      for image in features.double().numpy()])
 
 
 @pytest.mark.parametrize("match", ["features", "prototypes"])
-@pytest.mark.parametrize("per_cell, window, levels", [(5, 3, 1), (1, 3, 2), (2, 1, 1), (2, 5, 3)])
-def test_distances_match_the_slow_loop(per_cell, window, levels, match):
-    prototypes, features = prototypes_and_features(per_cell, window, levels, match)
+@pytest.mark.parametrize("per_cell, window, height_bins", [(5, 3, 1), (1, 3, 2), (2, 1, 1), (2, 5, 3)])
+def test_distances_match_the_slow_loop(per_cell, window, height_bins, match):
+    prototypes, features = prototypes_and_features(per_cell, window, height_bins, match)
     found = prototypes.distances(features)
-    assert found.shape == (3, levels, GRID, GRID)
+    assert found.shape == (3, height_bins, GRID, GRID)
     assert oracles.relative_error(found, slow(prototypes, features, window, match)) < 1e-6
 
 
 @pytest.mark.parametrize("match", ["features", "prototypes"])
 def test_the_comparison_sees_wrong_distances(match):
-    prototypes, features = prototypes_and_features(levels=2, match=match)
+    prototypes, features = prototypes_and_features(height_bins=2, match=match)
     expected = slow(prototypes, features, match=match)
     other = "prototypes" if match == "features" else "features"
     wrong = {
         "window of one": slow(prototypes, features, window=1, match=match),
         "the other match": slow(prototypes, features, match=other),
-        "swapped levels": prototypes.distances(features).flip(1),
+        "swapped heights": prototypes.distances(features).flip(1),
         "transposed cells": prototypes.distances(features.mT),
     }
     for what, distances in wrong.items():
@@ -90,17 +90,17 @@ def test_only_the_direction_counts():
 
 def test_each_image_is_judged_at_its_level():
     distances = torch.rand(4, 3, GRID, GRID)
-    chosen = at_level(distances, torch.tensor([2, 0, ANY_LEVEL, 1]))
+    chosen = at_height(distances, torch.tensor([2, 0, ANY_HEIGHT, 1]))
     expected = [distances[0, 2], distances[1, 0], distances[2].amin(0), distances[3, 1]]
     assert torch.equal(chosen, torch.stack(expected))
-    assert torch.equal(at_level(distances), distances.amin(1))
+    assert torch.equal(at_height(distances), distances.amin(1))
 
 
 @pytest.mark.parametrize("match", ["features", "prototypes"])
 def test_gradients(match):
     # Also where the border is repeated: the copies of a cell share the gradient of the one cell.
     torch.manual_seed(0)
-    prototypes = Prototypes(3, 4, per_cell=2, levels=2, match=match).double()
+    prototypes = Prototypes(3, 4, per_cell=2, height_bins=2, match=match).double()
     features = torch.randn(2, 4, 3, 3, dtype=torch.float64, requires_grad=True)
     leaves = (features, prototypes.vectors)
     assert torch.autograd.gradcheck(lambda features, _: prototypes.distances(features), leaves)
@@ -132,7 +132,7 @@ def test_changed_prototypes_are_seen_though_directions_are_kept():
 
 
 def test_bad_arguments_are_refused():
-    prototypes, features = prototypes_and_features(levels=2)
+    prototypes, features = prototypes_and_features(height_bins=2)
     with pytest.raises(ValueError, match="grid"):
         prototypes.distances(features[..., :-1])
     with pytest.raises(ValueError, match="shape"):
@@ -174,9 +174,9 @@ def test_a_space_with_a_centre_at_every_cell_tells_how_features_differ_there(kin
         mapped = one.maps(features)
         assert torch.allclose(one.at(features, slice(9, 21)), mapped.flatten(2)[:, :, 9:21].permute(2, 0, 1), atol=1e-4)
     assert torch.equal(space.centre, space.centre.half().float()), "as it is stored"
-    of_place, from_whole = (one.maps(features).mean(dim=0)[:, 1:-1, 1:-1].square().mean() for one in (space, whole))
+    per_position, from_whole = (one.maps(features).mean(dim=0)[:, 1:-1, 1:-1].square().mean() for one in (space, whole))
     within = space.maps(features).var(dim=0).mean()
-    assert of_place < 0.02 * within and from_whole > 10 * of_place
+    assert per_position < 0.02 * within and from_whole > 10 * per_position
     if kind == "whitened":
         before, after = (torch.cov(x[:, :, 4, 4].T).diagonal() for x in (features, space.maps(features)))
         assert after.max() / after.min() < 10 < 50 < before.max() / before.min()

@@ -100,7 +100,7 @@ def test_a_missing_package_is_passed_over_and_said_once(monkeypatch, caplog):
     monkeypatch.setattr(registry, "implementation", lambda name: (_ for _ in ()).throw(
         ModuleNotFoundError("No module named 'numba'", name="numba")) if name == "numba" else _module(name).scan)
     registry._trouble.cache_clear()
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_height(logging.WARNING):
         assert [default_backend() for _ in range(3)] == ["torch"] * 3
     assert [record.getMessage() for record in caplog.records] == [
         "The selective scan runs by 'torch' on cpu; faster would be numba, but numba is not installed "
@@ -113,9 +113,9 @@ def _module(name):
 
 def test_the_fastest_choice_and_a_forced_one_say_nothing(caplog):
     pytest.importorskip("numba")
-    with caplog.at_level(logging.WARNING), using("torch"):
+    with caplog.at_height(logging.WARNING), using("torch"):
         scan()
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_height(logging.WARNING):
         scan()
     assert not caplog.records
 
@@ -169,7 +169,7 @@ def test_a_detector_computes_by_what_it_records(monkeypatch, name):
     folder = tiny.bundle_folder("tiny-chest")  # its training is not what is looked at
     ran = counted(monkeypatch)
     detector = load_model(str(folder), "cpu", scan=name)
-    detection = detector.detect(tiny.chest_image(lesion=True), on_misfit="mark")
+    detection = detector.detect(tiny.chest_image(lesion=True), force=True)
     assert detection.backend == detection.to_dict()["backend"] == name
     assert set(ran) == {name}
 

@@ -25,7 +25,7 @@ from SPMambaLib.training.recipes import RECIPES
 from SPMambaLib.training.train import TrainingConfig, train_decoder, validation_rows
 
 STEPS = 15
-LIVELY = replace(tiny.TINY_RECIPES["tiny-chest"], network=dict(tiny.NETWORK, prototype_levels=1, drop_path=0.4),
+LIVELY = replace(tiny.TINY_RECIPES["tiny-chest"], network=dict(tiny.NETWORK, prototype_height_bins=1, drop_path=0.4),
                  training=TrainingConfig(steps=STEPS, batch=4, validate_every=4, validation_images=5))
 
 # Runs the training, and kills itself as a loss of power would: after a step was recorded, or between the writing of a

@@ -24,9 +24,9 @@ from SPMambaLib.training import fit
 from SPMambaLib.training.adapt import adapt_teacher, cosine_distance, degrade
 from SPMambaLib.training.assemble import adapt_for, assemble, recalibrate, round_weights, settle_teacher, with_copies
 from SPMambaLib.training.augment import Augmentation, augment
+from SPMambaLib.training.calibration_fit import NO_TERMS
 from SPMambaLib.training.data import load_slices, read_manifest
 from SPMambaLib.training.fit import Normals, cache_features, calibrate, fit_prototypes, fit_scale, raw_terms, unfitted
-from SPMambaLib.training.judging import NOBODY
 from SPMambaLib.training.recipes import RECIPES
 from SPMambaLib.training.train import TrainingConfig, reconstruction_loss, train_decoder
 
@@ -35,11 +35,11 @@ def quiet(fraction, text):
     """A progress that nobody watches."""
 
 
-def brain_normals(patients=range(6), levels=(0.3, 0.6)) -> Normals:
-    slices = np.stack([tiny.head(level, patient) for patient in patients for level in levels])
+def brain_normals(patients=range(6), height_bins=(0.3, 0.6)) -> Normals:
+    slices = np.stack([tiny.head(slice_height, patient) for patient in patients for slice_height in height_bins])
     prepared = prepare(slices, (1.0, 1.0), tiny.TINY_RECIPES["tiny-brain"].preprocessing)
-    return Normals(prepared.pixels, prepared.input_masks, torch.tensor(list(levels) * len(patients)),
-                   [str(patient) for patient in patients for _ in levels])
+    return Normals(prepared.pixels, prepared.input_masks, torch.tensor(list(height_bins) * len(patients)),
+                   [str(patient) for patient in patients for _ in height_bins])
 
 
 # -- data ------------------------------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ def test_pictures_are_prepared_as_in_detection():
     preprocessing = tiny.TINY_RECIPES["tiny-brain"].preprocessing
     same, pixels, masks = load_slices(samples, preprocessing, "axial")
     assert same == samples
-    assert [s.level for s in samples] == pytest.approx(np.linspace(0, 1, tiny.SLICES))
+    assert [s.slice_height for s in samples] == pytest.approx(np.linspace(0, 1, tiny.SLICES))
     for n in (0, 3):
         picture = sitk.GetArrayFromImage(sitk.ReadImage(str(samples[n].path))).astype(np.float32)
         expected = prepare(picture[None], (1.0, 1.0), preprocessing)
@@ -169,19 +169,19 @@ def test_prototypes_lie_among_the_normals():
     network, seen = tiny.network(prototype_window=1), brain_normals(range(10))
     features = cache_features(network, seen.pixels, quiet)[2]
     random = mean_distance(network, features)
-    drawn = fit_prototypes(network, features, seen.level, iterations=0)
-    fitted = fit_prototypes(network, features, seen.level, iterations=20)
+    drawn = fit_prototypes(network, features, seen.slice_height, iterations=0)
+    fitted = fit_prototypes(network, features, seen.slice_height, iterations=20)
     assert fitted < drawn, "k-means is no better than images drawn at random"
     assert mean_distance(network, features) <= fitted + 1e-5 < 0.2 * random
     vectors = network.prototypes.vectors.clone()
-    fit_prototypes(network, features, seen.level, iterations=20)
+    fit_prototypes(network, features, seen.slice_height, iterations=20)
     assert torch.equal(network.prototypes.vectors, vectors), "not seeded"
     assert torch.allclose(vectors.norm(dim=-1), torch.ones(vectors.shape[:3]), atol=1e-4)
 
 
 def test_clusters_are_found():
     """Three well separated directions, four centres: every direction gets one."""
-    network = tiny.network(prototype_levels=1, prototype_window=1)
+    network = tiny.network(prototype_height_bins=1, prototype_window=1)
     grid, channels = network.prototypes.grid, tiny.TEACHER.channels[2]
     generator = torch.Generator().manual_seed(0)
     directions = F.normalize(torch.randn(3, channels, generator=generator), dim=1)
@@ -193,26 +193,26 @@ def test_clusters_are_found():
 
 
 def test_every_level_has_its_own_prototypes():
-    network, seen = tiny.network(prototype_window=1), brain_normals(range(10), levels=(0.1, 0.9))
+    network, seen = tiny.network(prototype_window=1), brain_normals(range(10), height_bins=(0.1, 0.9))
     features = cache_features(network, seen.pixels, quiet)[2]
-    fit_prototypes(network, features, seen.level)
+    fit_prototypes(network, features, seen.slice_height)
     low, high = network.prototypes.distances(features.float()).mean(dim=(2, 3)).detach().T
-    assert (low < high).tolist() == (seen.level < 0.5).tolist()
+    assert (low < high).tolist() == (seen.slice_height < 0.5).tolist()
     fit_prototypes(network, features, None)
     low, high = network.prototypes.distances(features.float()).mean(dim=(2, 3)).detach().T
-    assert (low - high).abs().max() < 0.02, "without levels both know everything"
+    assert (low - high).abs().max() < 0.02, "without heights both know everything"
 
 
 def test_a_level_without_images_is_refused_in_words():
-    network, seen = tiny.network(), brain_normals(range(3), levels=(0.02, 0.1))
+    network, seen = tiny.network(), brain_normals(range(3), height_bins=(0.02, 0.1))
     features = cache_features(network, seen.pixels, quiet)[2]
-    with pytest.raises(UsageError, match="level 2 of 2"):
-        fit_prototypes(network, features, seen.level)
+    with pytest.raises(UsageError, match="height 2 of 2"):
+        fit_prototypes(network, features, seen.slice_height)
 
 
 def test_more_centres_than_images():
-    network, seen = tiny.network(prototype_levels=1), brain_normals(range(1))
-    fit_prototypes(network, cache_features(network, seen.pixels, quiet)[2], seen.level)
+    network, seen = tiny.network(prototype_height_bins=1), brain_normals(range(1))
+    fit_prototypes(network, cache_features(network, seen.pixels, quiet)[2], seen.slice_height)
     assert torch.isfinite(network.prototypes.vectors).all()
 
 
@@ -286,7 +286,7 @@ def test_thresholds_are_cross_fitted_by_patient(monkeypatch):
     halves = halves_by_patient(held.patients)
     assert halves.sum() == 20 and (halves[::2] == halves[1::2]).all(), "a patient is in both halves"
 
-    whole = fit_scale(config, drawn, None, held.masks, NOBODY)
+    whole = fit_scale(config, drawn, None, held.masks, NO_TERMS)
     own = whole.fuse(whole.standardise(drawn, held.masks))
     own = (own - own.mean()) / own.std()
     tail = np.quantile(own.flatten(1).amax(dim=1).numpy(), 0.9)
@@ -312,11 +312,11 @@ def test_statistics_of_what_is_not_fitted_hear_the_training_images_too(pooled):
     network, held, seen = tiny.network(), brain_normals(range(3)), brain_normals(range(10, 18))
     network.teacher.load_state_dict(tiny.lively_teacher().state_dict())
     terms = ("residual", "mirror", "intensity")
-    config = ScoringConfig(terms=terms, weights=(1.0,) * 3, grid=16, levels=2, pooled=pooled, mirror_scales=2)
+    config = ScoringConfig(terms=terms, weights=(1.0,) * 3, grid=16, height_bins=2, pooled=pooled, mirror_scales=2)
     raw = raw_terms(network, config, held, quiet)
     assert raw["residual"].shape == (6, tiny.SIZE, tiny.SIZE)
-    scale, alone, own = (fit_scale(config, raw, held.level, held.masks, others) for others in (
-        unfitted(network, config, seen), NOBODY, unfitted(network, config, held)))
+    scale, alone, own = (fit_scale(config, raw, held.slice_height, held.masks, others) for others in (
+        unfitted(network, config, seen), NO_TERMS, unfitted(network, config, held)))
     for name in terms:
         mean, of_held, twice = (s.statistics(name)[0] for s in (scale, alone, own))
         assert torch.allclose(of_held, twice, atol=1e-5), "the same images twice change nothing"
@@ -330,7 +330,7 @@ def test_the_card_tells_what_was_done():
     card = bundle.read_card(tiny.bundle_folder("tiny-brain"))
     assert card["training"]["images"] + card["training"]["held_out_images"] == tiny.PATIENTS * tiny.SLICES
     assert card["calibration"]["normals"] == 2 * card["training"]["held_out_images"]
-    assert card["scoring"]["levels"] == 2 and card["network"]["prototype_levels"] == 2
+    assert card["scoring"]["height_bins"] == 2 and card["network"]["prototype_height_bins"] == 2
     assert Preprocessing.from_dict(card["preprocessing"], {}).crop == "foreground"
 
 

@@ -104,14 +104,14 @@ def start():
 
 @pytest.fixture
 def make_job(tmp_path):
-    def make(model="quick", name="job", shape=(10, 8, 9), on_misfit="mark"):  # noise is no head
+    def make(model="quick", name="job", shape=(10, 8, 9), force=True):  # noise is no head
         folder = tmp_path / name
         folder.mkdir()
         voxels = np.random.default_rng(3).normal(size=shape).astype(np.float32)
         voxels[shape[0] // 2, 3:5, 3:5] = 9.0
         matrix = np.array([[-1.0, 0, 0, 7], [0, -2.0, 0, 5], [0, 0, 3.0, -9], [0, 0, 0, 1]])
         Job(voxels, matrix, model, facts={"modality": "MR"}, false_positive_rate=0.02,
-            on_misfit=on_misfit).write(folder)
+            force=force).write(folder)
         return folder
 
     return make
@@ -412,7 +412,7 @@ def test_started_by_path_from_anywhere_it_answers_before_torch_is_there(start, m
 @needs_model
 def test_the_shipped_model_runs_warm_and_gives_the_same_twice(start, make_job):
     worker = start(REAL)
-    event, _ = worker.detect(make_job("brain-flair", "noise", shape=(4, 64, 60), on_misfit="refuse"), "refused")
+    event, _ = worker.detect(make_job("brain-flair", "noise", shape=(4, 64, 60), force=False), "refused")
     assert event["code"] == "not-what-the-model-knows"
     folders = [make_job("brain-flair", name, shape=(4, 64, 60)) for name in ("one", "two")]
     for run, folder in enumerate(folders):

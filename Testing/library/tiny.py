@@ -42,7 +42,7 @@ NETWORK = {
     "input_size": SIZE, "teacher": TEACHER.to_dict(), "fusion_channels": [16, 24], "neck_blocks": 1,
     "decoder_channels": [32, 16], "decoder_depths": [1, 1], "branch_kernels": [3], "state_size": 4, "expand": 1,
     "directions": 2, "scan_order": "snake", "drop_path": 0.0, "prototypes_per_cell": 4, "prototype_window": 3,
-    "prototype_features": "teacher", "prototype_match": "prototypes", "prototype_levels": 2,
+    "prototype_features": "teacher", "prototype_match": "prototypes", "prototype_height_bins": 2,
 }
 
 
@@ -64,18 +64,18 @@ def lively_teacher() -> Teacher:
     return teacher
 
 
-def head(level: float, patient: int) -> np.ndarray:
-    """One axial slice (ROWS, COLUMNS) at a level in [0, 1]."""
-    random = np.random.default_rng(1000 * patient + int(100 * level))
+def head(slice_height: float, patient: int) -> np.ndarray:
+    """One axial slice (ROWS, COLUMNS) at a height in [0, 1]."""
+    random = np.random.default_rng(1000 * patient + int(100 * slice_height))
     build = np.random.default_rng(patient).uniform(-1, 1, 3)
-    size = 0.6 + 0.4 * np.sin(np.pi * (0.15 + 0.7 * level))
+    size = 0.6 + 0.4 * np.sin(np.pi * (0.15 + 0.7 * slice_height))
     row, column = np.mgrid[:ROWS, :COLUMNS]
     y = (row - 36 - 1.5 * build[0]) / (30 * size * (1 + 0.03 * build[2]))
     x = (column - 32 - 1.5 * build[1]) / (25 * size)
     radius = np.hypot(y, x)
     image = np.where(radius < 1, 100.0, 0.0)
     image[(radius > 0.86) & (radius < 1)] = 160.0
-    image[np.hypot(y / 0.45, (np.abs(x) - 0.22) / 0.12) < 1] = 45.0 if level > 0.45 else 80.0
+    image[np.hypot(y / 0.45, (np.abs(x) - 0.22) / 0.12) < 1] = 45.0 if slice_height > 0.45 else 80.0
     return (image + random.normal(0, 3, image.shape) + 10).clip(0).astype(np.float32)
 
 
@@ -116,14 +116,14 @@ TINY_RECIPES = {
     "tiny-brain": Recipe(
         select="brain/*", preprocessing=Preprocessing(SIZE, "foreground", "foreground-median"),
         scoring=ScoringConfig(terms=("residual", "prototype", "mirror", "intensity"), weights=(0.5, 1.0, 1.0, 1.0),
-                              grid=16, levels=2, residual_sigma=2.0, reach=3),
+                              grid=16, height_bins=2, residual_sigma=2.0, reach=3),
         augmentation=Augmentation(rotation_degrees=4.0, shift=0.02, zoom=0.02, flip=True), network=NETWORK,
         training=TrainingConfig(steps=15, batch=4), held_out=0.4,
         card=_card("Tiny brain", region="head", modality=["MR"], contrast="FLAIR", plane="axial")),
     "tiny-chest": Recipe(
         select="chest/*", preprocessing=Preprocessing(SIZE, "none", "percentile", align=True),
         scoring=ScoringConfig(grid=16, reach=3, summary="mean"), augmentation=Augmentation(rotation_degrees=3.0),
-        network=dict(NETWORK, prototype_levels=1), training=TrainingConfig(steps=15, batch=4), held_out=0.4,
+        network=dict(NETWORK, prototype_height_bins=1), training=TrainingConfig(steps=15, batch=4), held_out=0.4,
         card=_card("Tiny chest", region="chest", modality=["CR", "DX"], contrast="", plane="native")),
 }
 

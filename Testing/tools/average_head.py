@@ -1,10 +1,10 @@
 """A population-average FLAIR head from single axial slices of many patients.
 
-The slices know only their level ("slice 7 of 23") and nothing of millimetres, so the head is put together in three
-steps: every patient gets a scale and a centre from how the head's outline grows and shrinks along the levels; every
-patient's levels are shifted and stretched until the slices look like the template at their level; and for each level
+The slices know only their height ("slice 7 of 23") and nothing of millimetres, so the head is put together in three
+steps: every patient gets a scale and a centre from how the head's outline grows and shrinks along the heights; every
+patient's heights are shifted and stretched until the slices look like the template at their height; and for each height
 of the head, slices of different patients are registered to the template (affine, then demons) and averaged.  Images
-are (N, H, W) float32 with tissue near 0.35; row 0 is anterior, column 0 is the patient's right, levels ascend.
+are (N, H, W) float32 with tissue near 0.35; row 0 is anterior, column 0 is the patient's right, heights ascend.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from SPMambaLib.preprocessing.prepare import Preprocessing, prepare
 
 SHAPE = (192, 160)  # rows, columns of the head's slices
 PIXEL_MM = 1.3
-HEAD_MM = 196.0  # anterior to posterior, skin to skin, at the head's largest level
+HEAD_MM = 196.0  # anterior to posterior, skin to skin, at the head's largest height
 LARGEST_LEVELS = (0.45, 0.7)  # where the outline is the skull, not nose or ears
 FINEST = 0.36  # cycles per pixel; what is finer is noise
 AIR = 0.08  # below this is air, where tissue is near 0.35
@@ -34,7 +34,7 @@ class Slices:
     """Slices of all patients on the head's grid; `patients` holds a number per slice."""
 
     images: np.ndarray  # (N, H, W)
-    levels: np.ndarray  # (N,) relative height in [0, 1]
+    height_bins: np.ndarray  # (N,) relative height in [0, 1]
     patients: np.ndarray  # (N,)
 
 
@@ -42,18 +42,18 @@ def load_slices(samples: Sequence[Sample], progress: Progress) -> Slices:
     """Every slice of the manifest, centred and scaled to a head of one size."""
     preprocessing = Preprocessing(crop="foreground", normalise="foreground-median")
     names = sorted({s.patient for s in samples})
-    raw, boxes, levels, patients = [], [], [], []
+    raw, boxes, height_bins, patients = [], [], [], []
     for n, sample in enumerate(samples):
         pixels = np.asarray(read_image(sample.path).voxels, dtype=np.float32)
         prepared = prepare(pixels, (1.0, 1.0), preprocessing)
         top, left, side, _ = prepared.boxes[0]
         median = float(np.median(pixels[0][prepared.masks[0]]))
-        raw.append(pixels[0] * (preprocessing.median_level / max(median, 1.0)))
+        raw.append(pixels[0] * (preprocessing.median_grey / max(median, 1.0)))
         boxes.append((top + side / 2, left + side / 2, side / (1 + 2 * preprocessing.margin)))
-        levels.append(sample.level)
+        height_bins.append(sample.slice_height)
         patients.append(names.index(sample.patient))
         progress("reading", n / len(samples))
-    slices = Slices(np.array(raw), np.array(levels), np.array(patients))
+    slices = Slices(np.array(raw), np.array(height_bins), np.array(patients))
     scales, centres = _head_frames(np.array(boxes), slices)
     slices.images = np.stack([_to_head(image, scales[p], centres[p])
                               for image, p in zip(slices.images, slices.patients)])
@@ -63,21 +63,21 @@ def load_slices(samples: Sequence[Sample], progress: Progress) -> Slices:
 def _head_frames(boxes: np.ndarray, slices: Slices) -> Tuple[np.ndarray, np.ndarray]:
     """(mm per pixel (P,), centre (P, 2) in pixels) of each patient, from the outlines' boxes (row, column, side).
 
-    A box side is the patient's size times a curve over the levels that all patients share; the same, added, for the
+    A box side is the patient's size times a curve over the heights that all patients share; the same, added, for the
     box's centre.  Curve and patients are fitted in turn.
     """
     count = slices.patients.max() + 1
-    level_of = np.minimum((slices.levels * 24).astype(int), 23)
-    centre_level = (level_of + 0.5) / 24
+    slice_height_of = np.minimum((slices.height_bins * 24).astype(int), 23)
+    centre_level = (slice_height_of + 0.5) / 24
     largest = (centre_level > LARGEST_LEVELS[0]) & (centre_level < LARGEST_LEVELS[1])
 
     def fit(values: np.ndarray) -> np.ndarray:
         patient = np.zeros(count)
         for _ in range(20):
-            curve = np.array([_median(values[level_of == b] - patient[slices.patients[level_of == b]])
+            curve = np.array([_median(values[slice_height_of == b] - patient[slices.patients[slice_height_of == b]])
                               for b in range(24)])
-            curve -= np.median(curve[level_of[largest]])
-            rest = values - curve[level_of]
+            curve -= np.median(curve[slice_height_of[largest]])
+            rest = values - curve[slice_height_of]
             patient = np.array([_median(rest[slices.patients == p]) for p in range(count)])
         return patient
 
@@ -99,16 +99,16 @@ def _to_head(image: np.ndarray, mm_per_pixel: float, centre: np.ndarray) -> np.n
     return _array(_resample(_image(image), transform))
 
 
-def align_levels(slices: Slices, rounds: int = 5) -> None:
-    """Shift and stretch each patient's levels so that its slices look like the average of the others there."""
+def align_heights(slices: Slices, rounds: int = 5) -> None:
+    """Shift and stretch each patient's heights so that its slices look like the average of the others there."""
     small = np.clip(slices.images, 0, CONTRAST_CAP).reshape(len(slices.images), 48, 4, 40, 4).mean(axis=(2, 4))
     small = small.reshape(len(small), -1)
     small -= small.mean(axis=1, keepdims=True)
     small /= np.linalg.norm(small, axis=1, keepdims=True)
-    original, grid = slices.levels.copy(), np.linspace(0, 1, 61)
+    original, grid = slices.height_bins.copy(), np.linspace(0, 1, 61)
     moves = [(shift, stretch) for shift in np.linspace(-0.15, 0.15, 31) for stretch in np.linspace(0.8, 1.2, 9)]
     for _ in range(rounds):
-        template = _weighted(small, slices.levels, grid, 0.03)
+        template = _weighted(small, slices.height_bins, grid, 0.03)
         template /= np.linalg.norm(template, axis=1, keepdims=True)
         likeness = small @ template.T
         best = np.zeros((slices.patients.max() + 1, 2))
@@ -116,24 +116,28 @@ def align_levels(slices: Slices, rounds: int = 5) -> None:
             mine = np.flatnonzero(slices.patients == p)
             scores = []
             for shift, stretch in moves:
-                level = np.clip(0.5 + shift + stretch * (original[mine] - 0.5), 0, 1)
-                fit = likeness[mine, np.round(level * 60).astype(int)].mean()
+                slice_height = np.clip(0.5 + shift + stretch * (original[mine] - 0.5), 0, 1)
+                fit = likeness[mine, np.round(slice_height * 60).astype(int)].mean()
                 scores.append(fit - 0.3 * shift ** 2 - 0.1 * (stretch - 1) ** 2)
             best[p] = moves[int(np.argmax(scores))]
         best -= np.median(best, axis=0) - (0.0, 1.0)
-        slices.levels = 0.5 + best[slices.patients, 0] + best[slices.patients, 1] * (original - 0.5)
+        slices.height_bins = 0.5 + best[slices.patients, 0] + best[slices.patients, 1] * (original - 0.5)
 
 
-def _weighted(values: np.ndarray, levels: np.ndarray, wanted: np.ndarray, width: float) -> np.ndarray:
-    weights = np.exp(-0.5 * ((wanted[:, None] - levels) / width) ** 2) + 1e-12
+def _weighted(values: np.ndarray, height_bins: np.ndarray, wanted: np.ndarray, width: float) -> np.ndarray:
+    weights = np.exp(-0.5 * ((wanted[:, None] - height_bins) / width) ** 2) + 1e-12
     weights /= weights.sum(axis=1, keepdims=True)
     return np.tensordot(weights, values, axes=1).astype(np.float32)
 
 
-def average_head(slices: Slices, levels: np.ndarray, members: int, progress: Progress) -> np.ndarray:
-    """(len(levels), H, W): at each level the average of the `members` slices, of different patients, that fit best."""
-    template = _weighted(slices.images, slices.levels, levels, 0.8 * (levels[1] - levels[0]))
-    groups = [_choose(slices, template[n], level, levels[1] - levels[0], members) for n, level in enumerate(levels)]
+def average_head(slices: Slices, height_bins: np.ndarray, members: int, progress: Progress) -> np.ndarray:
+    """(len(heights), H, W): at each height the average of the `members` slices, of different patients, that fit
+    best."""
+    template = _weighted(slices.images, slices.height_bins, height_bins, 0.8 * (height_bins[1] - height_bins[0]))
+    groups = [
+        _choose(slices, template[n], slice_height, height_bins[1] - height_bins[0], members)
+        for n, slice_height in enumerate(height_bins)
+    ]
     moved: List[np.ndarray] = []
     for n, group in enumerate(groups):
         moved.append(np.stack([_affine(template[n], slices.images[m]) for m in group]))
@@ -157,9 +161,9 @@ def _without_background(image: np.ndarray) -> np.ndarray:
     return image * np.clip(_array(sitk.SmoothingRecursiveGaussian(sitk.Cast(head, sitk.sitkFloat32), 1.0)), 0, 1)
 
 
-def _choose(slices: Slices, template: np.ndarray, level: float, step: float, members: int) -> np.ndarray:
+def _choose(slices: Slices, template: np.ndarray, slice_height: float, step: float, members: int) -> np.ndarray:
     """The nearest slice of each patient, then those most like the template."""
-    distance = np.abs(slices.levels - level)
+    distance = np.abs(slices.height_bins - slice_height)
     nearest = [min(np.flatnonzero(slices.patients == p), key=lambda n: distance[n])
                for p in range(slices.patients.max() + 1)]
     likeness = {n: _correlation(template, slices.images[n]) - 0.1 * (distance[n] / step) ** 2 for n in nearest}
@@ -209,7 +213,7 @@ def _robust_mean(images: np.ndarray) -> np.ndarray:
 
 
 def _along_levels(stack: np.ndarray) -> np.ndarray:
-    """Neighbouring levels blended, so that their slices are registered to shapes that go on smoothly."""
+    """Neighbouring heights blended, so that their slices are registered to shapes that go on smoothly."""
     padded = np.concatenate([stack[:1], stack, stack[-1:]])
     return (0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:]).astype(np.float32)
 

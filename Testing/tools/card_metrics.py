@@ -42,7 +42,7 @@ def metrics_of(result: Dict[str, Any], date: str) -> Dict[str, Any]:
         metrics["pixel"] = pixel
     controls = {name: control["auroc"] for name, control in result["controls"].items()
                 if isinstance(control, dict) and "auroc" in control}
-    controls["level_only"] = result["controls"]["level_only"]
+    controls["height_only"] = result["controls"]["height_only"]
     metrics["controls_auroc"] = rounded(controls)
     return metrics
 

@@ -19,15 +19,15 @@ import SimpleITK as sitk
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parent)]
 
-from average_head import PIXEL_MM, align_levels, average_head, load_slices  # noqa: E402
+from average_head import PIXEL_MM, align_heights, average_head, load_slices  # noqa: E402
 
 from SPMambaLib.io.image import write_image  # noqa: E402
 from SPMambaLib.training.data import read_manifest  # noqa: E402
 
 SELECT = "brain_lgg_flair256/train/normal/*"
-LEVELS = np.linspace(0.08, 0.97, 44)  # from the upper teeth to the vertex
+HEIGHT_BINS = np.linspace(0.08, 0.97, 44)  # from the upper teeth to the vertex
 SLICE_MM = 3.5
-MEMBERS = 10  # slices in each level's average
+MEMBERS = 10  # slices in each height's average
 VALUE_OF_ONE = 860.0  # stored value of relative intensity 1; tissue is near 300
 NOISE = 4.0  # stored units, in each of the two channels of a magnitude image
 TILT_DEGREES = (5.0, -2.0, 3.0)  # about the axes to the right, anterior and superior: no head lies straight
@@ -113,8 +113,8 @@ def main() -> None:
 
     samples = read_manifest(arguments.manifest, SELECT)
     slices = load_slices(samples, progress)
-    align_levels(slices)
-    head = average_head(slices, LEVELS, MEMBERS, progress)
+    align_heights(slices)
+    head = average_head(slices, HEIGHT_BINS, MEMBERS, progress)
     facts = write_sample(head, arguments.output)
     facts["made_from"] = {"slices": len(samples), "patients": len({s.patient for s in samples}),
                           "slices_per_level": MEMBERS}

@@ -214,15 +214,15 @@ def _multi_frame(frame: _Frame, voxels: np.ndarray) -> Tuple[np.ndarray, np.ndar
 
     data = pydicom.dcmread(frame.path, stop_before_pixels=True)
     shared = (data.get("SharedFunctionalGroupsSequence") or [None])[0]
-    places = []
+    slice_places = []
     for own in data.get("PerFrameFunctionalGroupsSequence") or []:
         position = _functional(own, shared, "PlanePositionSequence", "ImagePositionPatient")
         orientation = _functional(own, shared, "PlaneOrientationSequence", "ImageOrientationPatient")
         spacing = _functional(own, shared, "PixelMeasuresSequence", "PixelSpacing")
         if position is not None and orientation is not None and spacing is not None:
-            places.append(np.concatenate([position, orientation, spacing]))
-    if len(places) == len(voxels):
-        table = np.array(places)
+            slice_places.append(np.concatenate([position, orientation, spacing]))
+    if len(slice_places) == len(voxels):
+        table = np.array(slice_places)
         if np.ptp(table[:, 3:], axis=0).max() > 1e-3:
             raise UnsupportedImageError("The file holds several views or image sizes; extract one of them first.",
                                         code="several-images")

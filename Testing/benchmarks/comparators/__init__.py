@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Protocol, Sequence, Tuple
 from benchmarks.comparators.intensity import Intensity
 from benchmarks.comparators.padim import PaDiM
 from benchmarks.comparators.patchcore import PatchCore
-from benchmarks.comparators.prototypes import PlacePrototypes
+from benchmarks.comparators.prototypes import PositionPrototypes
 from benchmarks.comparators.reverse_distillation import ReverseDistillation
 from benchmarks.images import Images, Study
 from torch import Tensor
@@ -22,30 +22,30 @@ class Comparator(Protocol):
         """Learn from normal images and their features."""
 
     def map(self, batch: Images) -> Tensor:
-        """(n, h, w) of any resolution, or one map for each slice level (n, L, h, w); higher is less normal."""
+        """(n, h, w) of any resolution, or one map for each slice height (n, L, h, w); higher is less normal."""
 
 
 def options_of(study: Study) -> Dict[str, Any]:
     """Options of `PlacePrototypes` that the recipe has."""
     config = study.recipe.network_config()
-    return {"per_cell": config.prototypes_per_cell, "levels": config.prototype_levels,
+    return {"per_cell": config.prototypes_per_cell, "height_bins": config.prototype_height_bins,
             "window": config.prototype_window, "match": config.prototype_match, "space": config.prototype_space,
             "features": "layer 3" if config.prototype_scales == 1 else "layers 2 and 3",
             "centred": config.prototype_centred}
 
 
-def place_prototypes(study: Study, seed: int, **options: Any) -> PlacePrototypes:
+def position_prototypes(study: Study, seed: int, **options: Any) -> PositionPrototypes:
     """As the recipe has them, unless said otherwise."""
-    return PlacePrototypes(**{**options_of(study), **options, "seed": seed})
+    return PositionPrototypes(**{**options_of(study), **options, "seed": seed})
 
 
 COMPARATORS: Dict[str, Tuple[Callable[[Study, int], Comparator], Sequence[str]]] = {
-    "plain intensity": (lambda study, seed: Intensity(), ("place", "place and level")),
-    "place prototypes": (place_prototypes, ("whole", "place")),
-    "PaDiM": (lambda study, seed: PaDiM(seed), ("whole", "place", "place and level")),
-    "PatchCore": (lambda study, seed: PatchCore(seed), ("whole", "place", "place and level")),
-    "reverse distillation": (lambda study, seed: ReverseDistillation(seed), ("whole", "place", "place and level")),
+    "plain intensity": (lambda study, seed: Intensity(), ("place", "place and height")),
+    "place prototypes": (position_prototypes, ("whole", "place")),
+    "PaDiM": (lambda study, seed: PaDiM(seed), ("whole", "place", "place and height")),
+    "PatchCore": (lambda study, seed: PatchCore(seed), ("whole", "place", "place and height")),
+    "reverse distillation": (lambda study, seed: ReverseDistillation(seed), ("whole", "place", "place and height")),
 }
-"""Name -> (how it is made, the ways in which its map is standardised); levels are for slices only."""
+"""Name -> (how it is made, the ways in which its map is standardised); heights are for slices only."""
 
 SEEDLESS = ("plain intensity",)

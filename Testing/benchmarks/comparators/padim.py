@@ -29,9 +29,9 @@ class PaDiM:
             squares = squares + x.mT @ x
         self.mean = (total / len(normals))[:, None]
         covariance = squares / len(normals) - self.mean.mT @ self.mean
-        level = covariance.diagonal(dim1=1, dim2=2).mean(dim=1).clamp(min=1e-8)
+        slice_height = covariance.diagonal(dim1=1, dim2=2).mean(dim=1).clamp(min=1e-8)
         identity = torch.eye(covariance.shape[1])
-        shrunk = (1 - SHRINKAGE) * covariance + SHRINKAGE * level[:, None, None] * identity
+        shrunk = (1 - SHRINKAGE) * covariance + SHRINKAGE * slice_height[:, None, None] * identity
         self.whitening = torch.linalg.solve_triangular(torch.linalg.cholesky(shrunk), identity.expand_as(shrunk),
                                                        upper=False)
 

@@ -12,12 +12,12 @@ import torch
 from SPMambaLib import bundle
 from SPMambaLib.detector import load_model
 from SPMambaLib.errors import ModelDamagedError
-from SPMambaLib.evidence.fit import first_of_each, thumbnails, typical_of
-from SPMambaLib.evidence.normal_tiles import FEWEST, FILE, MOST, TileForm, Typical
+from SPMambaLib.evidence.fit import first_of_each, normal_tiles_of, thumbnails
+from SPMambaLib.evidence.normal_tiles import FEWEST, FILE, MOST, NormalTiles, TileLayout
 from SPMambaLib.model.prototypes import Prototypes
 
 GRID, SIZE, CHANNELS = 4, 64, 8
-FORM = TileForm(side=8, cells=4)
+FORM = TileLayout(side=8, cells=4)
 
 
 def world(patients: int, images: int = 3):
@@ -35,7 +35,7 @@ def world(patients: int, images: int = 3):
 
 def test_a_tile_is_the_mean_of_one_image_of_each_patient():
     prototypes, features, pixels, patients = world(6)
-    found = typical_of(prototypes, features, thumbnails(pixels, GRID, FORM), None, patients, FORM)
+    found = normal_tiles_of(prototypes, features, thumbnails(pixels, GRID, FORM), None, patients, FORM)
     assert found.patients == (6,) and found.tiles.shape == (1, GRID ** 2, 2, 8, 8)
     middle = found.tiles[0, 5]  # a cell whose tile lies inside the image
     mean_of_all = 255 * np.arange(6).mean() / 100
@@ -48,7 +48,7 @@ def test_a_tile_shows_the_place_of_its_cell():
     prototypes, features, pixels, patients = world(6)
     pixels = pixels * 0
     pixels[:, 0, 16:32, 32:48] = 1.0  # row 1, column 2
-    tiles = typical_of(prototypes, features, thumbnails(pixels, GRID, FORM), None, patients, FORM).tiles[0, :, 0]
+    tiles = normal_tiles_of(prototypes, features, thumbnails(pixels, GRID, FORM), None, patients, FORM).tiles[0, :, 0]
     lit = tiles[:, 3:5, 3:5].min(axis=(1, 2)) == 255
     assert lit.tolist() == [cell == GRID + 2 for cell in range(GRID ** 2)]
     assert tiles[GRID + 1, 3:5, 5:7].min() == 255 and tiles[GRID + 1, 3:5, 1:3].max() == 0, "right and left"
@@ -58,20 +58,20 @@ def test_a_tile_shows_the_place_of_its_cell():
 def test_no_tile_from_few_patients():
     """Many images of four people are four people."""
     prototypes, features, pixels, patients = world(FEWEST - 1, images=10)
-    found = typical_of(prototypes, features, thumbnails(pixels, GRID), None, patients)
+    found = normal_tiles_of(prototypes, features, thumbnails(pixels, GRID), None, patients)
     assert found.patients == (0,) and not found.tiles.any()
     prototypes, features, pixels, patients = world(FEWEST, images=1)
-    assert typical_of(prototypes, features, thumbnails(pixels, GRID), None, patients).patients == (FEWEST,)
+    assert normal_tiles_of(prototypes, features, thumbnails(pixels, GRID), None, patients).patients == (FEWEST,)
     prototypes, features, pixels, patients = world(MOST + 5)
-    assert typical_of(prototypes, features, thumbnails(pixels, GRID), None, patients).patients == (MOST,)
+    assert normal_tiles_of(prototypes, features, thumbnails(pixels, GRID), None, patients).patients == (MOST,)
 
 
 def test_levels_have_their_own_patients():
     prototypes, features, pixels, patients = world(8, images=2)
-    both = Prototypes(GRID, CHANNELS, per_cell=2, levels=2)
+    both = Prototypes(GRID, CHANNELS, per_cell=2, height_bins=2)
     both.initialise(prototypes.vectors.expand(2, -1, -1, -1))
-    level = torch.tensor([0.1] * 10 + [0.9] * 6)  # five patients below, three above
-    found = typical_of(both, features, thumbnails(pixels, GRID), level, patients)
+    slice_height = torch.tensor([0.1] * 10 + [0.9] * 6)  # five patients below, three above
+    found = normal_tiles_of(both, features, thumbnails(pixels, GRID), slice_height, patients)
     assert found.patients == (5, 0) and found.tiles[0].any() and not found.tiles[1].any()
 
 
@@ -82,7 +82,7 @@ def test_first_of_each():
 def test_a_form_that_cannot_be_centred_is_refused():
     for side, cells in ((10, 4), (12, 4)):
         with pytest.raises(ValueError):
-            TileForm(side, cells)
+            TileLayout(side, cells)
 
 
 # -- the file ----------------------------------------------------------------------------------------------------------
@@ -94,21 +94,21 @@ def folder(tmp_path):
     return tmp_path / "tiny-brain"
 
 
-def read(folder) -> Typical:
+def read(folder) -> NormalTiles:
     card, _, files = bundle.load_whole(folder)
-    return Typical.of(card, files[FILE])
+    return NormalTiles.of(card, files[FILE])
 
 
 def test_the_file_keeps_order_and_greys():
     random = np.random.default_rng(0)
     tiles = random.integers(0, 256, (2, 9, 3, 8, 8)).astype(np.uint8)
     tiles[0, 0, 0, 0, :2] = 0, 255
-    made = Typical(tiles, FORM, (7, 12))
-    found = Typical.of({"typical": made.card()}, made.png())
-    assert np.abs(found.tiles.astype(int) - tiles).max() <= 6 and found.form == FORM and found.patients == (7, 12)
+    made = NormalTiles(tiles, FORM, (7, 12))
+    found = NormalTiles.of({"normal_tiles": made.card()}, made.png())
+    assert np.abs(found.tiles.astype(int) - tiles).max() <= 6 and found.layout == FORM and found.patients == (7, 12)
     assert found.tiles[0, 0, 0, 0, 0] == 0
-    shuffled = Typical(tiles[:, random.permutation(9)], FORM, (7, 12))
-    other = Typical.of({"typical": made.card()}, shuffled.png())
+    shuffled = NormalTiles(tiles[:, random.permutation(9)], FORM, (7, 12))
+    other = NormalTiles.of({"normal_tiles": made.card()}, shuffled.png())
     assert np.abs(other.tiles.astype(int) - tiles).max() > 50
 
 
@@ -117,7 +117,7 @@ def test_a_trained_bundle_has_tiles_that_look_like_its_normals(folder):
     found = read(folder)
     assert found.tiles.shape == (2, 16, 4, 16, 16) and min(found.patients) >= FEWEST
     assert set(card["files"]) == {bundle.WEIGHTS, FILE}
-    # The middle shows brain, and the prototypes of one level and cell differ less than those of distant cells.
+    # The middle shows brain, and the prototypes of one height and cell differ less than those of distant cells.
     tiles = found.tiles.astype(float)
     assert tiles[0, 5, :, 8:, 8:].mean() > 60 > 10 > tiles[0, 0, :, :8, :8].mean()
     assert np.abs(tiles[0, 5, 0] - tiles[0, 5, 1]).mean() < np.abs(tiles[0, 5, 0] - tiles[0, 10, 0]).mean()
@@ -153,7 +153,7 @@ def test_a_damaged_file_is_one_sentence(folder, damage):
         bundle.save(folder, card, tensors, {FILE: b"text"})
     elif damage == "other model":
         other = tiny.bundle_folder("tiny-chest")
-        card["typical"] = bundle.read_card(other)["typical"]
+        card["normal_tiles"] = bundle.read_card(other)["normal_tiles"]
         bundle.save(folder, card, tensors, {FILE: (other / FILE).read_bytes()})
     else:
         sitk.WriteImage(sitk.GetImageFromArray(np.zeros((10, 10), np.uint8)), str(folder / FILE))
@@ -169,4 +169,4 @@ def test_a_bundle_without_tiles_works_and_an_old_file_goes(folder):
     bundle.save(folder, card, tensors)
     assert not (folder / FILE).exists()
     found = load_model(str(folder), "cpu").detect(tiny.brain_image(lesion=True)).evidence
-    assert len(found.places) and not len(found.tiles) and (found.places[:, 2] == -1).all()
+    assert len(found.blocks) and not len(found.tiles) and (found.blocks[:, 2] == -1).all()

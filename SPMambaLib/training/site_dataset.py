@@ -20,7 +20,7 @@ FEWEST_PATIENTS, FEWEST_IMAGES = 2, 20
 
 
 @dataclass
-class OwnNormals:
+class SiteNormals:
     """The files to use, and how many of the data set were left out and why."""
 
     sources: List[Source]
@@ -37,7 +37,7 @@ class Fold:
     """Prototypes of `fitted` files judge the files `judged`, whose patients are others."""
 
     fitted: List[Source]
-    judged: List[Source]
+    assessed: List[Source]
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Plan:
         return len(self.folds) > 1
 
 
-def own_normals(data: DataSet, progress: Progress) -> OwnNormals:
+def site_normals(data: DataSet, progress: Progress) -> SiteNormals:
     """The normal images of a data set; of a published layout only those meant for training.
 
     Raises:
@@ -77,7 +77,7 @@ def own_normals(data: DataSet, progress: Progress) -> OwnNormals:
             known.add(digest)
             sources.append(Source(sample, digest))
     require_patients([source.sample for source in sources])
-    return OwnNormals(sources, len(samples) - len(normals), len(normals) - len(sources))
+    return SiteNormals(sources, len(samples) - len(normals), len(normals) - len(sources))
 
 
 def require_patients(samples: Sequence[Sample]) -> None:
@@ -94,9 +94,9 @@ def plan_of(sources: Sequence[Source]) -> Plan:
         return Plan(fitted, [Fold(fitted, held)])
     folds = []
     for names in parts_of(sorted({sample.patient for sample in samples})):
-        judged = [n for n, sample in enumerate(samples) if sample.patient in names]
+        assessed = [n for n, sample in enumerate(samples) if sample.patient in names]
         others = [n for n, sample in enumerate(samples) if sample.patient not in names]
-        folds.append(Fold(pick(sources, others), pick(sources, judged)))
+        folds.append(Fold(pick(sources, others), pick(sources, assessed)))
     return Plan(list(sources), folds)
 
 

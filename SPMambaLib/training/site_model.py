@@ -8,7 +8,7 @@ position, thresholds and component statistics.
 2. features of the normals, each with a varied copy, as the base model's recipe varies them;
 3. prototypes; with few patients also those of each fold, so that nobody is judged by prototypes of their own;
 4. raw terms of the patients who judge;
-5. statistics and thresholds, cross-fitted, the fitness check, and a picture of what is normal at each prototype;
+5. statistics and thresholds, cross-fitted, the input check, and a picture of what is normal at each prototype;
 6. write the bundle, whole or not at all.
 
 Steps 2 and 4 go group by group, over a workbench next to the output: killed and started again, the fit goes on, and
@@ -30,20 +30,20 @@ from torch import Tensor
 from .. import __version__, bundle
 from ..data.reading import DataSet
 from ..errors import ModelDamagedError, OutputError, UsageError
-from ..evidence.fit import FORM, typical_of
+from ..evidence.fit import LAYOUT, normal_tiles_of
 from ..evidence.normal_tiles import FILE
-from ..input_check.fit import fit_fitness
+from ..input_check.fit import fit_input_check
 from ..model.config import NetworkConfig
 from ..model.network import SPMamba
 from ..preprocessing.prepare import Preprocessing
 from ..scoring.maps import ScoringConfig
 from ..scoring.reliability import reliability
 from .augment import Augmentation
+from .calibration_fit import NO_TERMS, CalibrationResult, Progress, calibration_of
 from .fit import fit_prototypes
-from .judging import NOBODY, Judgement, Progress, judge
-from .own_data import OwnNormals, Plan, own_normals, plan_of, require_images
-from .own_features import Features, HeldOnBench, Passes
 from .recipes import RECIPES
+from .site_dataset import Plan, SiteNormals, plan_of, require_images, site_normals
+from .site_features import Features, HeldOnBench, Passes
 from .stream import Preparation, within
 from .workbench import Workbench, key_of
 
@@ -61,10 +61,10 @@ class Limits:
     """
 
     feature_bytes: int = 1 << 30
-    judging: int = 1000
+    calibration_fit: int = 1000
 
 
-def fit_own(base: Path, data: DataSet, output: Path, *, name: Optional[str] = None, title: Optional[str] = None,
+def fit_site_model(base: Path, data: DataSet, output: Path, *, name: Optional[str] = None, title: Optional[str] = None,
             limits: Limits = Limits(), progress: Progress = lambda fraction, text: None) -> Dict[str, Any]:
     """Make the bundle `output` from the base bundle and the normal images of a data set; returns its card.
 
@@ -76,36 +76,38 @@ def fit_own(base: Path, data: DataSet, output: Path, *, name: Optional[str] = No
     """
     require_free(output)
     card, network, config, preprocessing = base_model(base)
-    normals = own_normals(data, stretch(progress, 0.0, 0.05))
+    normals = site_normals(data, stretch(progress, 0.0, 0.05))
     plan = plan_of(normals.sources)
     augmentation = augmentation_of(card)
     preparation = Preparation(preprocessing, card["plane"], augmentation)
     facts = {"base": card["files"], "preprocessing": card["preprocessing"], "scoring": card["scoring"],
-             "augmentation": asdict(augmentation), "tiles": asdict(FORM), "version": __version__,
+             "augmentation": asdict(augmentation), "tiles": asdict(LAYOUT), "version": __version__,
              "torch": torch.__version__}
     bench = Workbench(workbench_of(output))
     passes = Passes(network, config, preparation, bench, facts)
 
     most = images_within(network, limits)
     # A judged image takes about three times as long as a fitted one.
-    share = 0.05 + 0.8 * len(plan.fitted) / (len(plan.fitted) + 3 * sum(len(fold.judged) for fold in plan.folds))
+    share = 0.05 + 0.8 * len(plan.fitted) / (len(plan.fitted) + 3 * sum(len(fold.assessed) for fold in plan.folds))
     chosen = within(plan.fitted, most)
     features = passes.features(chosen, most, stretch(progress, 0.05, share))
     features.available += len(plan.fitted) - len(chosen)  # of a file that was not drawn, one image at least
     require_images(features.available, words(card))
-    held = judging(passes, features, plan, limits, stretch(progress, share, 0.92))
+    held = calibration_fit(passes, features, plan, limits, stretch(progress, share, 0.92))
     distance = place(passes, features, {source.sample.patient for source in plan.fitted})[0]
-    tiles = typical_of(network.prototypes, features.features, features.images_small, features.level, features.patients)
-    seen = NOBODY if plan.crossed else features.unfitted  # crossed: these images are among the judges
-    judgement = judge(config, held, seen, unit=words(card)[0], progress=stretch(progress, 0.92, 1.0))
+    tiles = normal_tiles_of(
+        network.prototypes, features.features, features.images_small, features.slice_height, features.patients
+    )
+    seen = NO_TERMS if plan.crossed else features.unfitted  # crossed: these images are among the judges
+    calibrated = calibration_of(config, held, seen, unit=words(card)[0], progress=stretch(progress, 0.92, 1.0))
 
-    check, judgement.card["fitness"] = fit_fitness(features.looks)
+    check, calibrated.card["input_check"] = fit_input_check(features.looks)
 
-    fresh = fitted_card(card, judgement, held, features, normals, plan, distance, augmentation)
-    fresh.update(typical=tiles.card(), name=name or output.name)
+    fresh = fitted_card(card, calibrated, held, features, normals, plan, distance, augmentation)
+    fresh.update(normal_tiles=tiles.card(), name=name or output.name)
     fresh["title"] = title or card["title"].replace(SUFFIX, "") + SUFFIX
     written = write_whole(output, fresh, bundle.join_states(
-        network.state_dict(), judgement.scale.state_dict(), check.state_dict(), preprocessing.state_dict()),
+        network.state_dict(), calibrated.scale.state_dict(), check.state_dict(), preprocessing.state_dict()),
         {FILE: tiles.png()})
     bench.remove()
     return written
@@ -147,13 +149,13 @@ def place(passes: Passes, features: Features, patients: "set[str]") -> Tuple[flo
     Returns:
         (mean distance of the features to their prototype, hash of the prototypes and their centres).
     """
-    chosen, level = features.of_patients(patients)
+    chosen, slice_height = features.of_patients(patients)
     vectors, space = passes.network.prototypes.vectors, passes.network.prototypes.space
     key = key_of("prototypes", passes.facts, digest(chosen), list(vectors.shape))
 
     def make() -> Dict[str, Tensor]:
         space.recentre(chosen)
-        distance = fit_prototypes(passes.network, chosen, level)
+        distance = fit_prototypes(passes.network, chosen, slice_height)
         stored = bundle.as_stored({"prototypes.vectors": vectors})
         return {"vectors": stored["prototypes.vectors"], "distance": torch.tensor(distance).double(),
                 **{"space." + name: tensor.clone() for name, tensor in space.state_dict().items()}}
@@ -168,24 +170,24 @@ def digest(tensor: Tensor) -> str:
     return hashlib.sha256(tensor.contiguous().numpy().data).hexdigest()
 
 
-def judging(passes: Passes, features: Features, plan: Plan, limits: Limits, progress: Progress) -> HeldOnBench:
+def calibration_fit(passes: Passes, features: Features, plan: Plan, limits: Limits, progress: Progress) -> HeldOnBench:
     """The raw terms of all who judge, each by prototypes of other patients."""
     keys: List[Tuple[str, List[str]]] = []
     for number, fold in enumerate(plan.folds):
         part = stretch(progress, number / len(plan.folds), (number + 1) / len(plan.folds))
         part(0.0, "prototypes")
         prototypes = place(passes, features, {source.sample.patient for source in fold.fitted})[1]
-        sources = within(fold.judged, max(1, limits.judging // len(plan.folds)))
+        sources = within(fold.assessed, max(1, limits.calibration_fit // len(plan.folds)))
         keys += passes.terms(sources, prototypes, stretch(part, 0.2, 1.0))
     return HeldOnBench(passes.bench, keys, passes.preparation.preprocessing.size)
 
 
-def fitted_card(card: Dict[str, Any], judgement: Judgement, held: HeldOnBench, features: Features,
-                normals: OwnNormals, plan: Plan, distance: float, augmentation: Augmentation) -> Dict[str, Any]:
+def fitted_card(card: Dict[str, Any], calibrated: CalibrationResult, held: HeldOnBench, features: Features,
+                normals: SiteNormals, plan: Plan, distance: float, augmentation: Augmentation) -> Dict[str, Any]:
     """The base's card with what was made anew, and where it comes from."""
     originals = (~held.copy).numpy()
-    rate = judgement.card["map"]["default_rate"]
-    worth = reliability(rate, judgement.peaks[originals],
+    rate = calibrated.card["map"]["default_rate"]
+    worth = reliability(rate, calibrated.peaks[originals],
                         [patient for patient, one in zip(held.patients, originals) if one])
     used = "{:,} of at least {:,}".format(features.images, features.available) if features.images < features.available \
         else "{:,}".format(features.images)
@@ -208,7 +210,7 @@ def fitted_card(card: Dict[str, Any], judgement: Judgement, held: HeldOnBench, f
                  normals.patients, used, card["name"], card.get("data", "unknown")),
         limits="Fitted on one site's normals and on no abnormal image; how well it finds disease there has not been "
                "measured. False positives at {}.".format(worth.sentence()),
-        calibration=judgement.card, fitting=fitting)
+        calibration=calibrated.card, fitting=fitting)
     return fresh
 
 

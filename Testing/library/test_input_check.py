@@ -1,4 +1,4 @@
-"""The fitness check: what it measures, how its ranges are set, what it refuses, and that it says why."""
+"""The input check: what it measures, how its ranges are set, what it refuses, and that it says why."""
 from __future__ import annotations
 
 import json
@@ -12,12 +12,12 @@ import torch
 from SPMambaLib import bundle
 from SPMambaLib.cli import main
 from SPMambaLib.detector import load_model
-from SPMambaLib.errors import MisfitError, ModelDamagedError, UsageError
-from SPMambaLib.input_check import fit as fitness_fit
-from SPMambaLib.input_check import record as fitness
-from SPMambaLib.input_check.fit import Looks, fit_fitness, gaussian, limits_of
+from SPMambaLib.errors import InputCheckError, ModelDamagedError
+from SPMambaLib.input_check import fit as input_check_fit
+from SPMambaLib.input_check import record
+from SPMambaLib.input_check.fit import Looks, fit_input_check, gaussian, limits_of
 from SPMambaLib.input_check.record import Limits, read
-from SPMambaLib.input_check.statistics import FitnessCheck, plain_statistics, pose_statistics, reduced
+from SPMambaLib.input_check.statistics import InputCheck, plain_statistics, pose_statistics, reduced
 from SPMambaLib.io.image import Image, read_image, write_image
 
 
@@ -79,7 +79,7 @@ def test_pose_tells_what_was_done_to_an_image():
 def test_the_distance_is_that_of_mahalanobis_where_all_axes_are_kept():
     random = torch.Generator().manual_seed(0)
     features = torch.randn(4000, 6, generator=random) @ torch.randn(6, 6, generator=random)
-    check = FitnessCheck(gaussian(features))
+    check = InputCheck(gaussian(features))
     x = 3 * torch.randn(5, 6, generator=random)
     inverse = torch.linalg.inv(torch.cov(features.T))
     expected = torch.einsum("bi,ij,bj->b", x - features.mean(0), inverse, x - features.mean(0)).sqrt()
@@ -90,7 +90,7 @@ def test_the_distance_is_that_of_mahalanobis_where_all_axes_are_kept():
 
 def normals(n=1500, seed=0):
     random = np.random.default_rng(seed)
-    return {name: random.normal(size=n) for name in fitness.STATISTICS}
+    return {name: random.normal(size=n) for name in record.STATISTICS}
 
 
 def outside(values, limits):
@@ -104,10 +104,10 @@ def outside(values, limits):
 
 def test_all_statistics_together_mark_the_stated_share():
     limits = limits_of(normals())
-    assert outside(normals(), limits).mean() <= fitness_fit.RATE
-    assert outside(normals(20000, seed=1), limits).mean() == pytest.approx(fitness_fit.RATE, abs=0.012)
+    assert outside(normals(), limits).mean() <= input_check_fit.RATE
+    assert outside(normals(20000, seed=1), limits).mean() == pytest.approx(input_check_fit.RATE, abs=0.012)
     each = {name: Limits(high=float(np.quantile(value, 0.98))) for name, value in normals().items()}
-    assert outside(normals(20000, seed=1), each).mean() > 3 * fitness_fit.RATE, "one by one they mark far more"
+    assert outside(normals(20000, seed=1), each).mean() > 3 * input_check_fit.RATE, "one by one they mark far more"
 
 
 def test_few_normals_give_wide_ranges():
@@ -123,7 +123,7 @@ def test_distances_are_cross_fitted_by_patient():
     rows = torch.randn(120, 60, generator=random)
     looks = Looks(rows[:60], torch.rand(60, 32, 32, generator=random), {}, None, [str(n) for n in range(60)],
                   torch.zeros(60, dtype=torch.bool))
-    check, card = fit_fitness(looks)
+    check, card = fit_input_check(looks)
     limit = card["slice"]["features"]["high"]
     assert float((check.distance(rows[60:]) > limit).float().mean()) <= 0.1
     assert float(check.distance(rows[:60]).median()) < 1.0, "its own are nearer than those not seen"
@@ -133,7 +133,7 @@ def test_distances_are_cross_fitted_by_patient():
 def test_readings_and_their_words():
     limits = Limits(low=1.0, high=2.0, refuse=3.0)
     states = [read("tilt", value, limits).state for value in (0.5, 1.5, 2.5, 3.5)]
-    assert states == ["marked", "usual", "marked", "refused"]
+    assert states == ["flagged", "usual", "flagged", "refused"]
     assert "counter" in read("tilt", 0.5, limits).sentence and "counter" not in read("tilt", 2.5, limits).sentence
     assert read("noise", 0.5, limits).state == "usual", "little noise is no fault"
 
@@ -147,9 +147,9 @@ def brain():
 
 def test_a_normal_scan_and_a_lesion_are_neither_marked_nor_refused(brain):
     for lesion in (False, True):
-        record = brain.detect(tiny.brain_image(lesion=lesion)).fitness
-        assert record.state == "usual" and record.message() == ""
-        assert {r.name for r in record.readings} >= set(fitness.STATISTICS)
+        result = brain.detect(tiny.brain_image(lesion=lesion)).input_check
+        assert result.state == "usual" and result.message() == ""
+        assert {r.name for r in result.readings} >= set(record.STATISTICS)
 
 
 def foreign():
@@ -161,36 +161,34 @@ def foreign():
 @pytest.mark.parametrize("name", ["noise", "inverted"])
 def test_a_foreign_scan_is_refused_before_the_network_runs(brain, monkeypatch, name):
     monkeypatch.setattr(brain, "terms", lambda pixels: pytest.fail("the network ran"))
-    with pytest.raises(MisfitError) as caught:
+    with pytest.raises(InputCheckError) as caught:
         brain.detect(foreign()[name])
     assert caught.value.code == "not-what-the-model-knows" and "does not look like" in caught.value.message
     assert any(reading["state"] == "refused" for reading in json.loads(caught.value.detail))
 
 
 def test_the_user_may_have_it_all_the_same(brain):
-    detection = brain.detect(foreign()["noise"], on_misfit="mark")
-    assert detection.fitness.state == "refused"
+    detection = brain.detect(foreign()["noise"], force=True)
+    assert detection.input_check.state == "refused"
     assert [n.message for n in detection.notices if n.code == "not-what-the-model-knows"] == [
-        detection.fitness.message()]
-    written = json.loads(json.dumps(detection.to_dict(), allow_nan=False))["fitness"]
+        detection.input_check.message()]
+    written = json.loads(json.dumps(detection.to_dict(), allow_nan=False))["input_check"]
     assert written["state"] == "refused" and {"name", "value", "low", "high", "state", "sentence"} <= set(
         written["statistics"][0])
-    with pytest.raises(UsageError):
-        brain.detect(tiny.brain_image(), on_misfit="ignore")
 
 
 def test_a_noisy_scan_is_marked_with_its_reason():
     chest = tiny.detector("tiny-chest")
     film = tiny.chest_image()
     noisy = film.voxels + np.random.default_rng(0).normal(0, 25, film.voxels.shape)
-    assert chest.detect(film).fitness.state == "usual"
-    record = chest.detect(changed(film, noisy), on_misfit="mark").fitness
-    assert any("noisier" in r.sentence for r in record.readings if r.state == "marked")
+    assert chest.detect(film).input_check.state == "usual"
+    result = chest.detect(changed(film, noisy), force=True).input_check
+    assert any("noisier" in r.sentence for r in result.readings if r.state == "flagged")
 
 
 def test_a_part_of_the_head_is_marked(brain):
     head = tiny.brain_image()
-    coverage = {n: [r for r in brain.detect(changed(head, head.voxels[:n]), on_misfit="mark").fitness.readings
+    coverage = {n: [r for r in brain.detect(changed(head, head.voxels[:n]), force=True).input_check.readings
                     if r.name == "coverage"] for n in (2, tiny.SLICES)}
     assert coverage[2][0].value < coverage[tiny.SLICES][0].value and coverage[tiny.SLICES][0].state == "usual"
 
@@ -207,29 +205,29 @@ def stripped(folder, change):
 
 def test_a_model_without_the_check_says_so(tmp_path):
     def forget(card, tensors):
-        del card["calibration"]["fitness"]
-        for name in [name for name in tensors if name.startswith("fitness.")]:
+        del card["calibration"]["input_check"]
+        for name in [name for name in tensors if name.startswith("input_check.")]:
             del tensors[name]
 
     detection = stripped(tmp_path, forget).detect(foreign()["noise"])
-    assert detection.fitness is None and "no-fitness-check" in [n.code for n in detection.notices]
-    assert detection.to_dict()["fitness"] is None
+    assert detection.input_check is None and "no-input-check" in [n.code for n in detection.notices]
+    assert detection.to_dict()["input_check"] is None
 
 
 def test_a_damaged_check_is_refused(tmp_path):
     with pytest.raises(ModelDamagedError):
-        stripped(tmp_path, lambda card, tensors: tensors.pop("fitness.axes"))
+        stripped(tmp_path, lambda card, tensors: tensors.pop("input_check.axes"))
     with pytest.raises(ModelDamagedError):
-        stripped(tmp_path, lambda card, tensors: card["calibration"]["fitness"]["slice"]["noise"].update(high="x"))
+        stripped(tmp_path, lambda card, tensors: card["calibration"]["input_check"]["slice"]["noise"].update(high="x"))
 
 
 def test_the_size_of_the_anatomy_is_judged_where_the_card_says_it(tmp_path):
     detector = stripped(tmp_path, lambda card, tensors: card.update(extent_mm=[50.0, 75.0]))
     head = tiny.brain_image()
-    assert detector.detect(head).fitness.state == "usual"
+    assert detector.detect(head).input_check.state == "usual"
     small = Image(head.voxels, head.ijk_to_ras @ np.diag([0.3, 0.3, 1.0, 1.0]), dict(head.facts), head.kind)
-    record = detector.detect(small).fitness
-    assert record.state == "marked" and "spacing" in record.message()
+    result = detector.detect(small).input_check
+    assert result.state == "flagged" and "spacing" in result.message()
 
 
 def test_the_command_line_refuses_and_analyses_anyway(tmp_path, capsys):
@@ -241,7 +239,7 @@ def test_the_command_line_refuses_and_analyses_anyway(tmp_path, capsys):
     assert "does not look like what the model knows" in capsys.readouterr().err
     assert main([*arguments, "--anyway"]) == 0
     result = json.loads((tmp_path / "out" / "result.json").read_text())
-    assert result["fitness"]["state"] == "refused"
+    assert result["input_check"]["state"] == "refused"
     shutil.rmtree(tmp_path / "out")
 
 
@@ -253,14 +251,14 @@ def test_the_command_line_refuses_and_analyses_anyway(tmp_path, capsys):
 def test_the_shipped_models_know_their_kind(data, name, usual, strange):
     detector = load_model(name, "cpu")
     if detector.check is None:
-        pytest.skip("the shipped {} has no fitness check yet".format(name))
+        pytest.skip("the shipped {} has no input check yet".format(name))
 
     def refused(paths):
         states = []
         for path in paths:
             try:
-                states.append(detector.detect(read_image(path)).fitness.state)
-            except MisfitError:
+                states.append(detector.detect(read_image(path)).input_check.state)
+            except InputCheckError:
                 states.append("refused")
         return states.count("refused") / len(states)
 

@@ -18,7 +18,7 @@ from ..data.split import halves_by_patient
 from ..errors import UsageError
 from ..scoring.calibration import EXTENT_SHARE, Calibration
 from ..scoring.maps import AnomalyScale, ScoringConfig
-from ..scoring.slices import score_by_level, score_maps, slice_components
+from ..scoring.slices import score_by_height, score_maps, slice_components
 from ..scoring.terms import at_input_size
 
 Progress = Callable[[float, str], None]
@@ -34,10 +34,11 @@ class Batch:
 
 
 class HeldOut(Protocol):
-    """Held-out normals: patient of each, level (N,) or None, and all of them in batches, the same at every call."""
+    """Held-out normals: patient of each, slice_height (N,) or None, and all of them in batches, the same at every
+    call."""
 
     patients: List[str]
-    level: Optional[Tensor]
+    slice_height: Optional[Tensor]
 
     def batches(self) -> Iterator[Batch]: ...
 
@@ -49,22 +50,22 @@ class Unfitted:
     Attributes:
         terms: raw, on the statistics grid, (N, grid, grid) each; none where nobody else is asked.
         masks: (N, grid, grid).
-        level: (N,) or None.
+        height: (N,) or None.
     """
 
     terms: Dict[str, Tensor]
     masks: Tensor
-    level: Optional[Tensor]
+    slice_height: Optional[Tensor]
 
 
-NOBODY = Unfitted({}, torch.zeros(0), None)
+NO_TERMS = Unfitted({}, torch.zeros(0), None)
 
 
 PIXEL_STRIDE = 16  # one in so many pixels inside the anatomy speaks for the extent of findings
 
 
 @dataclass
-class Judgement:
+class CalibrationResult:
     """The scale of a model, the calibration part of its card, and the peak map value of each held-out image (N,)."""
 
     scale: AnomalyScale
@@ -73,12 +74,12 @@ class Judgement:
 
 
 @torch.no_grad()
-def judge(config: ScoringConfig, held: HeldOut, seen: Unfitted, *, unit: str,
-          progress: Progress = lambda fraction, text: None) -> Judgement:
+def calibration_of(config: ScoringConfig, held: HeldOut, seen: Unfitted, *, unit: str,
+          progress: Progress = lambda fraction, text: None) -> CalibrationResult:
     """Statistics and thresholds from held-out normals.
 
     The card is {"map": quantile table, "components": mean and spread of each, "term_peaks": what the shares of the
-    table reach in each term, "normals": n, "patients": n}, and "score_by_level" where the model knows levels.
+    table reach in each term, "normals": n, "patients": n}, and "score_by_height" where the model knows heights.
 
     Raises:
         UsageError: fewer than two patients (each half judges the other) or 20 images.
@@ -88,10 +89,17 @@ def judge(config: ScoringConfig, held: HeldOut, seen: Unfitted, *, unit: str,
     half = torch.from_numpy(halves_by_patient(held.patients))
     pooled, masks = pooled_terms(config, held)
     progress(0.2, "thresholds")
-    by_half = {side: scale_of(config, {name: term[half != side] for name, term in pooled.items()},
-                              None if held.level is None else held.level[half != side], masks[half != side], seen)
-               for side in (False, True)}
-    scale = scale_of(config, pooled, held.level, masks, seen)
+    by_half = {
+        side: scale_of(
+            config,
+            {name: term[half != side] for name, term in pooled.items()},
+            None if held.slice_height is None else held.slice_height[half != side],
+            masks[half != side],
+            seen,
+        )
+        for side in (False, True)
+    }
+    scale = scale_of(config, pooled, held.slice_height, masks, seen)
     centre, unit_spread = centre_and_spread(held, half, by_half)
     scale.centre.fill_(centre)
     scale.unit.fill_(unit_spread)
@@ -118,10 +126,10 @@ def judge(config: ScoringConfig, held: HeldOut, seen: Unfitted, *, unit: str,
         "normals": len(half),
         "patients": len(set(held.patients)),
     }
-    if held.level is not None and config.levels > 1:
-        card["score_by_level"] = score_by_level(values["score"].double().numpy(), held.level.double().numpy())
+    if held.slice_height is not None and config.height_bins > 1:
+        card["score_by_height"] = score_by_height(values["score"].double().numpy(), held.slice_height.double().numpy())
     progress(1.0, "thresholds")
-    return Judgement(scale, card, peaks.numpy())
+    return CalibrationResult(scale, card, peaks.numpy())
 
 
 def extent_of(pixels: Sequence[Tensor]) -> float:
@@ -136,7 +144,7 @@ def pooled_terms(config: ScoringConfig, held: HeldOut) -> Tuple[Dict[str, Tensor
     masks = []
     for batch in held.batches():
         masks.append(pool(batch.masks, config))
-        maps = at_input_size(batch.terms, level_of(held, batch.rows), batch.masks.shape[-1])
+        maps = at_input_size(batch.terms, slice_height_of(held, batch.rows), batch.masks.shape[-1])
         for name in config.terms:
             parts[name].append(pool(maps[name], config))
     return {name: torch.cat(part) for name, part in parts.items()}, torch.cat(masks)
@@ -153,24 +161,28 @@ def unfitted_on_grid(terms: Dict[str, Tensor], masks: Tensor, config: ScoringCon
     return {name: pool(m, config) for name, m in (dict(maps, masks=masks) if terms else {}).items()}
 
 
-def unfitted_of(parts: Sequence[Dict[str, Tensor]], level: Optional[Tensor]) -> Unfitted:
-    """All that `unfitted_on_grid` gave for batches of normals; `level` (N,) of all."""
+def unfitted_of(parts: Sequence[Dict[str, Tensor]], slice_height: Optional[Tensor]) -> Unfitted:
+    """All that `unfitted_on_grid` gave for batches of normals; `slice_height` (N,) of all."""
     if not parts or not parts[0]:
-        return NOBODY
+        return NO_TERMS
     whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    return Unfitted(whole, whole.pop("masks"), level)
+    return Unfitted(whole, whole.pop("masks"), slice_height)
 
 
-def scale_of(config: ScoringConfig, raw: Dict[str, Tensor], level: Optional[Tensor], masks: Tensor,
+def scale_of(config: ScoringConfig, raw: Dict[str, Tensor], slice_height: Optional[Tensor], masks: Tensor,
              seen: Unfitted) -> AnomalyScale:
     """Mean and spread of each term from maps and masks (N, grid, grid); centre and unit are left at 0 and 1."""
     scale = AnomalyScale(config)
     for name in config.terms:
         if name in seen.terms:
-            both = None if level is None or seen.level is None else torch.cat([level, seen.level])
+            both = (
+                None
+                if slice_height is None or seen.slice_height is None
+                else torch.cat([slice_height, seen.slice_height])
+            )
             scale.fit_term(name, [raw[name], seen.terms[name]], both, torch.cat([masks, seen.masks]))
         else:
-            scale.fit_term(name, [raw[name]], level, masks)
+            scale.fit_term(name, [raw[name]], slice_height, masks)
     return scale
 
 
@@ -183,7 +195,7 @@ def cross_fitted(held: HeldOut, half: Tensor, by_half: Dict[bool, AnomalyScale],
             if inside.any():
                 rows, masks = batch.rows[inside], batch.masks[inside]
                 terms = {name: term[inside] for name, term in batch.terms.items()}
-                total, standardised = score_maps(scale, terms, level_of(held, rows), masks)
+                total, standardised = score_maps(scale, terms, slice_height_of(held, rows), masks)
                 yield rows, total, standardised, masks
 
 
@@ -199,5 +211,5 @@ def centre_and_spread(held: HeldOut, half: Tensor, by_half: Dict[bool, AnomalySc
     return mean, ((squares - count * mean ** 2) / (count - 1)) ** 0.5
 
 
-def level_of(held: HeldOut, rows: Tensor) -> Optional[Tensor]:
-    return None if held.level is None else held.level[rows]
+def slice_height_of(held: HeldOut, rows: Tensor) -> Optional[Tensor]:
+    return None if held.slice_height is None else held.slice_height[rows]

@@ -16,28 +16,29 @@ from ..model.network import SPMamba
 from ..model.teacher import to_teacher_input
 from ..scoring.maps import ScoringConfig
 from ..scoring.terms import network_terms, unfitted_terms
-from .judging import Batch, Progress, Unfitted, unfitted_of, unfitted_on_grid
+from .calibration_fit import Batch, Progress, Unfitted, unfitted_of, unfitted_on_grid
 from .stream import Preparation, Source, Views, groups
 from .workbench import Workbench, key_of
 
 UNFITTED_PREFIX = "unfitted."  # of what is kept on the workbench
-JUDGED_TOGETHER = 16  # images that are scored at once
+CALIBRATED_TOGETHER = 16  # images that are scored at once
 
 
 @dataclass
 class Features:
-    """Half-precision features (N, C, g, g) that prototypes are placed among, level (N,) or None, patient of each.
+    """Half-precision features (N, C, g, g) that prototypes are placed among, slice_height (N,) or None, patient of
+    each.
 
     Attributes:
         unfitted: what these images say of terms that nothing is fitted for.
-        images_small: `typical.thumbnails` of the images.
-        looks: what the fitness check is fitted on.
+        images_small: `evidence.fit.thumbnails` of the images.
+        looks: what the input check is fitted on.
         available: images that the files hold, copies and quotas aside.
         images: images used, copies aside.
     """
 
     features: Tensor
-    level: Optional[Tensor]
+    slice_height: Optional[Tensor]
     patients: List[str]
     unfitted: Unfitted
     images_small: Tensor
@@ -49,11 +50,11 @@ class Features:
         return len(self.patients) // 2
 
     def of_patients(self, names: "set[str]") -> Tuple[Tensor, Optional[Tensor]]:
-        """Features and level of some patients."""
+        """Features and height of some patients."""
         rows = torch.from_numpy(np.flatnonzero([patient in names for patient in self.patients]))
         if len(rows) == len(self.patients):
-            return self.features, self.level  # no copy of what may be a gigabyte
-        return self.features[rows], None if self.level is None else self.level[rows]
+            return self.features, self.slice_height  # no copy of what may be a gigabyte
+        return self.features[rows], None if self.slice_height is None else self.slice_height[rows]
 
 
 class Passes:
@@ -72,7 +73,7 @@ class Passes:
         """First pass; `images` is the largest number that the sources' quotas allow."""
         grid, channels = self.network.config.prototype_grid, self.network.config.prototype_channels
         whole = torch.empty(2 * images, channels, grid, grid, dtype=torch.float16)  # memory is taken as it is filled
-        levels, patients, unfitted, small = [], [], [], []
+        heights, patients, unfitted, small = [], [], [], []
         looks: Dict[str, List[Tensor]] = {}
         filled = available = done = 0
         for group in groups(sources, self.preparation.plane):
@@ -80,7 +81,7 @@ class Passes:
             count = len(result["features"])
             whole[filled:filled + count] = result["features"]
             filled += count
-            levels.append(result["level"])
+            heights.append(result["height"])
             patients += [group[n].sample.patient for n in result["file"].tolist()]
             available += int(result["available"])
             for name in (name for name in result if name.startswith(PREFIX) or name == "copy"):
@@ -90,9 +91,9 @@ class Passes:
                              if name.startswith(UNFITTED_PREFIX)})
             done += len(group)
             progress(done / len(sources), "features of {}".format(group[-1].sample.path.name))
-        level, seen = known(torch.cat(levels)), {name: torch.cat(part) for name, part in looks.items()}
-        return Features(whole[:filled], level, patients, unfitted_of(unfitted, level), torch.cat(small),
-                        looks_of(seen, level, patients, seen["copy"]), available)
+        slice_height, seen = known(torch.cat(heights)), {name: torch.cat(part) for name, part in looks.items()}
+        return Features(whole[:filled], slice_height, patients, unfitted_of(unfitted, slice_height), torch.cat(small),
+                        looks_of(seen, slice_height, patients, seen["copy"]), available)
 
     def terms(self, sources: Sequence[Source], prototypes: str, progress: Progress) -> List[Tuple[str, List[str]]]:
         """Second pass, with the network's present prototypes, whose hash is given.
@@ -110,7 +111,7 @@ class Passes:
         return keys
 
     def _key(self, kind: str, group: Sequence[Source], *more: str) -> str:
-        files = [[s.sha256, s.quota, s.sample.level if s.sample.level is not None else -1] for s in group]
+        files = [[s.sha256, s.quota, s.sample.slice_height if s.sample.slice_height is not None else -1] for s in group]
         return key_of(kind, files, self.facts, list(more))
 
     @torch.no_grad()
@@ -150,19 +151,19 @@ class HeldOnBench:
     def __init__(self, bench: Workbench, keys: Sequence[Tuple[str, List[str]]], size: int) -> None:
         self._bench, self._keys, self._size = bench, keys, size
         self.patients: List[str] = []
-        levels, copies = [], []
+        heights, copies = [], []
         for key, names in keys:
             result = bench.load(key)
             self.patients += [names[n] for n in result["file"].tolist()]
-            levels.append(result["level"])
+            heights.append(result["height"])
             copies.append(result["copy"])
-        self.level, self.copy = known(torch.cat(levels)), torch.cat(copies)
+        self.slice_height, self.copy = known(torch.cat(heights)), torch.cat(copies)
 
     def batches(self) -> Iterator[Batch]:
         start = 0
         for key, _ in self._keys:
             result = self._bench.load(key)
-            for rows in torch.arange(len(result["file"])).split(JUDGED_TOGETHER):
+            for rows in torch.arange(len(result["file"])).split(CALIBRATED_TOGETHER):
                 terms = {name[len("term."):]: term[rows].float() for name, term in result.items()
                          if name.startswith("term.")}
                 masks = unpacked(result["masks"][rows], self._size)
@@ -173,8 +174,12 @@ class HeldOnBench:
 def labels_of(views: Views) -> Dict[str, Tensor]:
     """What is kept of each image besides its numbers; originals and then copies."""
     n = len(views.file)
-    return {"file": views.file.repeat(2), "level": views.level.repeat(2), "available": torch.tensor([views.available]),
-            "copy": torch.tensor([False] * n + [True] * n)}
+    return {
+        "file": views.file.repeat(2),
+        "height": views.slice_height.repeat(2),
+        "available": torch.tensor([views.available]),
+        "copy": torch.tensor([False] * n + [True] * n),
+    }
 
 
 def merged(parts: Sequence[Dict[str, Tensor]]) -> Dict[str, Tensor]:
@@ -182,9 +187,9 @@ def merged(parts: Sequence[Dict[str, Tensor]]) -> Dict[str, Tensor]:
     return dict(result, available=result["available"].sum())
 
 
-def known(level: Tensor) -> Optional[Tensor]:
+def known(slice_height: Tensor) -> Optional[Tensor]:
     """Levels, or None if any of them is not known (-1)."""
-    return level if bool((level >= 0).all()) else None
+    return slice_height if bool((slice_height >= 0).all()) else None
 
 
 def packed(masks: Tensor) -> Tensor:
