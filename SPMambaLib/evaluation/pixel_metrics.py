@@ -31,23 +31,28 @@ class PixelView:
         self.regions = self.images = 0
         self._by_patient = by_patient
         self._patients: Dict[str, Ranking] = {}
-        self._marked = np.zeros(2)  # pixels common to findings and lesions, sum of both sizes
+        self._highlighted = np.zeros(2)  # pixels common to findings and lesions, sum of both sizes
 
-    def add(self, anomaly_map: np.ndarray, mask: np.ndarray, patient: str, marked: Optional[np.ndarray] = None) -> None:
+    def add(
+        self, anomaly_map: np.ndarray, mask: np.ndarray, patient: str, highlighted: Optional[np.ndarray] = None
+    ) -> None:
         """Map, bool mask and, where `dice` is asked for, the bool pixels of findings, of one shape (2D or 3D)."""
         weights, count = region_weights(label_regions(mask)) if mask.any() else (np.zeros(mask.shape), 0)
         self.ranking.add(anomaly_map, negatives=~mask, positives=mask, overlaps=weights)
         self.regions += count
         self.images += 1
-        if marked is not None:
-            self._marked += np.count_nonzero(marked & mask), np.count_nonzero(marked) + np.count_nonzero(mask)
+        if highlighted is not None:
+            self._highlighted += (
+                np.count_nonzero(highlighted & mask),
+                np.count_nonzero(highlighted) + np.count_nonzero(mask),
+            )
         if self._by_patient:
             own = self._patients.setdefault(patient, Ranking(COLUMNS[:2], capacity=1 << 16, bits=INTERVAL_BITS))
             own.add(anomaly_map, negatives=~mask, positives=mask)
 
     def dice(self) -> float:
-        """2 |A and B| / (|A| + |B|) of marked and lesion pixels, pooled over all images."""
-        common, sizes = self._marked
+        """2 |A and B| / (|A| + |B|) of highlighted and lesion pixels, pooled over all images."""
+        common, sizes = self._highlighted
         return float(2.0 * common / sizes) if sizes else float("nan")
 
     def metrics(self) -> Dict[str, float]:

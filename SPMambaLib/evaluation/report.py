@@ -113,7 +113,7 @@ def _operating_points(result: Dict[str, Any]) -> str:
     return _table(["calibrated on normal images to", "map threshold", "sensitivity (95 % interval)",
                    "specificity (95 % interval)", "promised"], rows, (1, 2, 3, 4), marked) + (
         '<p class="small">Thresholds come from the model\'s own calibration; nothing was chosen on these images. '
-        "An image counts as marked when it shows at least one finding.</p>")
+        "An image counts as positive when it shows at least one finding.</p>")
 
 
 def _numbers(result: Dict[str, Any]) -> str:
@@ -160,8 +160,8 @@ def _controls(result: Dict[str, Any]) -> str:
         rows.append(["Mean brightness alone, no model: AUROC", value(controls["intensity"]["image_auroc"])])
         rows += [["Brightness as the map: pixel {}".format(name), value(controls["intensity"]["pixel_" + name])]
                  for name in ("auroc", "ap", "best_dice") if "pixel_" + name in controls["intensity"]]
-    rows.append(["Images the input check refused; marked", "{}; {}".format(
-        percent(result["input_check"]["refused"]), percent(result["input_check"]["marked"]))])
+    rows.append(["Images the input check refused; flagged", "{}; {}".format(
+        percent(result["input_check"]["refused"]), percent(result["input_check"]["flagged"]))])
     text = "" if "frame_only" in controls or "intensity" in controls else (
         '<p class="small">The controls with hidden parts were not run; add <code>--controls</code>.</p>')
     return _table(["control", "measured"], rows, (1,)) + text

@@ -70,13 +70,13 @@ def rows_of(sample: Sample, detection: Detection, mask: Optional[np.ndarray],
     """(rows of the slices, the row of the whole) of one image; a single picture is the same in both."""
     axis = detection.slice_axis
     others = tuple(n for n in range(3) if n != axis)
-    calibration, marked = Calibration.from_dict(detection.calibration), {}
+    calibration, slices_with_finding = Calibration.from_dict(detection.calibration), {}
     for rate, threshold in thresholds.items():
         labels, _ = findings.find(detection.map, detection.ijk_to_ras, threshold, calibration=calibration,
                                   slice_axis=axis)
-        marked[rate] = np.asarray(labels.any(axis=others))
+        slices_with_finding[rate] = np.asarray(labels.any(axis=others))
     name = sample.name or sample.path.name
-    flagged = {rate: bool(slices.any()) for rate, slices in marked.items()}
+    flagged = {rate: bool(slices.any()) for rate, slices in slices_with_finding.items()}
     components = dict(detection.components, peak=float(detection.map.max()))
     whole = Row(name, sample.patient, sample.abnormal, detection.score, sample.slice_height, components, flagged)
     if detection.map.shape[axis] == 1:
@@ -92,7 +92,7 @@ def rows_of(sample: Sample, detection: Detection, mask: Optional[np.ndarray],
         rows.append(Row("{}#{}".format(name, score.index), sample.patient, bool(abnormal[score.index]),
                         score.score if score.analysed else math.nan,
                         None if not score.analysed else float(heights[score.index]), values,
-                        {rate: bool(slices[score.index]) for rate, slices in marked.items()}))
+                        {rate: bool(slices[score.index]) for rate, slices in slices_with_finding.items()}))
     return rows, [whole]
 
 

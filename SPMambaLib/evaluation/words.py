@@ -65,9 +65,12 @@ def cautions(result: Dict[str, Any]) -> List[str]:
                      "labels of these very images. They are for comparison with papers and are no promise.")
     promised, interval = 1.0 - point["false_positive_rate"], point["specificity_interval"]
     if interval and interval[1] < promised:
-        found.append("More normal images are marked than the model was set to ({:.0f} of 100 instead of {:.0f}): these "
-                     "images differ from those it was calibrated on. Recalibrate it on your own normal images.".format(
-                         100 * (1 - point["specificity"]), 100 * point["false_positive_rate"]))
+        found.append(
+            "More normal images show a finding than the model was set to ({:.0f} of 100 instead of {:.0f}): these "
+            "images differ from those it was calibrated on. Recalibrate it on your own normal images.".format(
+                100 * (1 - point["specificity"]), 100 * point["false_positive_rate"]
+            )
+        )
     frame = controls.get("frame_only", {}).get("auroc")
     if frame is not None and frame >= SHORTCUT:
         found.append("With the centre of the images hidden the classes can still be told apart (AUROC {:.2f}): normal "

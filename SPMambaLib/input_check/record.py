@@ -1,7 +1,7 @@
 """Does this scan look like what the model knows?  The record of the input check, and its words.
 
 Every statistic of the scan is held against two ranges of the normals that the model was made from: outside the first
-the scan is *marked*, outside the second, for the statistics that can tell a foreign image, it is *refused*.  How they
+the scan is *flagged*, outside the second, for the statistics that can tell a foreign image, it is *refused*.  How they
 are measured is in `statistics`, where the ranges come from in `fit`.  Light: standard library.
 """
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Limits:
     """Ranges of one statistic; None where a side, or refusing, means nothing.
 
     Attributes:
-        low, high: outside is marked.
+        low, high: outside is flagged.
         refuse: above is refused.
     """
 
@@ -51,7 +51,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Reading:
-    """One statistic of a scan: its value, the range of the normals, a state of `STATES`, and a sentence if marked."""
+    """One statistic of a scan: its value, the range of the normals, a state of `STATES`, and a sentence if flagged."""
 
     name: str
     value: float
@@ -63,7 +63,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class InputCheckResult:
-    """What the check says of one scan; `false_alarm_rate` is the share of normals that it marks, as calibrated."""
+    """What the check says of one scan; `false_alarm_rate` is the share of normals that it flags, as calibrated."""
 
     readings: Tuple[Reading, ...]
     false_alarm_rate: float
@@ -85,10 +85,10 @@ class InputCheckResult:
     def message(self) -> str:
         """One plain sentence (or two) with the reasons; "" if there is nothing to say."""
         if self.state == REFUSED:
-            return "This scan does not look like what the model knows: {}. Its marks could not be trusted.".format(
+            return "This scan does not look like what the model knows: {}. Its findings could not be trusted.".format(
                 "; ".join(self.reasons(REFUSED)))
         if self.state == FLAGGED:
-            return "This scan is unusual for the model: {}. Read its marks with care.".format(
+            return "This scan is unusual for the model: {}. Read its findings with care.".format(
                 "; ".join(self.reasons(FLAGGED)))
         return ""
 

@@ -49,7 +49,7 @@ def check(card: Dict[str, Any], facts: Dict[str, Any], *, is_volume: bool) -> Li
     expected = card.get("contrast", "")
     if expected and contrast and contrast != expected:
         problems.append(Notice("wrong-contrast", "This image is {}-weighted by its own description, the model {} is "
-                               "for {}. Its marks cannot be trusted.".format(contrast, card["title"], expected)))
+                               "for {}. Its findings cannot be trusted.".format(contrast, card["title"], expected)))
     if is_volume and card["plane"] == "native":
         problems.append(Notice("wrong-dimension", "This is a volume, the model {} is for single images; every slice "
                                "was read as one.".format(card["title"])))

@@ -383,7 +383,7 @@ def test_the_shipped_brain_model_on_a_few_real_slices(data, tmp_path, capsys):
 @pytest.mark.parametrize("name", ["brain-flair", "chest-xray"])
 def test_the_measured_results_are_those_of_the_shipped_models(name):
     result = json.loads((ROOT / "Testing/benchmarks/results/quality_{}.json".format(name)).read_text())
-    card = json.loads((ROOT / "Resources/models" / name / "card.json").read_text(encoding="utf-8"))
+    card = bundle.read_card(ROOT / "Resources/models" / name)
     assert result["model"]["sha256"] == card["files"][bundle.WEIGHTS] and result["n"]["failed"] == 0
     assert card["metrics"] == card_metrics.metrics_of(result, card["metrics"]["date"])
     with pytest.raises(ValueError, match="published"):

@@ -85,7 +85,7 @@ def test_a_fitted_model_finds_what_its_normals_do_not_show(tmp_path):
         scores[name] = detector.detect(image, force=True)  # random features find the lesion itself foreign
         if name == "normal":
             foreign = base.detect(image, force=True)
-            assert scores[name].record.state == "usual" != foreign.record.state
+            assert scores[name].input_check.state == "usual" != foreign.input_check.state
             assert foreign.score > 3 * max(scores[name].score, 1.0), "the base knows this hospital already"
     found = scores["lesion"]
     assert found.score > scores["normal"].score + 2 and found.findings

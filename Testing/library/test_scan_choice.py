@@ -100,7 +100,7 @@ def test_a_missing_package_is_passed_over_and_said_once(monkeypatch, caplog):
     monkeypatch.setattr(registry, "implementation", lambda name: (_ for _ in ()).throw(
         ModuleNotFoundError("No module named 'numba'", name="numba")) if name == "numba" else _module(name).scan)
     registry._trouble.cache_clear()
-    with caplog.at_height(logging.WARNING):
+    with caplog.at_level(logging.WARNING):
         assert [default_backend() for _ in range(3)] == ["torch"] * 3
     assert [record.getMessage() for record in caplog.records] == [
         "The selective scan runs by 'torch' on cpu; faster would be numba, but numba is not installed "
@@ -113,9 +113,9 @@ def _module(name):
 
 def test_the_fastest_choice_and_a_forced_one_say_nothing(caplog):
     pytest.importorskip("numba")
-    with caplog.at_height(logging.WARNING), using("torch"):
+    with caplog.at_level(logging.WARNING), using("torch"):
         scan()
-    with caplog.at_height(logging.WARNING):
+    with caplog.at_level(logging.WARNING):
         scan()
     assert not caplog.records
 

@@ -35,7 +35,7 @@ import os, signal, sys
 from unittest import mock
 import torch
 import test_train_resume as test
-from SPMambaLib import result_files
+from SPMambaLib.output import files as result_files
 from SPMambaLib.training import work_folder
 torch.set_num_threads(1)
 folder, output, moment, step, resume = sys.argv[1:]
