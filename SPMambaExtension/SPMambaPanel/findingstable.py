@@ -43,7 +43,7 @@ class FindingsTable:
         table.verticalHeader().defaultSectionSize = ROW_HEIGHT
         header = table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.Interactive)  # measuring all cells of a long list takes too long
-        header.sectionsClickable = True
+        header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
         for column, width in enumerate((30, 70, 115, 45, 95, 45, 45, 45, 90)):
             header.resizeSection(column, max(width, header.sectionSizeHint(column)))  # headers of any language

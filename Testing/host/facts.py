@@ -67,6 +67,34 @@ def properties(name):
     return {p for cls in ancestors(name) for p in _record(cls).get("properties", ())}
 
 
+def readonly(name):
+    """Properties of class `name` that a running Slicer refuses to write, inherited ones included."""
+    return {p for cls in ancestors(name) for p in _record(cls).get("readonly", ())}
+
+
+# What methods give, where the facts do not say it: {method: class}, by the class that has it.
+_RETURNED = {
+    "QTableView": {"horizontalHeader": "QHeaderView", "verticalHeader": "QHeaderView"},
+    "QAbstractItemView": {"selectionModel": "QItemSelectionModel", "model": "QAbstractItemModel"},
+    "QTableWidget": {"item": "QTableWidgetItem"},
+    "QWidget": {"layout": "QLayout"},
+    "QMenu": {"addAction": "QAction"},
+    "qSlicerApplication": {"layoutManager": "qSlicerLayoutManager"},
+    "qMRMLLayoutManager": {"plotWidget": "qMRMLPlotWidget", "sliceWidget": "qMRMLSliceWidget",
+                           "threeDWidget": "qMRMLThreeDWidget"},
+    "qMRMLPlotWidget": {"plotView": "qMRMLPlotView"},
+    "qMRMLSliceWidget": {"sliceView": "qMRMLSliceView"},
+}
+
+
+def returned(name, method):
+    """Class of what `method` of class `name` gives; None where that is not known."""
+    for cls in ancestors(name) if name else ():
+        if method in _RETURNED.get(cls, {}):
+            return _RETURNED[cls][method]
+    return None
+
+
 def callableBesideProperty(name):
     """Properties of `name` that PythonQt hides behind a method of the same name: QTimer.singleShot."""
     return {"singleShot"} if "QTimer" in ancestors(name) else set()

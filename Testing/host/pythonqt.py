@@ -117,6 +117,7 @@ def install():
 
     pythonqt_patch.giveBackMethods(plain)
     pythonqt_patch.addProperties(qtClasses())
+    pythonqt_patch.takeAwayProperties(qtClasses(), plain)
     pythonqt_patch.addDecorators(QtCore.QObject)
     pythonqt_patch.refuseUnknownAttributes(classes)
     names = dict(qtClasses())

@@ -38,6 +38,21 @@ def addProperties(classes):
             setattr(cls, name, _metaProperty(name))
 
 
+def takeAwayProperties(classes, plain):
+    """What is a property in Qt 6 alone is a method in Slicer's Qt 5.15, or nothing at all."""
+    for className, cls in classes.items():
+        for name, kind in facts.qtClass(className).get("only_qt6", {}).items():
+            method = plain.get(cls, {}).get(name)
+            setattr(cls, name, method if kind == "method" and method is not None else _absent(className, name))
+
+
+def _absent(className, name):
+    def read(self):
+        raise AttributeError(f"{className} has no attribute named '{name}'")
+
+    return property(read)
+
+
 def _metaProperty(name):
     def read(self):
         return self.property(name)
@@ -72,6 +87,8 @@ def refuseUnknownAttributes(classes):
             attribute.fset(self, value)
             return
         if hasattr(type(attribute), "__set__"):
+            if getattr(attribute, "fset", True) is None or name in facts.readonly(cls.__name__):
+                raise AttributeError(f"Property '{name}' of {cls.__name__} object is not writable")
             attribute.__set__(self, value)
             return
         isWrapped = cls in wrapped or (cls.__module__.startswith("host.") and not name.startswith("_"))
@@ -82,8 +99,10 @@ def refuseUnknownAttributes(classes):
         if isWrapped and ignoreUnknownAttributes:
             return
         if isWrapped:
-            reason = "cannot be overwritten" if attribute is not None else "does not exist"
-            raise AttributeError(f"{cls.__name__}: attribute {name!r} {reason}")
+            if attribute is not None:
+                raise AttributeError(f"Slot '{name}' can not be overwritten on {cls.__name__} object")
+            raise AttributeError(f"'{name}' does not exist on {cls.__name__} and creating new attributes on C++ "
+                                 "objects is not allowed")
         self.__dict__[name] = value
 
     for cls in classes:

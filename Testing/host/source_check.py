@@ -70,18 +70,34 @@ class _Checker(ast.NodeVisitor):
                 self._attributeTypes[target.attr] = name
 
     def visit_Assign(self, node):
+        for target in node.targets:
+            self._checkAssignment(target)
         self.generic_visit(node)
         for target in node.targets:
             if isinstance(target, ast.Name):
                 self._localTypes[target.id] = self._typeOf(node.value)
+
+    def _checkAssignment(self, target):
+        if not isinstance(target, ast.Attribute):
+            return
+        className = self._typeOf(target.value)
+        if className is None or not facts.hasClass(className):
+            return
+        if target.attr in facts.readonly(className):
+            self.report(target, f"{className}.{target.attr} cannot be written in Slicer")
+        elif target.attr in facts.members(className) - facts.properties(className):
+            self.report(target, f"{className}.{target.attr} is not a property in Slicer; call its setter")
 
     # what an expression is
     def _typeOf(self, node):
         """Class name of the Qt object that `node` gives, or None."""
         if isinstance(node, ast.Call):
             parts = (_dotted(node.func) or "").split(".")
-            isClass = len(parts) == 2 and parts[0] in ("qt", "ctk", "slicer") and facts.hasClass(parts[1])
-            return parts[1] if isClass else None
+            if len(parts) == 2 and parts[0] in ("qt", "ctk", "slicer") and facts.hasClass(parts[1]):
+                return parts[1]
+            if isinstance(node.func, ast.Attribute):
+                return facts.returned(self._typeOf(node.func.value), node.func.attr)
+            return None
         if isinstance(node, ast.Name):
             return self._localTypes.get(node.id)
         if isinstance(node, ast.Attribute):

@@ -142,3 +142,28 @@ def test_packaging_never_installs(running, monkeypatch):
     assert packaging.pip_ensure("no-such-package-here") is None
     with pytest.raises(RuntimeError):
         packaging.pip_ensure("no-such-package-here", skip_in_testing=False)
+
+
+def test_what_is_a_property_in_qt_6_alone_cannot_be_assigned(qt):
+    """Slicer 5.12 on Qt 5.15: the panel did not open because of the first of these lines."""
+    table = qt.QTableWidget()
+    header = table.horizontalHeader()
+    with pytest.raises(AttributeError, match="Slot 'sectionsClickable' can not be overwritten on QHeaderView object"):
+        header.sectionsClickable = True
+    with pytest.raises(AttributeError):
+        qt.QVBoxLayout().contentsMargins = None
+    with pytest.raises(AttributeError):
+        qt.QComboBox().labelDrawingMode = 0
+    header.setSectionsClickable(False)
+    assert callable(header.sectionsClickable) and header.sectionsClickable() is False
+    assert not hasattr(qt.QWidget(), "accessibleIdentifier")
+
+
+def test_properties_that_slicer_does_not_let_write(qt):
+    for thing, name, value in ((qt.QComboBox(), "count", 3), (qt.QTimer(), "active", True), (qt.QWidget(), "width", 20)):
+        with pytest.raises(AttributeError, match="not writable"):
+            setattr(thing, name, value)
+    with pytest.raises(AttributeError, match="does not exist on QLabel"):
+        qt.QLabel().colour = "red"
+    with pytest.raises(AttributeError, match="Slot 'show' can not be overwritten"):
+        qt.QLabel().show = None

@@ -65,6 +65,11 @@ BAD = [
     ("def f():\n    t = qt.QTimer()\n    t.strat()", "QTimer.strat does not exist"),
     ("class A:\n  def f(self):\n    self.t = qt.QTimer()\n  def g(self):\n    self.t.interval()", "is a property"),
     ("ui.slider.setValue(value=3)", "keyword arguments"),
+    ("t = qt.QTableWidget()\nh = t.horizontalHeader()\nh.sectionsClickable = True", "not a property in Slicer"),
+    ("qt.QTableWidget().horizontalHeader().sortIndicatorClearable", "does not exist"),
+    ("c = qt.QCheckBox()\nc.checkStateChanged.connect(f)", "does not exist"),
+    ("ui.box.count = 3", "cannot be written"),
+    ("ui.button.click = f", "not a property in Slicer"),
 ]
 
 GOOD = [
@@ -75,6 +80,7 @@ GOOD = [
     "p = qt.QProcess()\np.state() == qt.QProcess.Running\np.start('a', ['b'])\np.finished.connect(f)",
     "slicer.util.getNode('a')\nslicer.app.temporaryPath\nslicer.app.processEvents()\nslicer.mrmlScene.Clear(0)",
     "slicer.vtkMRMLScene.EndCloseEvent\nqt.Qt.AlignLeft\nqt.QColor(1, 2, 3).name()\nslicer.modules.volumes.logic()",
+    "h = qt.QTableWidget().horizontalHeader()\nh.setSectionsClickable(True)\nh.defaultSectionSize = 22",
     "item = qt.QTableWidgetItem('a')\nitem.text()\nitem.setFlags(item.flags() & ~qt.Qt.ItemIsEditable)",
 ]
 

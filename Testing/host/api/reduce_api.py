@@ -1,8 +1,10 @@
 """Reduce a folder of API facts (widgets.json, qt.json, python.json) to the classes that the module and the host use.
 
-    python Testing/host/api/reduce_api.py FOLDER
+    python Testing/host/api/reduce_api.py FOLDER [RUNTIME.json]
 
-The ancestors of a class are kept with it. Run again after adding a class to ``CLASSES``.
+The ancestors of a class are kept with it. Run again after adding a class to ``CLASSES``. RUNTIME.json (by default
+``runtime_5.12.json`` in the folder) lists what a running Slicer on Qt 5.15 has: what is a property, signal or slot of Qt 6
+alone is left out, and properties that cannot be written are told from the others.
 """
 
 from __future__ import annotations
@@ -43,6 +45,9 @@ QToolBar QToolButton QUiLoader QUrl QVBoxLayout QWidget QIODevice QAbstractTable
 QPdfWriter
 """)
 
+# Known at run time by their class alone: what an object of them has was not seen.
+NOT_PROBED = {"QApplication", "QGuiApplication", "QCoreApplication", "QAbstractItemModel"}
+
 # Classes whose base the facts lack: ctkVTKOpenGLNativeWidget derives from a QWidget by way of QVTKOpenGLNativeWidget.
 BRIDGES = {"ctkVTKOpenGLNativeWidget": {"inherits": ["QWidget"]}}
 
@@ -67,6 +72,27 @@ def reduced(record):
     return kept
 
 
+def onlyOfBoth(name, record, runtime):
+    """`record` without the properties, signals and slots that Qt 5 does not have in the same role."""
+    real = runtime.get(name)
+    if real is None or name in NOT_PROBED or real.get("made") is None:
+        return record
+    lineage = [real]
+    while lineage[-1].get("base") in runtime:
+        lineage.append(runtime[lineage[-1]["base"]])
+    properties = {each for one in lineage for kind in ("writable", "readonly") for each in one.get(kind, ())}
+    signals = {each.split("(")[0] for one in lineage for each in one.get("signals", ())}
+    methods = {each for one in lineage for each in one.get("methods", ())}
+    both = dict(record, properties=[each for each in record["properties"] if each in properties])
+    both["readonly"] = sorted(set(both["properties"]) & {each for one in lineage for each in one.get("readonly", ())})
+    both["only_qt6"] = {each: "method" if each in methods else "absent"
+                        for each in sorted(set(record["properties"]) - set(both["properties"]))}
+    for kind, known in (("signals", signals), ("slots", methods | properties)):
+        if record.get(kind):
+            both[kind] = [each for each in record[kind] if each.split("(")[0] in known]
+    return both
+
+
 def withAncestors(names, catalogues):
     """`names` and all their ancestors, as {name: reduced record}, split by the catalogue that holds them."""
     chosen = [{} for _ in catalogues]
@@ -87,15 +113,17 @@ def write(name, records):
         file.write("{\n" + ",\n".join(lines) + "\n}\n")
 
 
-def main(folder):
+def main(folder, runtime=""):
     def load(name):
         with open(os.path.join(folder, name), encoding="utf-8") as file:
             return json.load(file)
 
     python = load("python.json")
+    with open(runtime or os.path.join(folder, "runtime_5.12.json"), encoding="utf-8") as file:
+        real = json.load(file)
     widgets, qt = withAncestors(WIDGETS + QT, [{**load("widgets.json"), **BRIDGES}, load("qt.json")["classes"]])
-    write("widgets.json", widgets)
-    write("qt.json", qt)
+    write("widgets.json", {name: onlyOfBoth(name, record, real) for name, record in widgets.items()})
+    write("qt.json", {name: onlyOfBoth(name, record, real) for name, record in qt.items()})
     modules = {}
     for module in PYTHON_MODULES:
         modules[module] = sorted(name for name in python[module] if not name.startswith("_"))
@@ -105,4 +133,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
