@@ -78,9 +78,12 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def enter(self) -> None:
         self.shortcuts.install()
         self.initializeParameterNode()
+        self.workplace.guard.onViewsChanged()
+        self.workplace.restoreViews()  # the Segment Editor takes the label layer out of the views
 
     def exit(self) -> None:
         self.shortcuts.remove()
+        self.workplace.looking.leave()
 
     def onReload(self) -> None:
         for name in [name for name in sys.modules if name.split(".")[0] == "SPMambaPanel"]:

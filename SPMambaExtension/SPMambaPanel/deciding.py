@@ -7,11 +7,12 @@ from slicer.i18n import tr as _
 
 from SPMambaLib.errors import UnreadableFileError
 
-from .decisions import ACCEPTED, REASONS, REJECTED, UNDECIDED, UNSURE, reasonText
-from .findingstable import FindingsTable, placeText
+from .decisions import ACCEPTED, REASONS, REJECTED, UNSURE, reasonText
+from .findingstable import FindingsTable
 from .keptevidence import evidenceOf
 from .review import Review
 from .scorebars import barsHtml
+from .whereabouts import Whereabouts
 from .why import picturesHtml
 
 
@@ -34,6 +35,7 @@ class Deciding:
         ui.acceptButton.clicked.connect(lambda *args: self.onDecisionClicked(ACCEPTED))
         ui.rejectButton.clicked.connect(lambda *args: self.onDecisionClicked(REJECTED))
         ui.unsureButton.clicked.connect(lambda *args: self.onDecisionClicked(UNSURE))
+        ui.undoButton.clicked.connect(lambda *args: self.onUndo())
         ui.mergeButton.clicked.connect(lambda *args: review.merge(self.table.selected()))
         ui.reasonSelector.currentIndexChanged.connect(self.onReasonChosen)
         ui.noteEdit.editingFinished.connect(self.onNoteEdited)
@@ -52,16 +54,33 @@ class Deciding:
         self.review.decide(decision)
 
     def onDecisionClicked(self, decision: str) -> None:
-        """Decide; a second click on the same button takes it back."""
-        row = self.review.current
-        if row is not None:
-            self.decide(UNDECIDED if row["decision"] == decision else decision)
-        self.showCurrent()  # the button has toggled itself
+        """Decide and go on to the next finding without a decision; the same decision again changes nothing."""
+        if self.review.current is not None:
+            self.decide(decision)
+            if not self.review.blocked:
+                self._goOn()
+        self.showFindings()  # the button has toggled itself
+
+    def _goOn(self) -> None:
+        """To the next finding without a decision, in the reader's order; none left: stay."""
+        review = self.review
+        order = list(range(len(review.findings))) if review.order is None else review.order
+        start = order.index(review.finding) + 1 if review.finding in order else 0
+        left = [index for index in order[start:] + order[:start] if not review.findings[index]["decision"]]
+        if left:
+            review.showFinding(left[0])
+
+    def onUndo(self) -> None:
+        """Take the last decision back."""
+        self.review.history.takeBack(self.review)
+        self.showFindings()
 
     def onReasonChosen(self, *args: Any) -> None:
-        row = self.review.current
-        if row is not None and row["decision"] == REJECTED:
-            self.review.decide(REJECTED, self.ui.reasonSelector.itemData(self.ui.reasonSelector.currentIndex))
+        """A reason rejects a finding about which nothing was decided."""
+        row, reason = self.review.current, self.ui.reasonSelector.itemData(self.ui.reasonSelector.currentIndex)
+        if row is not None and (row["decision"] == REJECTED or reason and not row["decision"]):
+            self.review.decide(REJECTED, reason)
+            self.showFindings()
 
     def onNoteEdited(self) -> None:
         row = self.review.current
@@ -77,6 +96,11 @@ class Deciding:
         self.table.sort(self.ui.sortSelector.currentIndex, descending)
         self.showFindings()
 
+    @property
+    def _undoable(self) -> bool:
+        review = self.review
+        return review.result is not None and not review.blocked and review.history.has(review.result.node.GetID())
+
     # -- what is shown ------------------------------------------------------------------------------------------------
 
     def showFindings(self) -> None:
@@ -89,11 +113,12 @@ class Deciding:
         if len(self.table.selected()) < 2 or self.review.finding not in self.table.selected():
             self.table.select(self.review.finding)
         for button, decision in self._buttons:
-            button.enabled = row is not None
+            button.enabled = row is not None and not self.review.blocked
             button.checked = row is not None and row["decision"] == decision
-        ui.mergeButton.enabled = len(self.table.selected()) > 1
+        ui.undoButton.enabled = self._undoable
+        ui.mergeButton.enabled = len(self.table.selected()) > 1 and not self.review.blocked
         rejected = row is not None and row["decision"] == REJECTED
-        ui.reasonSelector.enabled = rejected
+        ui.reasonSelector.enabled = rejected or row is not None and not row["decision"] and not self.review.blocked
         wasBlocked = ui.reasonSelector.blockSignals(True)
         ui.reasonSelector.setCurrentIndex(ui.reasonSelector.findData(row["reason"] if rejected else ""))
         ui.reasonSelector.blockSignals(wasBlocked)
@@ -120,10 +145,11 @@ class Deciding:
         row, review = self.review.current, self.review
         if row is None:
             return _("Select a finding to see what its score is made of.") if self.table.shown else ""
-        side = {1: _("right half of the image"), -1: _("left half of the image")}[review.sideOf(row)]
-        text = _("<b>Finding {rank}</b>, {place}, {side}").format(rank=row["rank"], place=placeText(row), side=side)
+        words = Whereabouts(review.result)
+        text = _("<b>Finding {rank}</b>, {place}, {side}").format(
+            rank=row["rank"], place=words.place(row), side=words.side(row))
         try:
             evidence = evidenceOf(review.result)
         except UnreadableFileError:
             evidence = None  # the pictures say so
-        return text + barsHtml(row, review.findings, review.result.calibration, evidence)
+        return text + barsHtml(row, review.result.calibration, evidence)

@@ -48,6 +48,7 @@ class Detecting:
             self.run.cancel()
         elif place.machine.send(Event.DETECT) and self.installMissing():
             self.queue.clear()
+            place.onVolumeChosen(place.parameters.inputVolume)  # what is analysed is on the screen
             self._start(place.parameters.inputVolume, anyway=anyway)
 
     def onDetectAllButton(self, *args: Any) -> None:
@@ -91,8 +92,8 @@ class Detecting:
 
     def _start(self, volume: Any, anyway: bool = False) -> None:
         place = self._place
-        card = place.cardFor(volume)
-        sameModel = card["name"] == place.card()["name"]
+        card = place.models.cardFor(volume)
+        sameModel = card["name"] == place.models.card()["name"]
         self.run = DetectionRun(
             place.worker, volume, card["name"], place.device,
             (place.rates.rate() or None) if sameModel else None, anyway=anyway,
@@ -134,7 +135,9 @@ class Detecting:
         self._place.update()
         self.queue.succeeded += 1
         if not self._startNext():
-            text = self._queueText() if self.queue.active else doneText(result.notices)
+            self._place.readFirst(result)
+            text = self._queueText() if self.queue.active else doneText(
+                result.notices, len(tables.readFindings(result.get("findings"))))
             self.queue.clear()
             self._place.machine.send(Event.FINISHED, text)
         self._place.worklist.later()
@@ -166,7 +169,7 @@ class Detecting:
         place.panel.log("[{}] {}\n{}".format(error.code, error.message, error.detail).rstrip())
         refused = error.code == InputCheckError.code
         if volume is not None and volume.GetScene() is not None and Result.of(volume) is None:
-            self.queue.failures[volume.GetID()] = Failure(error.message, refused, place.cardFor(volume)["name"])
+            self.queue.failures[volume.GetID()] = Failure(error.message, refused, place.models.cardFor(volume)["name"])
         self.queue.failed += 1
         if self.queue.active:
             place.update()  # the one being read may be the one that failed

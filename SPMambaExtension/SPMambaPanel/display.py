@@ -14,7 +14,7 @@ from .steps import Work
 # Of the view, as fractions; small and in the corner, where the image is mostly air.  The text scales with the size.
 LEGEND_HEIGHT = 0.18
 LEGEND_WIDTH_OF_NAMES, LEGEND_WIDTH_OF_NUMBERS = 0.18, 0.07
-LEGEND_PLACE = (0.97, 0.97)  # of the room that its size leaves: (1, 1) touches the right and the upper edge
+LEGEND_PLACE = (0.97, 0.86)  # of the room that its size leaves; its title stands above it, and higher up is cut off
 PLAIN_VIEW, MARKED_VIEW = "Red", "Yellow"  # of the two side by side, left and right
 
 
@@ -137,11 +137,26 @@ def hide(result: Result) -> None:
             composite.SetForegroundVolumeID(None)
         if composite.GetLabelVolumeID() == result.severity.GetID():
             composite.SetLabelVolumeID(None)
-    result.segmentation.GetDisplayNode().SetVisibility(False)
+    hideSegments(result)
     for node in (result.severity, result.map):
         legend = _legend(node, False)
         if legend is not None:  # it would stand beside that of the next volume
             legend.SetVisibility(False)
+
+
+def veil(result: Result) -> None:
+    """No mark of a result over an image that is not its scan."""
+    for composite in _composites(result):
+        composite.SetForegroundOpacity(0.0)
+        composite.SetLabelOpacity(0.0)
+    hideSegments(result)
+
+
+def hideSegments(result: Result) -> None:
+    """The outlines of a result that is not read lie over another patient's scan."""
+    node = result.segmentation.GetDisplayNode()
+    if node is not None and node.GetVisibility():
+        node.SetVisibility(False)
 
 
 def _legend(volumeNode: Any, create: bool) -> Optional[Any]:

@@ -10,14 +10,17 @@ from slicer.i18n import tr as _
 
 from SPMambaLib.errors import SPMambaError
 
-from . import audit, export
+from . import audit, export, tables
+from .decisions import ACCEPTED
 from .export import chosen
+from .overlay import placeBeside
 from .parameters import MachineSettings
 from .result import Result
 
 REPORT = "report"
 LOG_FILE = "SP-Mamba_log.jsonl"
 EDITOR = "SegmentEditor"
+ACCEPTED_REFERENCE = "spmambaAccepted"
 
 
 class Exporting:
@@ -85,7 +88,18 @@ class Exporting:
         """A segmentation of the accepted findings, open in the Segment Editor."""
         node = self.acceptedSegmentation()
         if node is not None and slicer.util.mainWindow() is not None and hasattr(slicer.modules, EDITOR.lower()):
-            slicer.app.openNodeModule(node)
+            slicer.util.selectModule(EDITOR)  # openNodeModule opens Segmentations, which edits nothing
+            self._openIn(slicer.modules.segmenteditor.widgetRepresentation().self(), node, self._shown().input)
+
+    def _openIn(self, editorModule: Any, node: Any, scan: Any) -> None:
+        """Let the Segment Editor show `node` over the scan."""
+        editor = getattr(editorModule, "editor", None)
+        if editor is None:
+            return
+        editor.setSegmentationNode(node)
+        setSource = getattr(editor, "setSourceVolumeNode", None) or getattr(editor, "setMasterVolumeNode", None)
+        if scan is not None and setSource is not None:
+            setSource(scan)
 
     # -- what they do -------------------------------------------------------------------------------------------------
 
@@ -158,17 +172,23 @@ class Exporting:
         return [path]
 
     def acceptedSegmentation(self) -> Any:
-        """A new segmentation node with the accepted findings of the result being read; None if there is none."""
+        """The segmentation node with the accepted findings of the result being read; None if none is accepted.  There
+        is one for a result: what was edited in it stays, findings accepted since are added."""
         result = self._shown()
-        name = result.inputName or result.segmentation.GetName()
-        node = slicer.mrmlScene.AddNewNodeByClass(
-            "vtkMRMLSegmentationNode", slicer.mrmlScene.GenerateUniqueName(_("{name} accepted").format(name=name)))
-        ranks = chosen.copySegments(result, export.ACCEPTED_ONLY, node)
-        if not ranks:
-            slicer.mrmlScene.RemoveNode(node)
+        if ACCEPTED not in [row["decision"] for row in tables.readFindings(result.get("findings"))]:
             self._say(_("No finding is accepted yet. Accept findings first, then edit them."))
             return None
-        node.CreateDefaultDisplayNodes()
+        node = result.node.GetNodeReference(ACCEPTED_REFERENCE)
+        if node is None:
+            name = _("{name} accepted").format(name=result.inputName or result.segmentation.GetName())
+            node = slicer.mrmlScene.AddNewNodeByClass(
+                "vtkMRMLSegmentationNode", slicer.mrmlScene.GenerateUniqueName(name)
+            )
+            node.CreateDefaultDisplayNodes()
+            result.node.SetNodeReferenceID(ACCEPTED_REFERENCE, node.GetID())
+            if result.input is not None:
+                placeBeside(result.input, [node])
+        ranks = chosen.copySegments(result, export.ACCEPTED_ONLY, node)
         audit.append("editor", result, findings=ranks, segmentation=node.GetName())
         self._say(_("The accepted findings are in the segmentation {name}.").format(name=node.GetName()))
         return node

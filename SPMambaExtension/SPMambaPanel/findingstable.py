@@ -1,7 +1,7 @@
 """The list of findings on the screen: sorted, filtered, with what was decided.  Decides nothing itself."""
 from __future__ import annotations
 
-from typing import Any, Callable, List, Sequence, Tuple
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 import qt
 from slicer.i18n import tr as _
@@ -10,17 +10,20 @@ from .colors import bandText
 from .decisions import DECISIONS, REJECTED, UNDECIDED, decisionText, reasonText
 from .review import Review
 from .tables import Row
+from .whereabouts import Whereabouts, volumeHeaders
 
 ROW_HEIGHT = 22  # pixels
 ALL = "all"
 GRAY = "#808080"
-RANK, DECISION, PLACE, SLICE, SIZE, VOLUME, PEAK, MEAN, BAND = range(9)
+RANK, DECISION, SLICE, VOLUME, BAND, PLACE, SIZE, PEAK, MEAN = range(9)
+WIDTHS = (26, 74, 42, 48, 84, 118, 84, 46, 46)  # pixels, at least
 HIGHEST_FIRST = (SIZE, VOLUME, PEAK, MEAN, BAND)
 SORT_KEYS: Tuple[Callable[[Row], Any], ...] = (
     lambda row: row["rank"], lambda row: (*DECISIONS, UNDECIDED).index(row["decision"]),
-    lambda row: (row["superior"], row["anterior"], row["right"]), lambda row: row["superior"],
-    lambda row: max(row["size_i_mm"], row["size_j_mm"], row["size_k_mm"]), lambda row: row["volume_ml"],
-    lambda row: row["peak"], lambda row: row["mean"], lambda row: row["band"])
+    lambda row: row["superior"], lambda row: row["volume_ml"], lambda row: row["band"],
+    lambda row: (row["superior"], row["anterior"], row["right"]),
+    lambda row: max(row["size_i_mm"], row["size_j_mm"], row["size_k_mm"]),
+    lambda row: row["peak"], lambda row: row["mean"])
 
 
 class FindingsTable:
@@ -45,7 +48,7 @@ class FindingsTable:
         header.setSectionResizeMode(qt.QHeaderView.Interactive)  # measuring all cells of a long list takes too long
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
-        for column, width in enumerate((30, 70, 115, 45, 95, 45, 45, 45, 90)):
+        for column, width in enumerate(WIDTHS):
             header.resizeSection(column, max(width, header.sectionSizeHint(column)))  # headers of any language
         for title in (_("rank"), *headers()[DECISION:]):
             ui.sortSelector.addItem(title)
@@ -84,19 +87,22 @@ class FindingsTable:
         table = self._ui.findingsTable
         calibration = review.result.calibration if review.result else None
         self.shown = review.order = self._chosen(review.findings)
+        words = Whereabouts(review.result) if review.result is not None and review.result.complete else None
+        table.setHorizontalHeaderLabels(headers(words))
         wasBlocked = table.blockSignals(True)
         table.setRowCount(len(self.shown))
         for line, index in enumerate(self.shown):
             row = review.findings[index]
-            self._fillLine(line, row, review.sliceOf(row), calibration.band(row["band"]))
+            self._fillLine(line, row, cellTexts(row, review.sliceOf(row), calibration.band(row["band"]).name, words),
+                           calibration.band(row["band"]))
         table.blockSignals(wasBlocked)
         self._ui.findingsLabel.text = (summaryText(review.findings, len(self.shown)) if review.result
                                        else _("No result yet. What Detect anomalies finds is listed here."))
 
-    def _fillLine(self, line: int, row: Row, sliceNumber: int, band: Any) -> None:
+    def _fillLine(self, line: int, row: Row, texts: Sequence[str], band: Any) -> None:
         table = self._ui.findingsTable
         tip = "\n".join(text for text in (reasonText(row["reason"]), row["note"]) if text)
-        for column, text in enumerate(cellTexts(row, sliceNumber, band.name)):
+        for column, text in enumerate(texts):
             item = qt.QTableWidgetItem(text)
             if row["decision"] == REJECTED:
                 font = item.font()
@@ -132,18 +138,17 @@ class FindingsTable:
         return self.shown[line] if 0 <= line < len(self.shown) else -1
 
 
-def headers() -> List[str]:
-    """Of the columns, in their order."""
-    return [_("#"), _("Decision"), _("Place (RAS mm)"), _("Slice"), _("Size (mm)"), _("ml"), _("Peak"), _("Mean"),
-            _("Band")]
+def headers(words: Optional[Whereabouts] = None) -> List[str]:
+    """Of the columns, in their order, which is that of use; in the units of the image."""
+    place, size, extent = words.headers() if words is not None else volumeHeaders()
+    return [_("#"), _("Decision"), _("Slice"), extent, _("Band"), place, size, _("Peak"), _("Mean")]
 
 
-def cellTexts(row: Row, sliceNumber: int, band: str) -> List[str]:
+def cellTexts(row: Row, sliceNumber: int, band: str, words: Whereabouts) -> List[str]:
     """Cells of one finding in the reader's language, in the order of the columns; `band` is the name of its band."""
-    size = " x ".join("{:.0f}".format(row[name]) for name in ("size_i_mm", "size_j_mm", "size_k_mm"))
-    return [str(row["rank"]), decisionText(row["decision"]) if row["decision"] else "", placeText(row),
-            str(sliceNumber) if sliceNumber >= 0 else "", size, "{:.2f}".format(row["volume_ml"]),
-            "{:.2f}".format(row["peak"]), "{:.2f}".format(row["mean"]), bandText(band)]
+    return [str(row["rank"]), decisionText(row["decision"]) if row["decision"] else "",
+            str(sliceNumber) if sliceNumber >= 0 else "", words.extent(row), bandText(band), words.place(row),
+            words.size(row), "{:.2f}".format(row["peak"]), "{:.2f}".format(row["mean"])]
 
 
 def summaryText(findings: Sequence[Row], listed: int) -> str:
@@ -160,13 +165,6 @@ def summaryText(findings: Sequence[Row], listed: int) -> str:
     if decided:
         text += " " + _("{decided} decided.").format(decided=decided)
     return text
-
-
-def placeText(row: Row) -> str:
-    """"L 23, A 41, S 12": distances from the origin in mm towards left or right, front or back, top or bottom."""
-    sides = (("right", "R", "L"), ("anterior", "A", "P"), ("superior", "S", "I"))
-    return ", ".join("{} {:.0f}".format(positive if row[name] >= 0 else negative, abs(row[name]))
-                     for name, positive, negative in sides)
 
 
 def _luminance(color: Sequence[float]) -> float:

@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 from SPMambaLib.errors import OutputError, SPMambaError
 from SPMambaLib.worker import protocol
 
-from . import overlay
+from . import overlay, scanstate
 from .facts import ijkToRas, kindOf, sourceFacts, voxelsOf
 from .result import Result
 from .steps import Steps, Work, saveArray
@@ -47,6 +47,7 @@ class DetectionRun:
                      "false_positive_rate": rate, "on_misfit": "mark" if anyway else "refuse",
                      "kind": kindOf(volumeNode), "facts": sourceFacts(volumeNode),
                      "ijk_to_ras": ijkToRas(volumeNode).tolist()}
+        self._voxels = scanstate.fingerprint(volumeNode)
         self._reveal = reveal
         self._onProgress = onProgress
         self._onDone = onDone
@@ -90,7 +91,7 @@ class DetectionRun:
     # -- steps --------------------------------------------------------------------------------------------------------
 
     def _writeJob(self) -> Work:
-        voxels = voxelsOf(self.volumeNode, self._job["facts"])
+        voxels = voxelsOf(self.volumeNode)
         yield from saveArray(self._folder / protocol.INPUT_FILE, voxels)
         (self._folder / protocol.JOB_FILE).write_text(json.dumps(self._job), encoding="ascii")
 
@@ -120,7 +121,7 @@ class DetectionRun:
 
     def _showResult(self) -> Work:
         """The former result of the volume goes only after the new one is in the views."""
-        result = yield from overlay.build(self._folder, self.volumeNode)
+        result = yield from overlay.build(self._folder, self.volumeNode, self._voxels)
         try:
             yield from self._reveal(result)
             yield from overlay.replace(result)

@@ -15,8 +15,8 @@ from SPMambaLib.evidence.record import Evidence
 from SPMambaLib.geometry import SlicePlane, plane_of
 from SPMambaLib.output.files import EVIDENCE_FILE
 
-from .facts import ijkToRas
 from .result import Result
+from .scanstate import analysedGeometry
 from .settling import Settled
 
 ROLE = "evidence"
@@ -53,9 +53,9 @@ def evidenceOf(result: Result) -> Optional[Evidence]:
 
 
 def planeOf(result: Result) -> SlicePlane:
-    """How the result's volume is cut into slices."""
+    """How the result's volume was cut into slices when it was analysed."""
     shape = tuple(reversed(result.map.GetImageData().GetDimensions()))
-    return plane_of(ijkToRas(result.map), shape, str(result.summary["plane"]))
+    return plane_of(analysedGeometry(result), shape, str(result.summary["plane"]))
 
 
 def withTerms(result: Result, settled: Settled) -> Settled:

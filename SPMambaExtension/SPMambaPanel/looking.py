@@ -37,6 +37,11 @@ class Looking:
         self._lit = True
         self._menu: Any = None
         self._plotView: Any = None
+        self._clicked: Any = None  # selection of the plot that was told last
+        self._clickTimer = qt.QTimer()
+        self._clickTimer.setSingleShot(True)
+        self._clickTimer.setInterval(0)
+        self._clickTimer.timeout.connect(self.onPlotSettled)
         self._blinker = qt.QTimer()
         self._blinker.setInterval(BLINK_MS)
         self._blinker.timeout.connect(self.onBeat)
@@ -50,6 +55,7 @@ class Looking:
 
     def close(self) -> None:
         self._blinker.stop()
+        self._clickTimer.stop()
         self._compare.close()
         if self._plotView is not None:
             self._plotView.dataSelected.disconnect(self.onPlotClicked)
@@ -62,6 +68,13 @@ class Looking:
             self._compare.follow(parameters, bool(parameters.compare) and result is not None)
         if result is None and self.ui.blinkButton.checked:
             self.ui.blinkButton.checked = False
+
+    def leave(self) -> None:
+        """Another module is opened: what moves by itself or rearranges the views ends."""
+        self.ui.blinkButton.checked = False
+        if self._choices() is not None:
+            self._choices().compare = False
+            self.follow()
 
     def layDown(self, parameters: Any) -> None:
         """The case goes: give the views back as they were."""
@@ -128,13 +141,24 @@ class Looking:
             self._plotView.dataSelected.connect(self.onPlotClicked)
 
     def onPlotClicked(self, ids: Any, selection: Any) -> None:
-        """Jump to the slice that was clicked."""
-        result = self._review.result
-        if result is None or not result.complete or not ids.GetNumberOfValues():
-            return
+        """Slicer tells a click twice, first with what was selected before: the last one counts."""
         names = [ids.GetValue(n) for n in range(ids.GetNumberOfValues())]
-        rows = [selection.GetItemAsObject(n).GetValue(0) for n in range(selection.GetNumberOfItems())]
-        chosen = sliceplot.sliceOfSelection(result, names, rows)
+        arrays = [selection.GetItemAsObject(n) for n in range(selection.GetNumberOfItems())]
+        self._clicked = [(name, array.GetValue(array.GetNumberOfValues() - 1))
+                         for name, array in zip(names, arrays) if array.GetNumberOfValues()]
+        self._clickTimer.start()
+
+    def onPlotSettled(self) -> None:
+        """Jump to the slice that was clicked, and let the plot forget the click: it would come again with the next."""
+        result, clicked = self._review.result, self._clicked or []
+        self._clicked = None
+        if result is None or not result.complete or not clicked:
+            return
+        chosen = sliceplot.sliceOfSelection(result, [name for name, _row in clicked], [row for _name, row in clicked])
+        wasBlocked = self._plotView.blockSignals(True) if self._plotView is not None else False
+        if self._plotView is not None:
+            self._plotView.RemovePlotSelections()
+            self._plotView.blockSignals(wasBlocked)
         if chosen:
             self._review.showSlice(chosen[0])
 
@@ -149,7 +173,8 @@ class Looking:
             shortcuts.NEXT_UNSEEN: ui.nextUnseenButton.click,
             shortcuts.PREVIOUS_UNSEEN: ui.previousUnseenButton.click,
             shortcuts.ACCEPT: lambda: self._decide(ACCEPTED), shortcuts.REJECT: lambda: self._decide(REJECTED),
-            shortcuts.UNSURE: lambda: self._decide(UNSURE), shortcuts.WHY: self._why,
+            shortcuts.UNSURE: lambda: self._decide(UNSURE), shortcuts.UNDO: ui.undoButton.click,
+            shortcuts.WHY: self._why,
             shortcuts.TOGGLE_OVERLAY: ui.overlayVisibleCheckBox.click, shortcuts.TOGGLE_MAP: self.toggleMap,
             shortcuts.BLINK: ui.blinkButton.click, shortcuts.COMPARE: ui.compareCheckBox.click,
             shortcuts.HELP: ui.keysButton.click}

@@ -22,7 +22,7 @@ from SPMambaLib.output.appearance import TERMINOLOGY, map_window
 from SPMambaLib.scoring.calibration import Band
 from SPMambaLib.worker import protocol
 
-from . import colors, keptevidence, sliceplot, tables
+from . import colors, keptevidence, scanstate, sliceplot, tables
 from .decisions import REJECTED
 from .facts import ijkToRas
 from .origin import keepFile
@@ -36,32 +36,35 @@ REJECTED_COLOR = (0.55, 0.55, 0.55)
 _FINDING_FIELDS = frozenset(field.name for field in fields(Finding))
 
 
-def build(folder: Path, volumeNode: Any) -> Work:
+def build(folder: Path, volumeNode: Any, voxels: str = "") -> Work:
     """Make the nodes of a finished job, in short steps; the generator's value is the `Result`, not yet to be found.
 
     Args:
         folder: job folder with ``result.json`` and the arrays, (K, J, I) on the grid of `volumeNode`.
         volumeNode: the analysed vtkMRMLScalarVolumeNode.
+        voxels: `scanstate.fingerprint` of what was analysed, if it is known.
 
     Raises:
         SPMambaError: the files do not belong to this volume or to this version.
     """
     summary = json.loads((folder / protocol.RESULT_FILE).read_text(encoding="utf-8"))
-    _checkFits(summary, volumeNode)
+    _checkFits(summary, volumeNode, voxels)
     result = Result.create(volumeNode, summary)
     keepFile(volumeNode)
     whole = False
     try:
         name = volumeNode.GetName()
         calibration = result.calibration
+        matrix = np.asarray(summary["ijk_to_ras"], dtype=np.float64)  # where it was when it was analysed
         findings = [findingFromDict(entry) for entry in summary["findings"]]
         _addColors(result)
         yield
         mapNode = _addVolume(result, "map", "vtkMRMLScalarVolumeNode", name + " anomaly map")
-        yield from _fillVolume(mapNode, volumeNode, np.load(folder / "map.npy", mmap_mode="r"))
+        yield from _fillVolume(mapNode, matrix, np.load(folder / "map.npy", mmap_mode="r"))
         severityNode = _addVolume(result, "severity", "vtkMRMLLabelMapVolumeNode", name + " severity")
-        yield from _fillVolume(severityNode, volumeNode, np.load(folder / "severity.npy", mmap_mode="r"))
+        yield from _fillVolume(severityNode, matrix, np.load(folder / "severity.npy", mmap_mode="r"))
         segmentationNode = result.add("segmentation", "vtkMRMLSegmentationNode", name + " anomalies")
+        segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
         segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
         segmentationNode.CreateDefaultDisplayNodes()
         segmentationNode.GetDisplayNode().SetVisibility2DFill(False)
@@ -80,6 +83,7 @@ def build(folder: Path, volumeNode: Any) -> Work:
         slicesNode = result.add("slices", "vtkMRMLTableNode", name + " slice scores")
         tables.writeTable(slicesNode, tables.SLICE_COLUMNS, [tables.sliceRow(entry) for entry in summary["slices"]])
         sliceplot.fill(result, name)
+        scanstate.remember(result)
         yield
         for node in (mapNode, severityNode, segmentationNode):
             node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
@@ -180,13 +184,13 @@ def placeBeside(volumeNode: Any, nodes: Iterable[Any]) -> None:
         hierarchy.SetItemParent(item, parent)
 
 
-def _checkFits(summary: Dict[str, Any], volumeNode: Any) -> None:
+def _checkFits(summary: Dict[str, Any], volumeNode: Any, voxels: str) -> None:
     if summary.get("format") != RESULT_FORMAT:
         raise SPMambaError(_("The analysis process is of another version than this module; install the extension "
                              "again."), "result format {!r}".format(summary.get("format")), code="version")
     image = volumeNode.GetImageData()
     shape = tuple(reversed(image.GetDimensions())) if image is not None else ()
-    if tuple(summary["shape"]) != shape:
+    if tuple(summary["shape"]) != shape or (voxels and voxels != scanstate.fingerprint(volumeNode)):
         raise SPMambaError(_("The volume was changed during the analysis; its result was dropped."),
                            "{} is not {}".format(summary["shape"], shape), code="input-changed")
 
@@ -212,11 +216,11 @@ def _addVolume(result: Result, role: str, nodeClass: str, name: str) -> Any:
     return node
 
 
-def _fillVolume(node: Any, volumeNode: Any, array: np.ndarray) -> Work:
+def _fillVolume(node: Any, matrix: np.ndarray, array: np.ndarray) -> Work:
     image = vtk.vtkImageData()
     image.SetDimensions(*reversed(array.shape))
     yield from _copyVoxels(image, array)
-    node.CopyOrientation(volumeNode)
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
     node.SetAndObserveImageData(image)
     yield
 

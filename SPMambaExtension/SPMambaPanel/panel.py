@@ -41,9 +41,12 @@ def detectTexts(machine: Machine) -> Dict[State, str]:
     }
 
 
-def doneText(notices: Sequence[str]) -> str:
-    """Of a result, at the end of its detection and whenever it is read: with what the reader must know of it."""
-    return "\n".join([_("Done."), *notices])
+def doneText(notices: Sequence[str], count: int) -> str:
+    """Of a result, at the end of its detection and whenever it is read: how many findings it has, and what the reader
+    must know of it."""
+    text = (_("Done: no finding.") if not count else _("Done: 1 finding.") if count == 1 else
+            _("Done: {count} findings.").format(count=count))
+    return "\n".join([text, *notices])
 
 
 def statusTexts(machine: Machine) -> Dict[State, str]:
@@ -126,6 +129,11 @@ class Panel:
             text = _("{text}, about {time} left").format(text=text, time=duration(left))
         self.ui.progressBar.format = "{:.0f} %".format(100.0 * fraction)
         self.ui.statusLabel.text = text
+
+    def warn(self, text: str) -> None:
+        """What forbids to decide anything now, in color above the findings; nothing hides it."""
+        self.ui.warningLabel.text = text
+        self.ui.warningLabel.visible = bool(text)
 
     def log(self, line: str) -> None:
         self.ui.logTextEdit.appendPlainText(line)

@@ -44,7 +44,7 @@ class SPMambaParameterNode:
 
 
 class MachineSettings:
-    """Choices that belong to this computer: device, devices seen last, folder of the last export, operating points."""
+    """Choices that belong to this computer: device, devices seen last, folder of the last export."""
 
     def _get(self, key: str, default: str) -> str:
         return slicer.util.settingsValue("SPMamba/" + key, default, converter=str)
@@ -77,11 +77,3 @@ class MachineSettings:
     @exportFolder.setter
     def exportFolder(self, value: str) -> None:
         self._set("ExportFolder", value)
-
-    def rate(self, model: str) -> float:
-        """Operating point that was chosen last for a model, as a false-positive rate; 0 if none was."""
-        return slicer.util.settingsValue("SPMamba/OperatingPoint/" + model, 0.0, converter=float)
-
-    def setRate(self, model: str, rate: float) -> None:
-        """Remember an operating point; 0 forgets it."""
-        qt.QSettings().setValue("SPMamba/OperatingPoint/" + model, rate)

@@ -1,7 +1,7 @@
 """Where the analysed slices lie in the world, and which of them a slice view shows."""
 from __future__ import annotations
 
-from typing import Any, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 import numpy as np
 import slicer
@@ -63,6 +63,12 @@ class AnalysedPlane:
         transform = vtk.vtkGeneralTransform()
         slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(self._map.GetParentTransformNode(), None, transform)
         return transform
+
+
+def inWorld(row: Dict[str, Any], plane: AnalysedPlane) -> Dict[str, Any]:
+    """A row of findings or slices with its place in the world, RAS mm."""
+    right, anterior, superior = plane.world((row["right"], row["anterior"], row["superior"]))
+    return {**row, "right": right, "anterior": anterior, "superior": superior}
 
 
 def _sliceToRas(sliceNode: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Which operating point holds: the case's own, the one remembered for the model, or the model's."""
+"""Which operating point holds: the case's own, or the model's.  That of one patient is never the next one's."""
 from __future__ import annotations
 
 from typing import Any, Callable, Dict, Optional
@@ -6,7 +6,6 @@ from typing import Any, Callable, Dict, Optional
 from SPMambaLib.scoring.calibration import Calibration
 
 from . import operatingpoint
-from .parameters import MachineSettings
 from .review import Review
 
 
@@ -15,16 +14,14 @@ class RateChoice:
 
     Args:
         ui: widgets by name.
-        settings: where operating points are remembered by model.
         review: what is being read; it follows.
         choices: gives the case's parameter node, or None.
         card: gives the card of the chosen model, or None.
     """
 
-    def __init__(self, ui: Any, settings: MachineSettings, review: Review, choices: Callable[[], Any],
+    def __init__(self, ui: Any, review: Review, choices: Callable[[], Any],
                  card: Callable[[], Optional[Dict[str, Any]]]) -> None:
         self.ui = ui
-        self._settings = settings
         self._review = review
         self._choices = choices
         self._card = card
@@ -39,9 +36,8 @@ class RateChoice:
         return Calibration.from_dict(card["calibration"]["map"]) if card else None
 
     def rate(self) -> float:
-        """False-positive rate chosen for this case, otherwise remembered for the model; 0 means the model's own."""
-        card = self._card()
-        return self._choices().falsePositiveRate or (self._settings.rate(card["name"]) if card else 0.0)
+        """False-positive rate chosen for this case; 0 means the model's own."""
+        return float(self._choices().falsePositiveRate)
 
     def onSliderMoved(self, *args: Any) -> None:
         calibration = self.calibration()
@@ -54,10 +50,7 @@ class RateChoice:
             self._set(calibration.default_rate)
 
     def _set(self, rate: float) -> None:
-        """Here, now, and the next time this model is used."""
-        parameters, result, card = self._choices(), self._review.result, self._card()
+        parameters = self._choices()
         if parameters is not None:
-            name = result.summary["model"].get("name", "") if result is not None else card["name"] if card else ""
-            self._settings.setRate(str(name), rate)
             parameters.falsePositiveRate = rate
             self._review.setRate(rate)

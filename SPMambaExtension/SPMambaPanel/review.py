@@ -8,16 +8,16 @@ import numpy as np
 import qt
 import slicer
 
-from SPMambaLib.scoring import findings as regions
-
-from . import keptevidence, overlay, tables
+from . import overlay, tables
 from .bands import LiveBands
 from .decisions import Verdict, oneLine
 from .facts import ijkToRas
+from .findagain import findAgain
+from .history import DecisionHistory
 from .planes import AnalysedPlane
 from .result import Result
 from .seen import SeenSlices
-from .settling import Settled, settle
+from .settling import Settled
 from .tables import Row
 
 DEBOUNCE_MS = 100
@@ -38,6 +38,7 @@ class Review:
         threshold: map value of the operating point shown.
         seen: slices that the reader has looked at.
         order: indices of the findings to walk, as the reader has sorted and filtered them; None means all by rank.
+        blocked: nothing may be decided now: what is read is not what is seen.
         onDecided: called with "decision" or "merge" and the rows that it is about.
         onMoved: called once the operating point rests and other findings are there, with what there was before.
     """
@@ -52,6 +53,8 @@ class Review:
         self._slices: List[Row] = []
         self._slice = -1
         self._left: Dict[str, int] = {}  # finding by the ID of the result's node
+        self.history = DecisionHistory()
+        self.blocked = False
         self.threshold = 0.0
         self._before: Tuple[float, float, List[str]] = (0.0, 0.0, [])  # rate, threshold and findings that were told
         self.seen = SeenSlices(onSlices)
@@ -86,6 +89,11 @@ class Review:
     def forget(self) -> None:
         """Where the results of this scene were left."""
         self._left = {}
+        self.history.forget()
+
+    def reread(self) -> None:
+        """The tables in the scene were written anew; the current finding stays."""
+        self._read(self.finding)
 
     def _read(self, finding: int = -1) -> None:
         """Take findings and slices from the tables in the scene; `finding` is the current one then."""
@@ -138,20 +146,10 @@ class Review:
     def _find(self) -> None:
         """The cheap half: findings with what was decided, without segments.  The current finding stays the current one
         as long as its highest voxel is in a finding."""
-        result, current = self.result, self.current
-        calibration = result.calibration
-        threshold = calibration.threshold(self._rate)
-        values, matrix = slicer.util.arrayFromVolume(result.map), ijkToRas(result.map)
-        labels, found = regions.find(values, matrix, threshold, calibration=calibration,
-                                     slice_axis=int(result.summary["slice_axis"]))
-        settled = settle(result.decisions, values, labels, found, ijkToRas=matrix, threshold=threshold,
-                         calibration=calibration)
-        settled = keptevidence.withTerms(result, settled)
-        tables.writeFindings(result.get("findings"), settled)
-        result.setOperatingPoint(self._rate, threshold)
-        self._found = settled
+        current, matrix = self.current, ijkToRas(self.result.map)
+        self._found = findAgain(self.result, self._rate)
         self._computed = time.monotonic()
-        self._read(settled.at(_ijk(current, matrix)) if current else -1)
+        self._read(self._found.at(_ijk(current, matrix)) if current else -1)
 
     # -- decisions ----------------------------------------------------------------------------------------------------
 
@@ -165,6 +163,8 @@ class Review:
         Raises:
             ValueError: unknown decision or reason.
         """
+        if self.blocked:
+            return
         self.recompute()  # if the slider has just been moved; what is decided about must be there
         row = self.current
         verdict = Verdict(decision, reason, oneLine((row["note"] if row and note is None else note) or ""))
@@ -178,6 +178,7 @@ class Review:
         if not row or verdict == Verdict(row["decision"], row["reason"], row["note"]):
             return
         book = self.result.decisions
+        self.history.remember(self.result.node.GetID(), places, Verdict(row["decision"], row["reason"], row["note"]))
         book.add(places, verdict)
         self.result.decisions = book
         tables.writeVerdict(self.result.get("findings"), row, verdict)
@@ -187,12 +188,15 @@ class Review:
 
     def merge(self, indices: Sequence[int]) -> None:
         """Make one finding of several; the highest of them is the current one then."""
+        if self.blocked:
+            return
         rows = [self.findings[index] for index in sorted(indices) if index < len(self.findings)]
         if len(rows) < 2 or not self.result.complete:
             return
         book = self.result.decisions
         book.merge([place for row in rows for place in tables.placesOf(row)])
         self.result.decisions = book
+        self.history.forget(self.result.node.GetID())
         self.onDecided("merge", rows)
         self.refresh()
         peak = max(row["peak"] for row in rows)
@@ -266,11 +270,6 @@ class Review:
     def sliceOf(self, row: Row) -> int:
         """Number of the slice that the peak of a finding lies in."""
         return _sliceNumber(row, self._ijkToRas, self._axis)
-
-    def sideOf(self, row: Row) -> int:
-        """1 if a finding lies in the right half of the volume (of the patient, as the file has it), -1 in the left."""
-        middle = self._ijkToRas @ [*((n - 1) / 2 for n in self.result.map.GetImageData().GetDimensions()), 1.0]
-        return 1 if row["right"] >= middle[0] else -1
 
     @property
     def slicePosition(self) -> Optional[Tuple[int, int, Row]]:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import html
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Tuple
 
 from slicer.i18n import tr as _
 
@@ -23,14 +23,13 @@ def meanings() -> List[Tuple[str, str, str]]:
         ("prototype", _("Prototype"), _("looks like no normal example of this place")),
         ("mirror", _("Mirror"), _("differs from the same place on the other side")),
         ("intensity", _("Intensity"), _("is brighter than tissue is here in normal images")),
-        ("contrast", _("Contrast"), _("how far the peak stands out of the finding's mean")),
-        ("concentration", _("Concentration"), _("how steeply the map falls off around the peak"))]
+        ("contrast", _("Contrast"), _("how far the peak stands out of the finding's mean"))]
 
 
-def barsHtml(row: Row, findings: Sequence[Row], calibration: Calibration, evidence: Optional[Evidence]) -> str:
+def barsHtml(row: Row, calibration: Calibration, evidence: Optional[Evidence]) -> str:
     """Rich text for a label.  Of a term of which the evidence knows what normals reach, the highest of them is the line
-    in the middle of the bar.  Other terms and contrast are drawn on one fixed scale, twice what "extreme" starts at;
-    concentration, which has no such scale, against the highest of the findings."""
+    in the middle of the bar.  Other terms and contrast are drawn on one fixed scale, twice what "extreme" starts at.
+    Concentration has no scale that a reader could use and stands in the exported table alone."""
     full = 2.0 * max(band.threshold for band in calibration.bands)
     lines = []
     for name, title, meaning in meanings():
@@ -42,8 +41,7 @@ def barsHtml(row: Row, findings: Sequence[Row], calibration: Calibration, eviden
             bar = _bar(row[name] / (2.0 * reach[1]), BAR_WIDTH // 2)
             text = "{}<br>{}".format(standing(row[name], *reach), text)
         else:
-            whole = max(each.get(name, 0.0) for each in findings) if name == "concentration" else full
-            bar = _bar(row[name] / whole if whole > 0 else 0.0)
+            bar = _bar(row[name] / full if full > 0 else 0.0)
         lines.append("<tr><td>{}&nbsp;</td><td>{}</td><td>&nbsp;{:.1f}&nbsp;</td><td>{}</td></tr>".format(
             html.escape(title), bar, row[name], text))
     text = "<table cellspacing='0' cellpadding='1'>{}</table>".format("".join(lines)) if lines else ""

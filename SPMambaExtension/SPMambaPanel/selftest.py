@@ -1,4 +1,4 @@
-"""The module's self-test, run inside Slicer: needs neither network, torch nor main window.
+"""The module's self-test, run inside Slicer: needs neither network nor torch.
 
 `syntheticVolume` and `writeResult` are also the material of the tests outside Slicer: a result folder as the worker
 writes it, of a volume whose lesion is known.
@@ -44,24 +44,25 @@ def syntheticCalibration() -> Calibration:
     return Calibration.from_peaks(np.linspace(1.0, 3.0, 400).tolist(), unit="slice")
 
 
-def writeResult(folder: Path, volumeNode: Any, rate: float = 0.05, peak: float = 6.0) -> Detection:
-    """Write what the worker writes for a volume with one lesion at `LESION`, all of it "extreme": from 4 to `peak`."""
+def writeResult(folder: Path, volumeNode: Any, rate: float = 0.05, peak: float = 6.0,
+                lesion: Tuple[slice, slice, slice] = LESION) -> Detection:
+    """Write what the worker writes for a volume with one "extreme" lesion (K, J, I) whose map goes from 4 to `peak`."""
     calibration = syntheticCalibration()
     threshold = calibration.threshold(rate)
     matrix = ijkToRas(volumeNode)
     shape = tuple(reversed(volumeNode.GetImageData().GetDimensions()))
     values = np.random.default_rng(1).uniform(0.0, 0.9, shape).astype(np.float32)
-    values[LESION] = np.linspace(4.0, peak, values[LESION].size).reshape(values[LESION].shape)
+    values[lesion] = np.linspace(4.0, peak, values[lesion].size).reshape(values[lesion].shape)
     labels = np.zeros(shape, dtype=np.int16)
-    labels[LESION] = 1
-    k, j, i = (each.stop - 1 for each in LESION)
-    center = [(each.start + each.stop - 1) / 2 for each in LESION]
+    labels[lesion] = 1
+    k, j, i = (each.stop - 1 for each in lesion)
+    center = [(each.start + each.stop - 1) / 2 for each in lesion]
     spacing = np.linalg.norm(matrix[:3, :3], axis=0)
-    size = [float(step * (each.stop - each.start)) for step, each in zip(spacing, reversed(LESION))]
+    size = [float(step * (each.stop - each.start)) for step, each in zip(spacing, reversed(lesion))]
     finding = Finding(
         label=1, voxels=int(labels.sum()), volume_mm3=float(labels.sum() * abs(np.linalg.det(matrix[:3, :3]))),
-        extent=tuple(edge for each in reversed(LESION) for edge in (each.start, each.stop - 1)),
-        size_mm=(size[0], size[1], size[2]), peak=peak, mean=float(values[LESION].mean()),
+        extent=tuple(edge for each in reversed(lesion) for edge in (each.start, each.stop - 1)),
+        size_mm=(size[0], size[1], size[2]), peak=peak, mean=float(values[lesion].mean()),
         peak_ras=tuple((matrix @ (i, j, k, 1.0))[:3].tolist()),
         centroid_ras=tuple((matrix @ (*reversed(center), 1.0))[:3].tolist()), band=3,
         false_positive_rate=calibration.rate(peak), components={"residual": peak, "contrast": 2.0})
@@ -106,10 +107,10 @@ def finish(work: Work) -> Any:
             return end.value
 
 
-def addResult(volumeNode: Any, rate: float = 0.05) -> Result:
+def addResult(volumeNode: Any, rate: float = 0.05, lesion: Tuple[slice, slice, slice] = LESION) -> Result:
     """Nodes of a synthetic result, in place of a former one."""
     with tempfile.TemporaryDirectory() as folder:
-        writeResult(Path(folder), volumeNode, rate)
+        writeResult(Path(folder), volumeNode, rate, lesion=lesion)
         result = finish(overlay.build(Path(folder), volumeNode))
     finish(overlay.replace(result))
     return result
@@ -191,6 +192,13 @@ class SelfTests:
             self._case.assertTrue(all(path.stat().st_size > 0 for path in files))
             for suffix in (".seg.nrrd", ".nii.gz", ".stl"):
                 self._case.assertEqual(sum(path.name.lower().endswith(suffix) for path in files), 1, suffix)
+
+    def test_panel(self) -> None:
+        """The panel is built and clicked through; skipped where Slicer has no window to show it in."""
+        from . import panelselftest
+
+        if hasattr(slicer.modules, "spmamba"):
+            panelselftest.walkThrough(slicer.util.getModuleWidget("SPMamba"), self._case)
 
     def test_sceneRoundTrip(self) -> None:
         addResult(syntheticVolume(), rate=0.02)

@@ -1,7 +1,7 @@
 """Keys for reading: installed when the module is entered, removed when it is left.
 
-Alt with an arrow or letter: free in Slicer's main window and views.  Letters that open its menus (F, E, V, H) are left
-out.
+Alt with an upright arrow or a letter: free in Slicer's main window and views.  Letters that open its menus (F, E, V, H)
+are left out, and Alt with the left or right arrow, which walks through Slicer's module history.
 """
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-NEXT_FINDING, PREVIOUS_FINDING, NEXT_SLICE, PREVIOUS_SLICE = "Alt+Down", "Alt+Up", "Alt+Right", "Alt+Left"
+NEXT_FINDING, PREVIOUS_FINDING, NEXT_SLICE, PREVIOUS_SLICE = "Alt+Down", "Alt+Up", "Alt+N", "Alt+P"
 NEXT_UNSEEN, PREVIOUS_UNSEEN = "Alt+PgDown", "Alt+PgUp"
-ACCEPT, REJECT, UNSURE = "Alt+A", "Alt+R", "Alt+U"
+ACCEPT, REJECT, UNSURE, UNDO = "Alt+A", "Alt+R", "Alt+U", "Alt+Z"
 TOGGLE_OVERLAY, TOGGLE_MAP, BLINK, COMPARE, HELP = "Alt+O", "Alt+M", "Alt+B", "Alt+C", "Alt+K"
 WHY = "Alt+W"
 KEYS = (NEXT_FINDING, PREVIOUS_FINDING, NEXT_SLICE, PREVIOUS_SLICE, NEXT_UNSEEN, PREVIOUS_UNSEEN, ACCEPT, REJECT,
-        UNSURE, WHY, TOGGLE_OVERLAY, TOGGLE_MAP, BLINK, COMPARE, HELP)
+        UNSURE, UNDO, WHY, TOGGLE_OVERLAY, TOGGLE_MAP, BLINK, COMPARE, HELP)
 
 
 def descriptions() -> List[Tuple[str, str]]:
@@ -26,6 +26,7 @@ def descriptions() -> List[Tuple[str, str]]:
         _("next finding"), _("previous finding"), _("next slice by score"), _("previous slice by score"),
         _("next slice with a mark not seen yet"), _("previous slice with a mark not seen yet"),
         _("accept the finding"), _("reject the finding"), _("unsure about the finding"),
+        _("take the last decision back"),
         _("why the finding was marked"),
         _("show or hide the overlay"), _("severity bands or continuous map"), _("blink"), _("compare side by side"),
         _("show these keys"))))

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from SPMambaLib.errors import UnreadableFileError
 from SPMambaLib.evidence.record import VoxelEvidence, sampled
 
-from .facts import sourceFacts, voxelsOf
+from .facts import ijkToRas, voxelsOf
 from .keptevidence import evidenceOf, planeOf
 from .pictures import cross, png
 from .result import Result
@@ -77,14 +77,14 @@ def placeOf(result: Result, row: Row) -> Optional[VoxelEvidence]:
     if evidence is None:
         return None
     plane = planeOf(result)
-    ijk = np.linalg.solve(plane.ijk_to_ras, [row["right"], row["anterior"], row["superior"], 1.0])[:3]
+    ijk = np.linalg.solve(ijkToRas(result.map), [row["right"], row["anterior"], row["superior"], 1.0])[:3]
     return evidence.at(plane, [int(round(n)) for n in ijk.tolist()])
 
 
 def _scan(result: Result, place: VoxelEvidence) -> np.ndarray:
     """What the volume shows around the place, (SIDE, SIDE); empty if the volume is gone or was changed."""
     plane, volume = planeOf(result), result.input
-    values = voxelsOf(volume, sourceFacts(volume)) if volume is not None else np.zeros(0)
+    values = voxelsOf(volume) if volume is not None else np.zeros(0)
     if values.shape != plane.shape:
         return np.zeros((0, 0), dtype=np.uint8)
     return place.patch(plane.to_slices(values)[place.number], SIDE)

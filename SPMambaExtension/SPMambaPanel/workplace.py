@@ -12,12 +12,14 @@ from SPMambaLib import __version__
 from SPMambaLib.errors import SPMambaError
 
 from . import audit, display, overlay, sample, sliceplot
+from .caseguard import CaseGuard
 from .deciding import Deciding
 from .detecting import Detecting
 from .exporting import Exporting
-from .facts import kindOf, problemOf
+from .facts import problemOf
 from .jobs import DetectionRun
 from .looking import Looking
+from .modelchoice import ModelChoice
 from .panel import Panel, doneText
 from .parameters import MachineSettings, SPMambaParameterNode
 from .ratechoice import RateChoice
@@ -50,9 +52,11 @@ class Workplace:
         self.panel = Panel(ui)
         self.machine = Machine(self.panel.apply)
         self.review = Review(self._onFindings, self._onSlices)
+        self.models = ModelChoice(cards, lambda: self.parameters)
         self.deciding = Deciding(ui, self.review)
-        self.looking = Looking(ui, self.review, lambda: self.parameters, self.deciding.decide, self.deciding.toggleWhy)
-        self.rates = RateChoice(ui, self.settings, self.review, lambda: self.parameters, self.card)
+        self.looking = Looking(ui, self.review, lambda: self.parameters, self.deciding.onDecisionClicked,
+                               self.deciding.toggleWhy)
+        self.rates = RateChoice(ui, self.review, lambda: self.parameters, self.models.card)
         self.exporting = Exporting(ui, self.settings, lambda: self.review.result, cards, self.machine.say)
         self.detecting = Detecting(self)
         self.worklist = Worklist(ui, self.detecting.queue, lambda: self.detecting.volume,
@@ -60,6 +64,7 @@ class Workplace:
                                  self.onVolumeChosen)
         self.review.onDecided = self._onDecided
         self.viewpoints = Viewpoints()
+        self.guard = CaseGuard(self.review, lambda: self.parameters, self.update, self._onGuarded)
         self.review.onMoved = lambda before: audit.appendOperatingPoint(self.review.result, before,
                                                                         self.review.findings)
         self.worker = WorkerClient(onStatus=self._onWorkerStatus, onLog=self.panel.log)
@@ -90,6 +95,7 @@ class Workplace:
     def close(self) -> None:
         """Leave neither process nor observer behind."""
         self.dropRun()
+        self.guard.close()
         self.setParameters(None)
         self.looking.close()
         self.worklist.close()
@@ -130,7 +136,8 @@ class Workplace:
         if slicer.mrmlScene.IsImporting():
             return
         volume = self.parameters.inputVolume if self.parameters is not None else None
-        card = self.card()
+        self.guard.followScans()
+        card = self.models.card()
         self.panel.selectModel(card["name"] if card else "")
         result = Result.of(volume)
         former, model = self.machine.facts.volume, card["name"] if card else ""
@@ -139,19 +146,28 @@ class Workplace:
                                 result.node.GetID() if result else "", failure.message if failure else "",
                                 bool(failure and failure.refused)))
         if volume is not None and former != volume.GetID():
+            if result is None:
+                self.parameters.falsePositiveRate = 0.0  # that of the former patient is not this one's
             self._showImage(former, volume)
         self.panel.showModel(card or {})
         if result is not None:
             overlay.mendColors(result)
         if (result and result.node) is not (self.review.result and self.review.result.node):
             self._open(result)
+        self.guard.check(volume, result)
         self.looking.follow()
         if result:
             display.applyChoices(result, self.parameters)
+            if self.guard.strange:
+                display.veil(result)
         calibration = self.rates.calibration()
         if calibration is not None and self.parameters is not None:
             self.panel.showOperatingPoint(calibration, self.rates.rate() or calibration.default_rate)
         self.worklist.later()
+
+    def _onGuarded(self, warning: str) -> None:
+        self.panel.warn(warning)
+        self.deciding.showCurrent()
 
     def _showImage(self, former: str, volume: Any) -> None:
         """Let the views follow to another volume; what this moves was not moved by the reader."""
@@ -173,7 +189,12 @@ class Workplace:
             if not display.revealed(result):  # as it is after a detection, view by view
                 self.restoreViews()
             if result.notices and not self.machine.busy:  # true of the result, not only at the end of its detection
-                self.machine.say(doneText(result.notices))
+                self.machine.say(doneText(result.notices, len(self.review.findings)))
+
+    def readFirst(self, result: Result) -> None:
+        """After a detection the first finding is in view, as long as the reader is at no other volume or finding."""
+        if self.review.result is not None and self.review.result.node is result.node and self.review.finding < 0:
+            self._step(self.review.stepFinding, 1)
 
     def restoreViews(self) -> None:
         """Show the result being read, all of it at once, after a detection that came to nothing."""
@@ -181,20 +202,6 @@ class Workplace:
         if result is not None and result.complete and self.parameters is not None:
             for _step in display.reveal(result, self.parameters):
                 pass
-
-    def card(self) -> Optional[Dict[str, Any]]:
-        """Card of the model for the volume chosen; None without a case or a model."""
-        return self.cardFor(self.parameters.inputVolume) if self.parameters is not None else None
-
-    def cardFor(self, volume: Any) -> Optional[Dict[str, Any]]:
-        """Card of the chosen model; until the user chooses, of the first one for this kind of image."""
-        cards = self._cards()
-        if self.parameters is None or not cards:
-            return None
-        chosen = [card for card in cards if card["name"] == self.parameters.model]
-        forImages = volume is not None and not problemOf(volume) and kindOf(volume) == "image"
-        fitting = [card for card in cards if (card["plane"] == "native") == forImages]
-        return (chosen + fitting + cards)[0]
 
     def onLoadSampleButton(self, *args: Any) -> None:
         try:

@@ -1,4 +1,4 @@
-"""``spmamba adapt-teacher``, ``train``, ``recalibrate``: make a model bundle from a manifest of normal images."""
+"""``spmamba adapt-teacher``, ``train``, ``recalibrate``: make a model bundle from normal images."""
 from __future__ import annotations
 
 import argparse
@@ -9,7 +9,15 @@ from typing import Any
 
 def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     images = argparse.ArgumentParser(add_help=False)
-    images.add_argument("--manifest", type=Path, required=True, help="CSV manifest of images")
+    where = images.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        "--manifest", type=Path, dest="source", help="CSV with the columns path, label and, better, patient"
+    )
+    where.add_argument(
+        "--folder", type=Path, dest="source", help="folder of normal images; its sub-folders are patients"
+    )
+    images.add_argument("--select", nargs="+", default=(), metavar="GLOB",
+                        help="only images whose name matches (!GLOB: does not match)")
     adapt = subparsers.add_parser(
         "adapt-teacher", parents=[common, images], help="adapt an ImageNet teacher to medical images",
         description="Adapt an ImageNet ResNet-18 to the training images of one or more recipes, blind to the scanner.")
@@ -22,9 +30,13 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     train = subparsers.add_parser(
         "train", parents=[common, images], help="make a model bundle from normal images",
         description="Fit prototypes, train the decoder and calibrate on held-out normals, as the recipe says.")
-    train.add_argument("recipe", metavar="RECIPE", help="chest-xray or brain-flair")
-    source = train.add_mutually_exclusive_group(required=True)
-    source.add_argument("--teacher", type=Path, help="teacher made by `spmamba adapt-teacher`")
+    train.add_argument("recipe", metavar="RECIPE", help="chest-xray, brain-flair, or a JSON file of one's own")
+    train.add_argument("--name", default="", help="of the model (that of the recipe)")
+    train.add_argument("--data", default="", metavar="TEXT", help="what the images are and who owns them, for the card")
+    source = train.add_mutually_exclusive_group()
+    source.add_argument(
+        "--teacher", type=Path, help="teacher made by `spmamba adapt-teacher` (that of the recipe's base model)"
+    )
     source.add_argument("--imagenet", type=Path, help="ImageNet weights, adapted on this recipe's images first")
     train.add_argument("--steps", type=int, help="training steps of the decoder, instead of the recipe's")
     train.add_argument("--loss", choices=("cosine", "mse"), help="instead of the recipe's; mse is the paper's")
@@ -41,9 +53,10 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     train.set_defaults(run=run_train)
 
     again = subparsers.add_parser(
-        "recalibrate", parents=[common, images], help="judge a trained network anew on the held-out normals",
+        "recalibrate", parents=[common, images], help="calibrate a trained network anew on the held-out normals",
         description="Keep a bundle's network; statistics, thresholds and texts follow the recipe of its name.")
     again.add_argument("bundle", metavar="BUNDLE", help="installed model, bundle folder or zip")
+    again.add_argument("--recipe", default="", help="instead of the one that the card names")
     again.add_argument("--output", type=Path, required=True, help="bundle folder to write")
     again.set_defaults(run=run_recalibrate)
 
@@ -53,8 +66,8 @@ def run_adapt(arguments: argparse.Namespace) -> int:
     from ..training.assemble import adapt_for
 
     with ProgressBar() as bar:
-        loss = adapt_for(arguments.recipes, arguments.manifest, arguments.imagenet, arguments.output,
-                         steps=arguments.steps, progress=bar)
+        loss = adapt_for(arguments.recipes, arguments.source, arguments.imagenet, arguments.output,
+                         select=arguments.select, steps=arguments.steps, progress=bar)
     print("{}: loss {:.4f} after {} steps".format(arguments.output, loss, arguments.steps))
     return 0
 
@@ -65,7 +78,8 @@ def run_recalibrate(arguments: argparse.Namespace) -> int:
     from ..training.assemble import recalibrate
 
     with ProgressBar() as bar:
-        card = recalibrate(find_bundle(arguments.bundle), arguments.manifest, arguments.output, progress=bar)
+        card = recalibrate(find_bundle(arguments.bundle), arguments.source, arguments.output,
+                           recipe_name=arguments.recipe, select=arguments.select, progress=bar)
     print("{}: {}, calibrated on {} held-out normals".format(
         arguments.output, card["title"], card["calibration"]["normals"]))
     return 0
@@ -78,7 +92,8 @@ def run_train(arguments: argparse.Namespace) -> int:
 
     machine = Machine(arguments.device, arguments.precision, arguments.checkpoint_steps, arguments.checkpoint_seconds)
     with ProgressBar() as bar:
-        card = assemble(arguments.recipe, arguments.manifest, arguments.output, imagenet=arguments.imagenet,
+        card = assemble(arguments.recipe, arguments.source, arguments.output, select=arguments.select,
+                        called=arguments.name, data=arguments.data, imagenet=arguments.imagenet,
                         teacher=arguments.teacher, steps=arguments.steps, loss=arguments.loss, machine=machine,
                         resume=arguments.resume, progress=bar if leads() else silence)
     if not leads():  # of several processes one speaks

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from .. import __version__, bundle
 from ..data.examine import examine
-from ..data.samples import Sample, split_by_patient
+from ..data.samples import Patterns, Sample, split_by_patient
 from ..errors import Cancelled, UnreadableFileError, UsageError
 from ..evidence.fit import normal_tiles_of, thumbnails
 from ..evidence.normal_tiles import FILE, NormalTiles
@@ -39,7 +39,7 @@ from .adapt import adapt_teacher
 from .augment import augment
 from .checkpoint import Checkpoints
 from .collapse import prototype_spread, require_spread
-from .data import load_slices, read_manifest
+from .data import load_slices, read_normals
 from .distributed import Ranks, joined
 from .fit import (
     Normals,
@@ -52,25 +52,42 @@ from .fit import (
     positioned_features,
 )
 from .plan import DEFAULT, Machine, device_name, plan_of, precision_name, run_facts
-from .recipes import Recipe, find_recipe
+from .recipes import Recipe, find_recipe, name_of
 from .train import TrainingConfig, train_decoder, validation_rows
 from .work_folder import CHECKPOINT, LOG, RunManifest, WorkFolder, digest_of
 
 ADAPTATION_STEPS = 200
 
 
-def assemble(name: str, manifest: Path, output: Path, *, imagenet: Optional[Path] = None,
-             teacher: Optional[Path] = None, steps: Optional[int] = None, loss: Optional[str] = None,
-             machine: Machine = DEFAULT, resume: bool = False,
-             progress: Progress = lambda fraction, text: None) -> Dict[str, Any]:
-    """Make the bundle `name` of `RECIPES` and return its card.
+def assemble(
+    name: str,
+    manifest: Path,
+    output: Path,
+    *,
+    select: Patterns = (),
+    called: str = "",
+    data: str = "",
+    imagenet: Optional[Path] = None,
+    teacher: Optional[Path] = None,
+    steps: Optional[int] = None,
+    loss: Optional[str] = None,
+    machine: Machine = DEFAULT,
+    resume: bool = False,
+    progress: Progress = lambda fraction, text: None,
+) -> Dict[str, Any]:
+    """Make a bundle by the recipe `name` (or the JSON file of one) and return its card.
 
     What is needed to go on after a kill lies in ``<output>.work`` until the bundle is written.  Started by `torchrun`,
     all processes train together; rank 0 does everything else, and the others get an empty card.
 
     Args:
+        manifest: CSV of images, or a folder of normal ones; only those labelled normal are used, and none that a
+            column ``split`` keeps for testing.
+        select: globs over their names, instead of the recipe's.
+        called: the model's name, instead of the recipe's.
+        data: what the images are, for the card.
         imagenet: .npz of folded ImageNet weights, the teacher's start (adapted here before use).
-        teacher: safetensors of a teacher adapted before, instead.
+        teacher: safetensors of a teacher adapted before, instead; with neither, that of the recipe's base model.
         steps, loss: instead of the recipe's.
         machine: what it is computed on, and how often a checkpoint is written.
         resume: go on with the unfinished training in the work folder.
@@ -83,6 +100,10 @@ def assemble(name: str, manifest: Path, output: Path, *, imagenet: Optional[Path
         Cancelled: Ctrl-C; nothing is lost.
     """
     recipe = find_recipe(name)
+    if select:
+        recipe = replace(recipe, select=select)
+    if imagenet is None and teacher is None and recipe.base:
+        teacher = bundle.find_bundle(recipe.base) / bundle.WEIGHTS
     source = require_files(imagenet, teacher)  # before the images, whose reading takes minutes
     changes = {key: value for key, value in (("steps", steps), ("loss", loss)) if value is not None}
     recipe = replace(recipe, training=replace(recipe.training, **changes))  # type: ignore[arg-type]
@@ -96,8 +117,20 @@ def assemble(name: str, manifest: Path, output: Path, *, imagenet: Optional[Path
         work.open(plan_of(name, recipe, recipe.training, source=source, device=ranks.device, precision=precision),
                   resume=resume)
         try:
-            card = make(name, recipe, manifest, output, work, imagenet=imagenet, teacher=teacher, ranks=ranks,
-                        machine=machine, progress=progress)
+            card = make(
+                called or name_of(name),
+                recipe,
+                manifest,
+                output,
+                work,
+                data=data,
+                recipe_name=name,
+                imagenet=imagenet,
+                teacher=teacher,
+                ranks=ranks,
+                machine=machine,
+                progress=progress,
+            )
         except KeyboardInterrupt:
             if not work.settled:
                 raise
@@ -106,8 +139,21 @@ def assemble(name: str, manifest: Path, output: Path, *, imagenet: Optional[Path
         return card
 
 
-def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFolder, *, imagenet: Optional[Path],
-         teacher: Optional[Path], ranks: Ranks, machine: Machine, progress: Progress) -> Dict[str, Any]:
+def make(
+    name: str,
+    recipe: Recipe,
+    manifest: Path,
+    output: Path,
+    work: WorkFolder,
+    *,
+    data: str,
+    recipe_name: str,
+    imagenet: Optional[Path],
+    teacher: Optional[Path],
+    ranks: Ranks,
+    machine: Machine,
+    progress: Progress,
+) -> Dict[str, Any]:
     """The steps of `assemble`; those whose result lies in the work folder are not done again."""
     started, training, precision = time.time(), recipe.training, machine.autocast(ranks.device)
     seen, held, preprocessing = load_split(recipe, manifest, progress)
@@ -152,11 +198,11 @@ def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFold
     tiles = tiles_of(network, per_position, seen)
 
     card: Dict[str, Any] = {
-        "name": name, "version": __version__, **recipe.card,
+        "name": name, "version": __version__, **recipe.card, "data": data or described(seen, held, manifest),
         "licence": "Apache-2.0 (weights); training images under their own licences, see data",
         "preprocessing": preprocessing.to_dict(), "network": network.config.to_dict(),
         "scoring": recipe.scoring.to_dict(), "calibration": calibration,
-        "training": {**training.to_dict(), "final_loss": float(np.mean(losses[-20:])),
+        "training": {"recipe": recipe_name, **training.to_dict(), "final_loss": float(np.mean(losses[-20:])),
                      "validation_loss": log.last("validation_loss"), "images": len(seen) // 2,
                      "held_out_images": len(held) // 2, "prototype_distance": compactness, "prototype_spread": spread,
                      "teacher": "ResNet-18 (ImageNet start) adapted by denoising self-distillation on the training "
@@ -166,6 +212,12 @@ def make(name: str, recipe: Recipe, manifest: Path, output: Path, work: WorkFold
                      "processes": ranks.count, "minutes": round((time.time() - started) / 60, 1)},
     }
     return write_bundle(output, card, network, scale, check, preprocessing, tiles)
+
+
+def described(seen: Normals, held: Normals, source: Path) -> str:
+    """What the card says of the images unless it is told better; each stands there twice, with a varied copy."""
+    return "{:,} normal images of {:,} patients ({}), chosen by whoever trained this model.".format(
+        (len(seen) + len(held)) // 2, len({*seen.patients, *held.patients}), source.name)
 
 
 def train_together(network: SPMamba, features: Optional[Sequence[Tensor]], training: TrainingConfig, *, ranks: Ranks,
@@ -185,7 +237,7 @@ def follow(recipe: Recipe, ranks: Ranks, precision: Optional[torch.dtype]) -> No
         train_together(network, None, recipe.training, ranks=ranks, precision=precision)
 
 
-def recalibrate(source: Path, manifest: Path, output: Path, *,
+def recalibrate(source: Path, manifest: Path, output: Path, *, recipe_name: str = "", select: Patterns = (),
                 progress: Progress = lambda fraction, text: None) -> Dict[str, Any]:
     """A bundle with the network of `source` and everything that follows from it anew; returns the card.
 
@@ -194,10 +246,12 @@ def recalibrate(source: Path, manifest: Path, output: Path, *,
 
     Raises:
         ModelMissingError, ModelDamagedError: `source` is no whole bundle.
-        UsageError: no recipe has its name.
+        UsageError: there is no recipe `recipe_name`, nor one of the name that the card tells.
     """
     card, tensors = bundle.load(source)
-    recipe = find_recipe(card["name"])
+    recipe = find_recipe(str(recipe_name or card["training"].get("recipe") or card["name"]))
+    if select:
+        recipe = replace(recipe, select=select)
     network = SPMamba(NetworkConfig.from_dict(card["network"])).eval()
     state, _, _, preparation = bundle.split_states(tensors)
     network.load_state_dict(state)
@@ -237,7 +291,7 @@ def load_split(recipe: Recipe, manifest: Path, progress: Progress,
 
     Each block of images is followed by one of varied copies.
     """
-    samples = read_manifest(manifest, recipe.select)
+    samples = read_normals(manifest, recipe.select)
     examine(samples, classes=("normal",), progress=progress).require(tolerated=("patient-leak",))
     fit_index, held_index = split_by_patient(samples, recipe.held_out)
     chosen = preprocessing or recipe.preprocessing
@@ -251,8 +305,8 @@ def load_split(recipe: Recipe, manifest: Path, progress: Progress,
     return seen, held, chosen
 
 
-def adapt_for(recipes: Sequence[str], manifest: Path, imagenet: Path, output: Path, *, steps: int = ADAPTATION_STEPS,
-              progress: Progress = lambda fraction, text: None) -> float:
+def adapt_for(recipes: Sequence[str], manifest: Path, imagenet: Path, output: Path, *, select: Patterns = (),
+              steps: int = ADAPTATION_STEPS, progress: Progress = lambda fraction, text: None) -> float:
     """Adapt one teacher to the training images (never the held-out ones) of several recipes; returns the last loss."""
     from safetensors.torch import save_file
 
@@ -260,7 +314,7 @@ def adapt_for(recipes: Sequence[str], manifest: Path, imagenet: Path, output: Pa
     require_files(imagenet)
     pixels = []
     for recipe in chosen:
-        samples = read_manifest(manifest, recipe.select)
+        samples = read_normals(manifest, select or recipe.select)
         fit_index = split_by_patient(samples, recipe.held_out)[0]
         chosen_samples = [samples[n] for n in fit_index]
         pixels.append(load_slices(chosen_samples, recipe.preprocessing, recipe.card["plane"], progress)[1])
@@ -322,7 +376,11 @@ def load_teacher(teacher: Teacher, path: Path) -> None:
     from safetensors.torch import load_file
 
     try:
-        teacher.load_state_dict(load_file(str(path)))
+        weights = load_file(str(path))
+        if path.name == bundle.WEIGHTS and path.with_name(bundle.CARD).is_file():  # that of a model
+            weights = {name[len("teacher."):]: tensor for name, tensor in bundle.load(path.parent)[1].items()
+                       if name.startswith("teacher.")}
+        teacher.load_state_dict(weights)
     except (SafetensorError, OSError, RuntimeError) as error:
         raise UnreadableFileError("{} is not a teacher of this recipe.".format(path), str(error)) from error
 

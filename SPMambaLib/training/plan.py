@@ -64,7 +64,7 @@ def run_facts(name: str, recipe: Recipe, training: TrainingConfig, manifest: Pat
     """What the run manifest says of a run: configuration, images, versions, machine."""
     return {"recipe": name, "training": training.to_dict(), "network": recipe.network_config().to_dict(),
             "preprocessing": recipe.preprocessing.to_dict(), "augmentation": asdict(recipe.augmentation),
-            "manifest_sha256": file_digest(manifest),
+            "manifest_sha256": file_digest(manifest) if manifest.is_file() else "",
             "versions": {"spmamba": __version__, "torch": torch.__version__, "numpy": np.__version__,
                          "python": platform.python_version()},
             "device": device_name(device), "threads": torch.get_num_threads(), "processes": processes,

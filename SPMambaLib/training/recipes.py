@@ -1,15 +1,26 @@
-"""The shipped models, as data: what each is made from, how, and what its card tells the reader."""
+"""How a kind of model is made, as data: a recipe is a JSON file and needs no line of Python.
+
+The shipped ones lie in ``Resources/recipes``; one's own are given by their path, or put into a folder that the
+environment variable ``SPMAMBA_RECIPES`` names.
+"""
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass, field
-from typing import Any, Dict
+from pathlib import Path
+from typing import Any, Dict, List, Mapping
 
-from ..errors import UsageError
+from ..data.samples import Patterns
+from ..errors import UnreadableFileError, UsageError
 from ..model.config import PRESETS, NetworkConfig
 from ..preprocessing.prepare import Preprocessing
 from ..scoring.maps import ScoringConfig
 from .augment import Augmentation
 from .train import TrainingConfig
+
+FORMAT = 1
+CARD_TEXTS = ("title", "purpose", "not_for", "modality", "plane")  # without which a model cannot be offered
 
 
 @dataclass(frozen=True)
@@ -17,13 +28,13 @@ class Recipe:
     """Everything but the images and the teacher's starting weights.
 
     Attributes:
-        select: glob over the manifest's paths that picks the normal training images.
         card: the fixed texts of the model card.
         network: fields of the compact preset to change.
         held_out: share of the images kept for calibration, by patient.
+        select: globs over the names of the images; empty takes all that are normal.
+        base: installed model whose teacher is taken when no other is given.
     """
 
-    select: str
     card: Dict[str, Any]
     preprocessing: Preprocessing
     scoring: ScoringConfig
@@ -31,71 +42,81 @@ class Recipe:
     network: Dict[str, Any] = field(default_factory=dict)
     training: TrainingConfig = TrainingConfig()
     held_out: float = 0.16
+    select: Patterns = ()
+    base: str = ""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Recipe":
+        """From the content of a recipe file; every part but ``card`` may be left out, or name only what is to differ.
+
+        Raises:
+            KeyError, TypeError, ValueError, UsageError: a part is missing, unknown or makes no sense.
+        """
+        unknown = set(data) - {"format", "card", "preprocessing", "network", "scoring", "augmentation", "training",
+                               "held_out", "select", "base"}
+        missing = [name for name in CARD_TEXTS if name not in data["card"]]
+        if unknown or missing or data.get("format", FORMAT) != FORMAT:
+            raise ValueError("unknown: {}; missing in card: {}; format {}".format(
+                sorted(unknown), missing, data.get("format", FORMAT)))
+        recipe = cls(
+            card=dict(data["card"]), preprocessing=Preprocessing(**data.get("preprocessing", {})),
+            scoring=ScoringConfig(**data.get("scoring", {})),
+            augmentation=Augmentation(**data.get("augmentation", {})), network=dict(data.get("network", {})),
+            training=TrainingConfig(**data.get("training", {})), held_out=float(data.get("held_out", cls.held_out)),
+            select=tuple(data.get("select", ())), base=str(data.get("base", "")))
+        if not 0.0 < recipe.held_out < 1.0:
+            raise ValueError("held_out is a share between 0 and 1; got {}".format(recipe.held_out))
+        recipe.network_config()
+        return recipe
 
     def network_config(self) -> NetworkConfig:
         return NetworkConfig.from_dict(dict(PRESETS["compact"].to_dict(), **self.network))
 
 
-RECIPES: Dict[str, Recipe] = {
-    "chest-xray": Recipe(
-        select="cxr_kermany224/train/NORMAL/*",
-        preprocessing=Preprocessing(crop="none", normalise="percentile", align=True),
-        # Chosen on held-out normals with opacities implanted: Testing/benchmarks/implanted_lesions.py.
-        # More weight for the residual, or a smoother map, draws opacities better there, but marks more films without
-        # disease that are noisy or turned.
-        scoring=ScoringConfig(terms=("residual", "prototype"), weights=(0.1, 1.0), reach=3, fusion="geometric",
-                              summary="mean"),
-        augmentation=Augmentation(rotation_degrees=12.0, noise=0.04),
-        network={"prototypes_per_cell": 24, "prototype_match": "prototypes", "prototype_space": "whitened",
-                 "prototype_scales": 2, "prototype_centred": True},
-        card={
-            "title": "Chest X-ray (frontal, paediatric)",
-            "purpose": "Marks what is unusual in frontal chest radiographs of children.",
-            "not_for": "Adults, lateral views, diagnosis, triage, or any use without a radiologist's reading.",
-            "region": "chest", "modality": ["CR", "DX", "XR"], "contrast": "", "plane": "native",
-            "on_mismatch": "warn",
-            "expects": "One frontal film, upright, uncropped.",
-            "data": "1,199 normal frontal chest radiographs of children of one hospital, 224 x 224 px "
-                    "(Kermany, Zhang, Goldbaum 2018, doi:10.17632/rscbjbr9sj, CC BY 4.0).",
-            "limits": "One hospital, one age group; at another hospital it flags normal films until it is fitted on "
-                      "local normals. In the source data the classes differ in resolution and framing.",
-        },
-    ),
-    "brain-flair": Recipe(
-        select="brain_lgg_flair256/train/normal/*",
-        preprocessing=Preprocessing(crop="foreground", normalise="foreground-median"),
-        # Chosen on held-out normals with masses implanted: Testing/benchmarks/implanted_lesions.py.
-        # The residual adds nothing there, so the decoder rests.
-        scoring=ScoringConfig(terms=("prototype", "mirror", "intensity"), weights=(1.0, 1.0, 1.0), mirror_scales=2,
-                              height_bins=12, spread="deviation", pooled=("prototype", "mirror"), reach=1,
-                              fusion="geometric", centring="slice", hysteresis=True, sigma=7.0, summary="top5"),
-        augmentation=Augmentation(rotation_degrees=6.0, shift=0.02, zoom=0.04, flip=True),
-        network={"prototypes_per_cell": 6, "prototype_match": "prototypes", "prototype_height_bins": 6},
-        card={
-            "title": "Brain FLAIR (axial)",
-            "purpose": "Marks what is unusual in axial FLAIR slices of adult heads.",
-            "not_for": "Other MR contrasts, CT, children, diagnosis, or any use without a radiologist's reading.",
-            "region": "head", "modality": ["MR"], "contrast": "FLAIR", "plane": "axial", "on_mismatch": "warn",
-            "extent_mm": [140.0, 260.0],
-            "expects": "A FLAIR volume of the whole head, not skull-stripped, any orientation.",
-            "data": "1,206 tumour-free FLAIR slices of 60 patients with lower-grade glioma (TCGA-LGG, The Cancer "
-                    "Imaging Archive, CC BY 3.0); no mask was used.",
-            "limits": "Marks bright lesions that differ from the other side. Most of those under 2 cm are missed at "
-                      "the default operating point, and disease that is alike on both sides or fills more than half of "
-                      "a slice moves its own reference. The normals come from tumour patients, many scanners of the "
-                      "1990s and 2000s, thick slices. Skull-stripped volumes and lesions of a few millimetres are "
-                      "outside of what it has seen.",
-        },
-    ),
-}
+RECIPES: Dict[str, Recipe] = {}
+"""Recipes that a program has registered under a name; they come before files."""
 
 
-def find_recipe(name: str) -> Recipe:
-    """The recipe called `name`.
+def recipe_files() -> Dict[str, Path]:
+    """Name -> file of the recipes that are found; one's own hide shipped ones of the same name."""
+    package = Path(__file__).resolve().parents[1]
+    folders = [Path(p) for p in os.environ.get("SPMAMBA_RECIPES", "").split(os.pathsep) if p]
+    found: Dict[str, Path] = {}
+    for folder in (*folders, package / "Resources" / "recipes", package.parent / "Resources" / "recipes"):
+        for path in sorted(folder.glob("*.json")):
+            found.setdefault(path.stem, path)
+    return found
+
+
+def available_recipes() -> List[str]:
+    """
+    Example:
+        >>> available_recipes()
+        ['brain-flair', 'chest-xray']
+    """
+    return sorted({*RECIPES, *recipe_files()})
+
+
+def find_recipe(name_or_path: str) -> Recipe:
+    """The recipe of a name, or of a JSON file.
 
     Raises:
-        UsageError: there is none.
+        UsageError: neither a known name nor a file.
+        UnreadableFileError: the file is not a recipe.
     """
-    if name not in RECIPES:
-        raise UsageError("There is no recipe {!r}; use one of: {}.".format(name, ", ".join(sorted(RECIPES))))
-    return RECIPES[name]
+    if name_or_path in RECIPES:
+        return RECIPES[name_or_path]
+    path = recipe_files().get(name_or_path, Path(name_or_path))
+    if not path.is_file():
+        raise UsageError("There is no recipe {!r}; give a JSON file, or use one of: {}.".format(
+            name_or_path, ", ".join(available_recipes())))
+    try:
+        return Recipe.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
+        raise UnreadableFileError("{} is not a recipe that this version can follow.".format(path), repr(error),
+                                  code="recipe-damaged") from error
+
+
+def name_of(name_or_path: str) -> str:
+    """What a model of this recipe is called unless it gets a name of its own."""
+    return Path(name_or_path).stem if name_or_path.endswith(".json") else name_or_path

@@ -41,7 +41,7 @@ from ..scoring.reliability import reliability
 from .augment import Augmentation
 from .calibration_fit import NO_TERMS, CalibrationResult, Progress, calibration_of
 from .fit import fit_prototypes
-from .recipes import RECIPES
+from .recipes import available_recipes, find_recipe
 from .site_dataset import Plan, SiteNormals, plan_of, require_images, site_normals
 from .site_features import Features, HeldOnBench, Passes
 from .stream import Preparation, within
@@ -132,8 +132,9 @@ def augmentation_of(card: Dict[str, Any]) -> Augmentation:
     """The variation that the base was made with, or one that suits its region."""
     if "fitting" in card:
         return Augmentation(**card["fitting"]["augmentation"])
-    if card["name"] in RECIPES:
-        return RECIPES[card["name"]].augmentation
+    known = str(card.get("training", {}).get("recipe") or card["name"])
+    if known in available_recipes():
+        return find_recipe(known).augmentation
     return HEAD if card.get("region") == "head" else Augmentation()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -29,6 +29,9 @@ from SPMambaLib.training.data import read_manifest
 from SPMambaLib.training.fit import Normals, cache_features
 from SPMambaLib.training.recipes import Recipe, find_recipe
 from SPMambaLib.training.workbench import Workbench, key_of
+
+TRAIN = {"chest-xray": "cxr_kermany224/train/NORMAL/*", "brain-flair": "brain_lgg_flair256/train/normal/*"}
+"""Normal training images of each shipped model, likewise."""
 
 TEST = {"chest-xray": "cxr_kermany224/test/*", "brain-flair": "brain_lgg_flair256/test/*"}
 """Public test images of each recipe, as globs over the manifest's paths."""
@@ -95,7 +98,7 @@ class Study:
 
 def open_study(name: str, manifest: Path, teacher: Optional[Path], cache: Path) -> Study:
     """Read images and features of a recipe's data; `teacher` None takes that of the shipped model of this name."""
-    recipe = find_recipe(name)
+    recipe = replace(find_recipe(name), select=TRAIN[name])
     network = SPMamba(recipe.network_config()).eval()
     if teacher is None:
         state = bundle.split_states(bundle.load(bundle.find_bundle(name))[1])[0]

@@ -36,14 +36,14 @@ from SPMambaLib.scoring.slices import score_maps
 from SPMambaLib.training.assemble import load_split, unit_of
 from SPMambaLib.training.calibration_fit import PIXEL_STRIDE, Unfitted, extent_of
 from SPMambaLib.training.fit import Normals, fit_scale, raw_terms, rows_of, unfitted, with_height_chosen
-from SPMambaLib.training.recipes import RECIPES
+from SPMambaLib.training.recipes import find_recipe
 
 STEP = 4  # pixel metrics look at every fourth pixel, in both directions
 
 
 def rules_of(name: str):
     """Scoring rules to compare; the first is the recipe's."""
-    recipe = RECIPES[name].scoring
+    recipe = find_recipe(name).scoring
     change = lambda **what: dataclasses.replace(recipe, **what)  # noqa: E731 - as short as what it abbreviates
 
     def weighing(**weights):
@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     name = arguments.set
-    recipe, detector, kinds = RECIPES[name], load_model(arguments.model or name, "cpu"), KINDS[name]
+    recipe, detector, kinds = find_recipe(name), load_model(arguments.model or name, "cpu"), KINDS[name]
     seen, held, _ = load_split(recipe, arguments.manifest, quiet, detector.preprocessing)
     implants = {group: implanted(held, kind, seed) for seed, (group, kind) in enumerate(kinds.items())}
     everyone = [held, *(images for images, _ in implants.values())]

@@ -101,6 +101,7 @@ class qSlicerApplication(qSlicerCoreApplication):
     def __init__(self, arguments, testing):
         super().__init__(arguments, testing)
         self._layoutManager = None
+        self._openedModule = None
 
     def layoutManager(self):
         return self._layoutManager
@@ -123,4 +124,6 @@ class qSlicerApplication(qSlicerCoreApplication):
         self.pauseRender() if paused else self.resumeRender()
 
     def openNodeModule(self, node, *roleAndContext):
-        """Slicer switches to the module that edits `node`; here there is no other module to switch to."""
+        """Slicer switches to the module that edits `node`: Segmentations, not the Segment Editor, which no node type
+        leads to.  Here there is no other module to switch to; its name is kept."""
+        self._openedModule = "Segmentations" if node.IsA("vtkMRMLSegmentationNode") else "Data"

@@ -29,6 +29,7 @@ class qMRMLPlotView(RenderedView):
         self._viewNode = None
         self._observed = []
         self._plots = []
+        self._selected = {}  # row by the ID of its series
         self._chart = vtk.vtkChartXY()
         self._chart.GetBackgroundBrush().SetColor(*_BACKGROUND)
         self._actor = vtk.vtkContextActor()
@@ -94,21 +95,34 @@ class qMRMLPlotView(RenderedView):
         return corner + (points - low) / (high - low) * (opposite - corner)
 
     def mousePressEvent(self, event):
-        """A click near points selects them, one for each series; elsewhere it selects nothing."""
+        """A click near points selects them, one for each series; elsewhere it changes nothing.
+
+        As seen in Slicer 5.12: told twice, first with what was selected before; always all series that have a
+        selection, which they keep when their table changes; a click on nothing is told too.
+        """
         super().mousePressEvent(event)
         click = np.array([event.position().x(), self.height - 1 - event.position().y()])
-        ids, selection = vtk.vtkStringArray(), vtk.vtkCollection()
+        self._tellSelection()
         for series, _plot in self._plots:
             if series.GetPlotType() != slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter:
                 continue
             with np.errstate(invalid="ignore"):
                 distances = np.linalg.norm(self._pixelOf(_points(series)) - click, axis=1)
             if np.isfinite(distances).any() and np.nanmin(distances) <= _REACH:
-                rows = vtk.vtkIdTypeArray()
-                rows.InsertNextValue(int(np.nanargmin(distances)))
-                ids.InsertNextValue(series.GetID())
-                selection.AddItem(rows)
+                self._selected[series.GetID()] = int(np.nanargmin(distances))
+        self._tellSelection()
+
+    def _tellSelection(self):
+        ids, selection = vtk.vtkStringArray(), vtk.vtkCollection()
+        for seriesId, row in self._selected.items():
+            rows = vtk.vtkIdTypeArray()
+            rows.InsertNextValue(row)
+            ids.InsertNextValue(seriesId)
+            selection.AddItem(rows)
         self.dataSelected.emit(ids, selection)
+
+    def RemovePlotSelections(self):
+        self._selected = {}
 
 
 def _points(series):

@@ -28,7 +28,7 @@ from SPMambaLib.evidence.normal_tiles import FILE, NormalTiles
 from SPMambaLib.scoring.reliability import binomial_tail, design_effect, exact_interval, reliability
 from SPMambaLib.training import site_model
 from SPMambaLib.training.augment import Augmentation
-from SPMambaLib.training.recipes import RECIPES
+from SPMambaLib.training.recipes import find_recipe
 from SPMambaLib.training.site_dataset import plan_of
 from SPMambaLib.training.site_model import Limits, augmentation_of, fit_site_model, workbench_of, write_whole
 from SPMambaLib.training.stream import FILMS, Source, drawn, groups, within
@@ -144,7 +144,7 @@ def test_the_same_images_make_the_same_bytes(tmp_path):
 def test_the_variation_is_that_of_the_base():
     card = bundle.read_card(fitted())
     assert augmentation_of(card) == Augmentation(**card["fitting"]["augmentation"])
-    assert augmentation_of({"name": "chest-xray"}) == RECIPES["chest-xray"].augmentation
+    assert augmentation_of({"name": "chest-xray"}) == find_recipe("chest-xray").augmentation
     assert augmentation_of({"name": "brain-flair"}).flip and augmentation_of({"name": "x", "region": "head"}).flip
 
 

@@ -55,9 +55,6 @@ def host(runningHost: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(dependencies, "missing", lambda: [])
     monkeypatch.setattr(runningHost.widget.logic, "_cards", [syntheticCard()])
     emptyScene(runningHost)
-    import qt
-
-    qt.QSettings().remove("SPMamba/OperatingPoint")
     runningHost.exceptions.clear()
     runningHost.widget.enter()
     yield runningHost

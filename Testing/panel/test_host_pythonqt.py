@@ -160,7 +160,11 @@ def test_what_is_a_property_in_qt_6_alone_cannot_be_assigned(qt):
 
 
 def test_properties_that_slicer_does_not_let_write(qt):
-    for thing, name, value in ((qt.QComboBox(), "count", 3), (qt.QTimer(), "active", True), (qt.QWidget(), "width", 20)):
+    for thing, name, value in (
+        (qt.QComboBox(), "count", 3),
+        (qt.QTimer(), "active", True),
+        (qt.QWidget(), "width", 20),
+    ):
         with pytest.raises(AttributeError, match="not writable"):
             setattr(thing, name, value)
     with pytest.raises(AttributeError, match="does not exist on QLabel"):

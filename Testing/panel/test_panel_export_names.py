@@ -175,6 +175,8 @@ def column(workplace: Any, ui: Any) -> List[str]:
 class FakeDatabase:
     """What Slicer's DICOM database says of an instance, whose ID is the series number here."""
 
+    isOpen = True
+
     def instanceValue(self, instance: str, tag: str) -> str:
         return instance if tag == "0020,0011" else ""
 

@@ -233,7 +233,7 @@ def test_two_series_of_a_study_are_told_apart(host: Any, workplace: Any, monkeyp
 
     tags = {"a": {"0020,0011": "5", "0008,103E": "T1 sag"}, "b": {"0020,0011": "6"}}
     monkeypatch.setattr(slicer, "dicomDatabase", SimpleNamespace(
-        instanceValue=lambda instance, tag: tags[instance].get(tag, "")), raising=False)
+        isOpen=True, instanceValue=lambda instance, tag: tags[instance].get(tag, "")), raising=False)
     hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
     study = hierarchy.CreateStudyItem(hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), "Doe"), "MR 2026")
     origins = []

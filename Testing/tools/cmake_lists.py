@@ -34,6 +34,7 @@ LISTS = (
     FileList("SPMambaLib/CMakeLists.txt", "LIBRARY_SCRIPTS", "SPMambaLib", "SPMambaLib",
              lambda path: path.suffix == ".py"),
     FileList("SPMambaLib/CMakeLists.txt", "MODEL_FILES", "", "Resources/models", lambda path: True),
+    FileList("SPMambaLib/CMakeLists.txt", "RECIPE_FILES", "", "Resources/recipes", lambda path: True),
     FileList("SPMambaLib/CMakeLists.txt", "SAMPLE_FILES", "", "Resources/SampleData",
              lambda path: path.name == "FLAIR-sample.nii.gz"),  # its lesion is for the demo alone
 )

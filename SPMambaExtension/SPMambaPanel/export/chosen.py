@@ -5,13 +5,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List
 
+import numpy as np
 import slicer
+import vtk
 from slicer.i18n import tr as _
+from vtk.util import numpy_support
+
+from SPMambaLib.errors import UsageError
 
 from .. import tables
 from ..decisions import ACCEPTED, REJECTED
+from ..facts import ijkToRas
 from ..result import Result
 
+PEAK_TAG = "SPMamba.Peak"
 NOT_REJECTED, ACCEPTED_ONLY, EVERYTHING = CHOICES = ("not rejected", "accepted", "all")
 
 
@@ -56,24 +63,68 @@ def ranksOf(result: Result, choice: str) -> Dict[str, int]:
 
 
 def copySegments(result: Result, choice: str, target: Any) -> List[int]:
-    """Copy the segments of a choice into a segmentation node, with geometry and transform; returns their ranks."""
-    ranks = ranksOf(result, choice)
-    target.SetReferenceImageGeometryParameterFromVolumeNode(result.map)
+    """Copy the segments of a choice into a segmentation node, with transform and the scan's geometry; returns their
+    ranks.  Empty segments are left out, and a finding that the target has already stays there as it is."""
+    ranks = {name: rank for name, rank in ranksOf(result, choice).items() if not _isEmpty(result.segmentation, name)}
     target.SetAndObserveTransformNodeID(result.segmentation.GetTransformNodeID())
+    scan = result.input
+    fits = scan is not None and scan.GetImageData() is not None and (
+        scan.GetImageData().GetDimensions() == result.map.GetImageData().GetDimensions())
+    target.SetReferenceImageGeometryParameterFromVolumeNode(scan if fits else result.map)
+    copies, peaks = target.GetSegmentation(), _peaks(result)
+    there = {_tag(copies.GetNthSegment(n)) for n in range(copies.GetNumberOfSegments())}
     for name in ranks:
-        target.GetSegmentation().CopySegmentFromSegmentation(result.segmentation.GetSegmentation(), name)
+        if peaks.get(name) in there:
+            continue
+        segment = slicer.vtkSegment()
+        segment.DeepCopy(result.segmentation.GetSegmentation().GetSegment(name))
+        segment.SetTag(PEAK_TAG, peaks.get(name, name))
+        copies.AddSegment(segment, name if copies.GetSegment(name) is None else copies.GenerateUniqueSegmentID(name))
     return list(ranks.values())
+
+
+def _peaks(result: Result) -> Dict[str, str]:
+    """Highest voxel of each finding by the ID of its segment: ranks change with the operating point, this does not."""
+    matrix = np.linalg.inv(ijkToRas(result.map))
+    return {tables.segmentId(row["rank"]): ",".join("{:.0f}".format(n) for n in (
+        matrix @ [row["right"], row["anterior"], row["superior"], 1.0])[:3])
+            for row in tables.readFindings(result.get("findings"))}
+
+
+def _tag(segment: Any) -> str:
+    text = vtk.reference("")
+    return str(text) if segment.GetTag(PEAK_TAG, text) else ""
+
+
+def _isEmpty(segmentation: Any, name: str) -> bool:
+    """Whether a segment has no voxel: the user may have erased it, or added one and drawn nothing."""
+    image = slicer.vtkOrientedImageData()
+    if not segmentation.GetBinaryLabelmapRepresentation(name, image):
+        return True
+    scalars = image.GetPointData().GetScalars() if image.GetNumberOfPoints() else None
+    return scalars is None or not np.any(numpy_support.vtk_to_numpy(scalars))
 
 
 @contextmanager
 def chosenSegments(result: Result, choice: str) -> Iterator[Chosen]:
-    """The findings of a choice (of `CHOICES`) in a node that leaves the scene again."""
+    """The findings of a choice (of `CHOICES`) in a node that leaves the scene again, in world coordinates (RAS).
+
+    Raises:
+        UsageError: the scan is under a transform that bends it, which no grid of voxels follows.
+    """
+    transform = result.segmentation.GetParentTransformNode()
+    if transform is not None and not transform.IsTransformToWorldLinear():
+        raise UsageError(_("The scan is under a transform that is not linear; harden the transform of the scan first."))
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "SP-Mamba export")
     node.SetHideFromEditors(True)
     node.CreateDefaultDisplayNodes()  # otherwise a writer does, and removes it again
     try:
-        yield Chosen(result, node, copySegments(result, choice, node))
+        ranks = copySegments(result, choice, node)
+        if transform is not None:
+            node.HardenTransform()
+        yield Chosen(result, node, ranks)
     finally:
         display = [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]
         for each in (node, *display):
-            slicer.mrmlScene.RemoveNode(each)
+            if each is not None and each.GetScene() is slicer.mrmlScene:
+                slicer.mrmlScene.RemoveNode(each)

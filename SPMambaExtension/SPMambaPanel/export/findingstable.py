@@ -8,18 +8,23 @@ from typing import Any, Dict, List
 from .. import tables
 from ..facts import seriesNumber
 from ..tables import Row
+from ..whereabouts import Whereabouts
 from .chosen import Chosen
 from .naming import numberOf
 
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet would take a text for a formula
 LEFT_OUT = ("segment", "region")
+PIXELS = ("column_px", "row_px")  # of a picture, from its upper left corner
 
 
 def writeTable(chosen: Chosen, folder: Path, stem: str) -> List[Path]:
-    """Columns of the findings table of the scene, what they belong to, and whether each one was exported."""
+    """Columns of the findings table of the scene, what they belong to, and whether each one was exported.  ``right``,
+    ``anterior`` and ``superior`` are mm in the world (RAS), as in every other export."""
     path = folder / (stem + ".csv")
     result = chosen.result
-    rows = [_line(row, row["rank"] in chosen.ranks) for row in tables.readFindings(result.get("findings"))]
+    words = Whereabouts(result)
+    rows = [_line(words.record(row), row["rank"] in chosen.ranks)
+            for row in tables.readFindings(result.get("findings"))]
     summary, volume = result.summary, result.input
     model = summary.get("model", {})
     facts = {"volume": _text(result.inputName),
@@ -29,7 +34,7 @@ def writeTable(chosen: Chosen, folder: Path, stem: str) -> List[Path]:
              "operating_point": summary["false_positive_rate"], "threshold": summary["threshold"]}
     names = [name for name, _kind in tables.FINDING_COLUMNS if name not in LEFT_OUT]
     with open(path, "w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, fieldnames=[*facts, *names, "exported"], restval="")
+        writer = csv.DictWriter(stream, fieldnames=[*facts, *names, *PIXELS, "exported"], restval="")
         writer.writeheader()
         writer.writerows({**facts, **row} for row in rows)
     return [path]

@@ -7,7 +7,7 @@ import numpy as np
 import slicer
 
 from ..decisions import REJECTED
-from ..facts import kindOf
+from ..facts import ijkToRas, kindOf
 from ..keptevidence import planeOf
 from ..pictures import OUTLINE, cross, png, write
 from ..result import Result
@@ -92,7 +92,8 @@ class KeyImages:
 
     def _place(self, row: Row, rows: np.ndarray, columns: np.ndarray) -> Tuple[int, int]:
         """Pixel (row, column) of the highest point."""
-        point = np.linalg.solve(self._plane.stack_to_ras, [row["right"], row["anterior"], row["superior"], 1.0])
+        ijk = np.linalg.solve(ijkToRas(self._result.map), [row["right"], row["anterior"], row["superior"], 1.0])
+        point = np.linalg.solve(self._plane.stack_to_ras, self._plane.ijk_to_ras @ ijk)
         top, left = (each.start for each in self._box)
         return int(np.abs(rows + top - point[1]).argmin()), int(np.abs(columns + left - point[0]).argmin())
 

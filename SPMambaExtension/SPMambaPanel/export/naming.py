@@ -18,12 +18,13 @@ import slicer
 
 from ..result import Result, Stamp
 
+LONGEST = 80  # letters that a volume gives to the names of its files
 NUMBER = "SPMamba.Number"  # attribute of a volume, or of the segmentation of one that is gone
 
 
 def plain(text: str) -> str:
     """In letters that every system takes in a file name."""
-    return re.sub(r"[^\w.-]+", "_", text).strip("._") or "anomalies"
+    return re.sub(r"[^\w.-]+", "_", text)[:LONGEST].strip("._") or "anomalies"
 
 
 def fileStem(result: Result) -> str:

@@ -22,6 +22,7 @@ from ..origin import originOf
 from ..result import Result
 from ..review import sliceOf
 from ..tables import Row
+from ..whereabouts import Whereabouts
 from ..why import figureHtml
 from .chosen import NOT_REJECTED, fits
 from .keyimages import KeyImages
@@ -185,10 +186,10 @@ def _listed(rows: Sequence[Row]) -> int:
 
 
 def _findings(result: Result, rows: Sequence[Row], leftOut: int) -> str:
-    listed = _listed(rows)
+    listed, words = _listed(rows), Whereabouts(result)
     lines = []
     for row in rows[:listed]:
-        cells = cellTexts(row, sliceOf(result, row), result.calibration.band(row["band"]).name)
+        cells = cellTexts(row, sliceOf(result, row), result.calibration.band(row["band"]).name, words)
         decision = decisionText(row["decision"])  # on paper an empty cell says nothing
         cells[DECISION] = "{} ({})".format(decision, reasonText(row["reason"])) if row["reason"] else decision
         lines.append(_row("td", cells))
@@ -198,7 +199,7 @@ def _findings(result: Result, rows: Sequence[Row], leftOut: int) -> str:
     text = "<p class='head'>{}</p>".format(html.escape(_("Findings")))
     if lines:
         text += "<table border='1' style='border-collapse: collapse' cellpadding='2'>{}{}</table>{}".format(
-            _row("th", headers()), "".join(lines), _legend(result))
+            _row("th", headers(words)), "".join(lines), _legend(result))
     rest, missed = [], 0
     if len(rows) > listed:
         missed = sum(row["decision"] == ACCEPTED for row in rows[listed:])

@@ -3,8 +3,8 @@
     python Testing/host/api/reduce_api.py FOLDER [RUNTIME.json]
 
 The ancestors of a class are kept with it. Run again after adding a class to ``CLASSES``. RUNTIME.json (by default
-``runtime_5.12.json`` in the folder) lists what a running Slicer on Qt 5.15 has: what is a property, signal or slot of Qt 6
-alone is left out, and properties that cannot be written are told from the others.
+``runtime_5.12.json`` in the folder) lists what a running Slicer on Qt 5.15 has: what is a property, signal or slot
+of Qt 6 alone is left out, and properties that cannot be written are told from the others.
 """
 
 from __future__ import annotations
