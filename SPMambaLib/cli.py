@@ -17,8 +17,8 @@ import time
 from typing import List, NoReturn, Optional
 
 from . import __version__
-from .commands.processors import share_processors
 from .errors import SPMambaError, UsageError, typed_error
+from .worker.processors import share_processors
 
 COMMANDS = ("detect", "models", "doctor", "worker", "train", "fit", "evaluate", "bench")
 

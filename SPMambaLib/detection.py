@@ -6,12 +6,13 @@ library, the worker, the command line and the panel.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from .evidence.record import Evidence
-from .input_check.record import FLAG_CODE, FLAGGED, NO_CHECK_CODE, REFUSAL_CODE, REFUSED, InputCheckResult
+if TYPE_CHECKING:
+    from .evidence.record import Evidence
+    from .input_check.record import InputCheckResult
 
 RESULT_FORMAT = 1
 Vector = Tuple[float, float, float]
@@ -61,15 +62,6 @@ class Notice:
 
     code: str
     message: str
-
-
-def input_check_notices(fit: Optional[InputCheckResult]) -> List[Notice]:
-    """What the reader of a result must know of the input check."""
-    if fit is None:
-        return [Notice(NO_CHECK_CODE, "This model has no input check; nobody has looked whether this is the kind "
-                       "of scan that it knows.")]
-    codes = {REFUSED: REFUSAL_CODE, FLAGGED: FLAG_CODE}
-    return [Notice(codes[fit.state], fit.message())] if fit.state in codes else []
 
 
 @dataclass

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from . import bundle
-from .detection import Detection, Notice, SliceScore, input_check_notices
+from .detection import Detection, Notice, SliceScore
 from .errors import (
     Cancelled,
     DeviceError,
@@ -25,6 +25,7 @@ from .errors import (
     UsageError,
     typed_error,
 )
+from .evidence.gathering import Gathering
 from .evidence.normal_tiles import FILE, NormalTiles
 from .evidence.record import Evidence
 from .geometry import SlicePlane
@@ -39,7 +40,6 @@ from .preprocessing.prepare import PreparedSlices, Preprocessing, prepare, resto
 from .scan import default_backend, using
 from .scoring import findings
 from .scoring.calibration import Calibration
-from .scoring.gathering import Gathering
 from .scoring.maps import AnomalyScale, ScoringConfig
 from .scoring.slice_height import align_heights
 from .scoring.slices import score_maps, slice_components
@@ -191,7 +191,7 @@ class Detector:
         maps, terms, slices, evidence = self._score(volume, prepared, plane, heights, checkpoint)
         if fit is not None and heights is not None and is_volume:
             fit = fit.with_coverage(float(heights.max() - heights.min()), self.card)
-        notices += input_check_notices(fit)
+        notices += record.notices_of(fit)
         clock.lap("scoring")
         report(0.96, "finding regions")
         native = plane.from_slices(maps)

@@ -13,6 +13,6 @@ for folder in (TESTING, os.path.dirname(TESTING)):
 # Before anything loads Qt: without a display and without this, QApplication aborts the process.
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
-from SPMambaLib.commands.processors import share_processors  # noqa: E402
+from SPMambaLib.worker.processors import share_processors  # noqa: E402
 
 share_processors()  # before anything loads torch

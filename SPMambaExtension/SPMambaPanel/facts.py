@@ -67,7 +67,9 @@ def kindOf(volumeNode: Any) -> str:
         return "volume"
     axes = ijkToRas(volumeNode)[:3, :3]
     lengths = np.linalg.norm(axes, axis=0)
-    asPicture = bool(lengths.all()) and np.allclose(axes / lengths, np.diag([-1.0, -1.0, 1.0]), atol=1e-6)
+    asPicture = (
+        bool(lengths.all()) and lengths[2] == 1.0 and np.allclose(axes / lengths, np.diag([-1.0, -1.0, 1.0]), atol=1e-6)
+    )
     unplaced = np.array_equal(np.abs(ijkToRas(volumeNode)), np.eye(4))
     isPicture = bool(dicomValue(volumeNode, DICOM_TAGS["modality"])) or _fileName(volumeNode).endswith(PICTURES)
     return "image" if isPicture or asPicture or unplaced else "volume"

@@ -44,7 +44,7 @@ class DetectionRun:
         self.volumeNode = volumeNode
         self._worker = worker
         self._job = {"v": protocol.VERSION, "input": protocol.INPUT_FILE, "model": model, "device": device,
-                     "false_positive_rate": rate, "on_misfit": "mark" if anyway else "refuse",
+                     "false_positive_rate": rate, "force": anyway,
                      "kind": kindOf(volumeNode), "facts": sourceFacts(volumeNode),
                      "ijk_to_ras": ijkToRas(volumeNode).tolist()}
         self._voxels = scanstate.fingerprint(volumeNode)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any, Tuple
+from typing import Any, Optional, Tuple
 
 import numpy as np
 import slicer
@@ -27,7 +27,8 @@ from .state import Event, Facts, Machine, State
 from .steps import Work
 
 SHAPE = (20, 32, 40)  # K, J, I
-LESION = (slice(8, 13), slice(10, 16), slice(22, 30))
+Box = Tuple[slice, slice, slice]
+LESION: Box = (slice(8, 13), slice(10, 16), slice(22, 30))
 OBLIQUE = np.array([[-0.9, 0.3, 0.2, 30.0], [0.25, -1.1, 0.5, 40.0], [0.1, 0.35, 2.8, -50.0], [0.0, 0.0, 0.0, 1.0]])
 
 
@@ -45,8 +46,9 @@ def syntheticCalibration() -> Calibration:
 
 
 def writeResult(folder: Path, volumeNode: Any, rate: float = 0.05, peak: float = 6.0,
-                lesion: Tuple[slice, slice, slice] = LESION) -> Detection:
+                lesion: Optional[Box] = None) -> Detection:
     """Write what the worker writes for a volume with one "extreme" lesion (K, J, I) whose map goes from 4 to `peak`."""
+    lesion = lesion or LESION
     calibration = syntheticCalibration()
     threshold = calibration.threshold(rate)
     matrix = ijkToRas(volumeNode)
@@ -107,7 +109,7 @@ def finish(work: Work) -> Any:
             return end.value
 
 
-def addResult(volumeNode: Any, rate: float = 0.05, lesion: Tuple[slice, slice, slice] = LESION) -> Result:
+def addResult(volumeNode: Any, rate: float = 0.05, lesion: Optional[Box] = None) -> Result:
     """Nodes of a synthetic result, in place of a former one."""
     with tempfile.TemporaryDirectory() as folder:
         writeResult(Path(folder), volumeNode, rate, lesion=lesion)

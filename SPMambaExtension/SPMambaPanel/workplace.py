@@ -51,7 +51,7 @@ class Workplace:
         self.settings = MachineSettings()
         self.panel = Panel(ui)
         self.machine = Machine(self.panel.apply)
-        self.review = Review(self._onFindings, self._onSlices)
+        self.review = Review(self._onFindings, lambda: self.looking.showSlices())
         self.models = ModelChoice(cards, lambda: self.parameters)
         self.deciding = Deciding(ui, self.review)
         self.looking = Looking(ui, self.review, lambda: self.parameters, self.deciding.onDecisionClicked,
@@ -279,9 +279,6 @@ class Workplace:
     def _onDecided(self, event: str, rows: List[Row]) -> None:
         audit.appendDecision(event, self.review.result, rows)
         self.worklist.later()
-
-    def _onSlices(self) -> None:
-        self.looking.showSlices()
 
     def _step(self, move: Callable[[int], None], step: int) -> None:
         self.deciding.onNoteEdited()  # a key leaves the field without a word

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Dict, Optional
 
-from .. import catalogue
+from ..bundle import catalogue
 from ..detection import Detection
 from ..errors import OutputError, UnreadableFileError, UsageError
 from ..output.files import RESULT_FILE, staged_folder, write_evidence, write_json

@@ -165,7 +165,7 @@ def summary_lines(result: Dict[str, Any], output: Path, report: Any) -> List[str
     if result["pixel"]:
         lines.append("Pixels     AUROC {auroc}  AP {ap}  Dice {dice} (best possible {best_dice})  AUPRO {aupro}".format(
             **{name: _value(value) for name, value in result["pixel"].items()}))
-    lines.append("Fitness    {:.1%} of the files refused, {:.1%} flagged; {} failed".format(
+    lines.append("Input check {:.1%} of the files refused, {:.1%} flagged; {} failed".format(
         result["input_check"]["refused"], result["input_check"]["flagged"], n["failed"]))
     lines += ["Written    {}".format(path) for path in (output, report) if path is not None]
     return lines + ["Research use only - not for diagnosis"]

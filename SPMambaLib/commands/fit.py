@@ -73,7 +73,8 @@ def obvious_base(path: Path) -> str:
     Raises:
         UsageError: none or several are.
     """
-    from .. import bundle, catalogue
+    from .. import bundle
+    from ..bundle import catalogue
     from ..errors import ModelMissingError, UnsupportedImageError
     from ..io.image import read_image
 

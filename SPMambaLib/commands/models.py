@@ -6,7 +6,8 @@ import json
 import textwrap
 from typing import Any, Dict, List
 
-from .. import bundle, catalogue
+from .. import bundle
+from ..bundle import catalogue
 
 
 def register(subparsers: Any, common: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.split import halves_by_patient
+from ..scoring.halves import halves_by_patient
 from ..scoring.reliability import exact_interval
 from .record import REFUSING, STATISTICS, WORDS, Limits
 from .statistics import SIDE, InputCheck, plain_statistics, pooled, pose_statistics, reduced

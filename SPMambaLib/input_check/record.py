@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from ..detection import Notice
+
 USUAL, FLAGGED, REFUSED = STATES = ("usual", "flagged", "refused")
 REFUSAL_CODE = "not-what-the-model-knows"  # code of the error, and of the notice when the user has it analysed anyway
 FLAG_CODE = "unusual-scan"  # code of the notice
@@ -128,3 +130,12 @@ def soundness(card: Mapping[str, Any]) -> Sequence[float]:
     tables = [card["slice"], card.get("volume") or {}]
     limits = [Limits(**fields) for table in tables for fields in table.values()]
     return [float(card["rate"])] + [float(v) for one in limits for v in asdict(one).values() if v is not None]
+
+
+def notices_of(fit: Optional[InputCheckResult]) -> List[Notice]:
+    """What the reader of a result must know of the input check."""
+    if fit is None:
+        return [Notice(NO_CHECK_CODE, "This model has no input check; nobody has looked whether this is the kind "
+                       "of scan that it knows.")]
+    codes = {REFUSED: REFUSAL_CODE, FLAGGED: FLAG_CODE}
+    return [Notice(codes[fit.state], fit.message())] if fit.state in codes else []

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..data.split import halves_by_patient
 from ..errors import UsageError
 from ..scoring.calibration import EXTENT_SHARE, Calibration
+from ..scoring.halves import halves_by_patient
 from ..scoring.maps import AnomalyScale, ScoringConfig
 from ..scoring.slices import score_by_height, score_maps, slice_components
 from ..scoring.terms import at_input_size

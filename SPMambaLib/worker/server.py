@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import IO, Any, Callable, Dict, List, Optional, Set, Tuple
 
 from .. import __version__
-from ..commands.processors import share_processors
 from ..errors import Cancelled, SPMambaError, typed_error
 from ..output.files import check_writable, write_detection
 from . import protocol
 from .channel import Channel, claim_standard_streams
+from .processors import share_processors
 from .protocol import Job, ProtocolError, error_event
 
 log = logging.getLogger(__name__)
@@ -261,7 +261,7 @@ def library_parts() -> Dict[str, Callable[..., Any]]:
         return Image(job.voxels, job.ijk_to_ras, job.facts, job.kind)
 
     def models() -> List[Dict[str, Any]]:
-        from .. import catalogue
+        from ..bundle import catalogue
 
         return catalogue.installed()
 

@@ -30,7 +30,6 @@ from benchmarks.images import Images, Study, open_implants, open_study, recipe_d
 from benchmarks.records import RESULTS, Records
 
 from SPMambaLib import load_model
-from SPMambaLib.commands.processors import share_processors
 from SPMambaLib.model.config import NetworkConfig
 from SPMambaLib.model.network import SPMamba
 from SPMambaLib.model.ss2d import SS2D
@@ -39,6 +38,7 @@ from SPMambaLib.scoring.terms import network_terms
 from SPMambaLib.training.calibration_fit import Unfitted
 from SPMambaLib.training.fit import unfitted
 from SPMambaLib.training.train import TrainingConfig, train_decoder
+from SPMambaLib.worker.processors import share_processors
 
 PARTS = ("terms", "prototypes", "training")
 BASE = "as the recipe"

@@ -23,7 +23,7 @@ from benchmarks.comparators import COMPARATORS, SEEDLESS, Comparator
 from benchmarks.images import TEST, Images, Study, open_study, recipe_digest
 from benchmarks.records import RESULTS, Records
 
-from SPMambaLib.commands.processors import share_processors
+from SPMambaLib.worker.processors import share_processors
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from SPMambaLib.commands.processors import share_processors
+from SPMambaLib.worker.processors import share_processors
 
 share_processors()
 

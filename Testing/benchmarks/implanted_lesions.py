@@ -27,10 +27,10 @@ from benchmarks.implants import KINDS, implanted
 from benchmarks.records import RESULTS
 
 from SPMambaLib import bundle, load_model
-from SPMambaLib.data.split import halves_by_patient
 from SPMambaLib.scoring import findings
 from SPMambaLib.scoring.calibration import Calibration
 from SPMambaLib.scoring.components import summarise
+from SPMambaLib.scoring.halves import halves_by_patient
 from SPMambaLib.scoring.maps import ScoringConfig
 from SPMambaLib.scoring.slices import score_maps
 from SPMambaLib.training.assemble import load_split, unit_of

@@ -27,7 +27,6 @@ from benchmarks.records import RESULTS
 from benchmarks.robustness_page import figure
 
 from SPMambaLib import load_model
-from SPMambaLib.commands.processors import share_processors
 from SPMambaLib.data.samples import Sample
 from SPMambaLib.detection import Detection
 from SPMambaLib.errors import SPMambaError
@@ -35,6 +34,7 @@ from SPMambaLib.evaluation.controls import window
 from SPMambaLib.input_check.record import FLAGGED, REFUSED, USUAL
 from SPMambaLib.io.image import Image, finite_voxels, read_image
 from SPMambaLib.training.data import read_manifest
+from SPMambaLib.worker.processors import share_processors
 
 VERDICTS = (FLAGGED, REFUSED)
 

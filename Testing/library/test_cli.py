@@ -17,7 +17,7 @@ import pytest
 import tiny
 
 from SPMambaLib import bundle, cli
-from SPMambaLib.catalogue import model_for
+from SPMambaLib.bundle.catalogue import model_for
 from SPMambaLib.commands import detect
 from SPMambaLib.detector import load_model
 from SPMambaLib.errors import ModelMissingError, UnsupportedImageError, UsageError
@@ -237,7 +237,9 @@ def test_no_model_is_guessed(kind, modality, models, error):
 
 
 def test_the_chosen_model_is_said(run, volume, monkeypatch):
-    monkeypatch.setattr("SPMambaLib.catalogue.installed", lambda: [dict(BRAIN, name="quick", title="Quick"), CHEST])
+    monkeypatch.setattr(
+        "SPMambaLib.bundle.catalogue.installed", lambda: [dict(BRAIN, name="quick", title="Quick"), CHEST]
+    )
     status, _, err = run("detect", volume)
     assert status == 0 and "spmamba: model quick chosen (Quick)" in err
 

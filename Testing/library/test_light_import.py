@@ -10,11 +10,30 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "SimpleITK", "vtk", "PIL", "scipy", "safetensors", "pydicom")
-LIGHT = ("", ".errors", ".detection", ".geometry", ".bundle", ".catalogue", ".output.appearance", ".output.files",
-         ".output.segmentation", ".output.summary", ".io.image", ".cli", ".data.reading", ".data.examine",
-         ".evidence.record", ".evidence.normal_tiles", ".input_check.record", ".input_check.stated",
-         ".scoring.calibration", ".scoring.findings",
-         ".worker.protocol", ".worker.server")
+LIGHT = (
+    "",
+    ".errors",
+    ".detection",
+    ".geometry",
+    ".bundle",
+    ".bundle.catalogue",
+    ".output.appearance",
+    ".output.files",
+    ".output.segmentation",
+    ".output.summary",
+    ".io.image",
+    ".cli",
+    ".data.reading",
+    ".data.examine",
+    ".evidence.record",
+    ".evidence.normal_tiles",
+    ".input_check.record",
+    ".input_check.stated",
+    ".scoring.calibration",
+    ".scoring.findings",
+    ".worker.protocol",
+    ".worker.server",
+)
 
 
 def loaded_by(code):

@@ -15,10 +15,10 @@ from torch.nn import functional as F
 from SPMambaLib import bundle
 from SPMambaLib.cli import main
 from SPMambaLib.data.samples import Sample, split_by_patient
-from SPMambaLib.data.split import halves_by_patient
 from SPMambaLib.errors import UnreadableFileError, UsageError
 from SPMambaLib.model.teacher import to_teacher_input
 from SPMambaLib.preprocessing.prepare import Preprocessing, prepare
+from SPMambaLib.scoring.halves import halves_by_patient
 from SPMambaLib.scoring.maps import ScoringConfig
 from SPMambaLib.training import fit
 from SPMambaLib.training.adapt import adapt_teacher, cosine_distance, degrade

@@ -50,7 +50,7 @@ def detect(run: str, job: Path, runs: int) -> None:
     progress(run, 0.1)
     if behaviour in ("stuck", "patient") or (behaviour == "tired" and runs > 1):
         return
-    if behaviour == "misfit" and json.loads((job / "job.json").read_text())["on_misfit"] != "mark":
+    if behaviour == "misfit" and not json.loads((job / "job.json").read_text())["force"]:
         send(event="error", id=run, code="not-what-the-model-knows", message="This scan is foreign.", detail="[]")
         return
     crashed = folder / "crashed"

@@ -165,7 +165,7 @@ def test_voxels_taken_away_while_running(host: Any, ui: Any, workplace: Any, cas
     assertSentence(ui.statusLabel.text, "changed during the analysis")
     assert scene() == before and not jobFolders()
     ui.detectButton.click()
-    assertSentence(ui.statusLabel.text, "no voxels")
+    assertSentence(ui.detectButton.toolTip, "no voxels")
     assert workplace.machine.state is State.NO_VOLUME and not ui.detectButton.enabled
 
 

@@ -92,20 +92,22 @@ def test_a_whole_review_step_by_step(host: Any, ui: Any, workplace: Any, hills: 
         step("looking", [])
         actions["Alt+A"]()
         step("accept", ["decision"])
+        workplace.review.showFinding(0)
         actions["Alt+A"]()
         step("accept what is accepted", [])
+        workplace.review.showFinding(0)
+        workplace.deciding.showCurrent()
         ui.noteEdit.text = NOTE
         step("a note being written", [])
         actions["Alt+Down"]()
         step("a note left by walking on", ["decision"])
-        ui.rejectButton.click()
         ui.reasonSelector.setCurrentIndex(ui.reasonSelector.findData("artefact"))
-        step("reject with a reason", ["decision", "decision"])
+        step("reject with a reason", ["decision"])
         ui.noteEdit.text = "seen"
         ui.noteEdit.editingFinished.emit()
         ui.noteEdit.editingFinished.emit()
         step("a note", ["decision"])
-        ui.rejectButton.click()
+        ui.undoButton.click()
         step("taken back", ["decision"])
         position = ui.operatingPointSlider.value
         for move in (1, 2, 1, 0):
@@ -136,8 +138,9 @@ def test_a_whole_review_step_by_step(host: Any, ui: Any, workplace: Any, hills: 
         step("batch export", ["export"])
         review.showFinding(0)
         actions["Alt+A"]()
+        step("accepted, for the editor", ["decision"])
         ui.editButton.click()
-        step("to the editor; it was accepted before", ["editor"])
+        step("to the editor", ["editor"])
         workplace.rates._set(0.5)
         workplace.parameters.inputVolume = second  # before the slider has come to rest
         step("slider and another volume at once", ["operating-point"])

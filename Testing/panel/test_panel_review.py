@@ -120,11 +120,11 @@ def test_higher_threshold_shrinks_the_finding(host: Any, ui: Any, workplace: Any
 def test_few_recomputations_while_the_slider_moves(host: Any, ui: Any, workplace: Any, result: Result,
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     """Findings follow a moving slider, but not every move; bands follow every one."""
-    from SPMambaPanel import review
+    from SPMambaPanel import findagain, review
 
     calls, bands = [], []
-    find = review.regions.find
-    monkeypatch.setattr(review.regions, "find", lambda *a, **k: calls.append(1) or find(*a, **k))
+    find = findagain.regions.find
+    monkeypatch.setattr(findagain.regions, "find", lambda *a, **k: calls.append(1) or find(*a, **k))
     severity = slicer.util.arrayFromVolume(result.severity)
     start = time.monotonic()
     for value in range(60, 180, 5):
@@ -199,7 +199,7 @@ def test_why_detect_is_disabled(host: Any, ui: Any, workplace: Any, case: Any) -
 
 
 def test_no_model(host: Any, ui: Any, workplace: Any, case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workplace, "_cards", lambda: [])
+    monkeypatch.setattr(workplace.models, "_cards", lambda: [])
     workplace.setParameters(workplace.parameters)
     assert workplace.machine.state is State.NO_MODEL
     assert not ui.detectButton.enabled and "No model is installed" in ui.detectButton.toolTip

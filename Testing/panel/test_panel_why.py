@@ -122,12 +122,12 @@ def test_a_model_without_pictures_says_so(ui: Any, opened: Result) -> None:
     keep(opened, replace(evidence, slices=evidence.slices + 100))
     ui.nextFindingButton.click()
     assert ui.whyLabel.text == "No evidence was kept for this place."
-    places = evidence.places.copy()
+    places = evidence.blocks.copy()
     places[:, 2] = -1
-    keep(opened, replace(evidence, places=places))
+    keep(opened, replace(evidence, blocks=places))
     ui.nextFindingButton.click()
     assert "Too few normal patients" in ui.whyLabel.text and len(pictures(ui.whyLabel.text)) == 1
-    keep(opened, replace(evidence, places=places, tiles=evidence.tiles[:0], patients=evidence.patients[:0],
+    keep(opened, replace(evidence, blocks=places, tiles=evidence.tiles[:0], patients=evidence.patients[:0],
                          cells=evidence.cells[:0]))
     ui.nextFindingButton.click()
     assert "holds no pictures of what is normal" in ui.whyLabel.text and len(pictures(ui.whyLabel.text)) == 1

@@ -40,14 +40,6 @@
       <translation>Womit das Bild verglichen wird: normale Bilder einer Art.</translation>
     </message>
     <message>
-      <source>Device:</source>
-      <translation>Gerät:</translation>
-    </message>
-    <message>
-      <source>Where to compute. Auto takes the graphics card if there is one that works.</source>
-      <translation>Wo gerechnet wird. Automatisch nimmt die Grafikkarte, wenn eine funktioniert.</translation>
-    </message>
-    <message>
       <source>Load the head that comes with the extension: normal, but for one implanted lesion.</source>
       <translation>Den Kopf laden, der zur Erweiterung gehört: normal bis auf eine eingesetzte Läsion.</translation>
     </message>
@@ -56,32 +48,8 @@
       <translation>Beispiel laden</translation>
     </message>
     <message>
-      <source>Volumes of the scene</source>
-      <translation>Volumen der Szene</translation>
-    </message>
-    <message>
-      <source>Click a volume, or press Enter on it, to read it.</source>
-      <translation>Ein Volumen anklicken, oder Eingabetaste darauf, um es zu befunden.</translation>
-    </message>
-    <message>
-      <source>Detect on all</source>
-      <translation>In allen suchen</translation>
-    </message>
-    <message>
-      <source>Nothing found: mark as reviewed</source>
-      <translation>Nichts gefunden: als gesehen markieren</translation>
-    </message>
-    <message>
-      <source>You have looked at this volume, and no finding of the detection is left to decide about.</source>
-      <translation>Sie haben dieses Volumen angesehen, und kein Befund ist mehr zu entscheiden.</translation>
-    </message>
-    <message>
       <source>Detect anomalies</source>
       <translation>Auffälligkeiten suchen</translation>
-    </message>
-    <message>
-      <source>Operating point and overlay</source>
-      <translation>Arbeitspunkt und Überlagerung</translation>
     </message>
     <message>
       <source>Findings:</source>
@@ -96,16 +64,148 @@
       <translation>mehr</translation>
     </message>
     <message>
-      <source>Threshold:</source>
-      <translation>Schwelle:</translation>
-    </message>
-    <message>
       <source>Model's own</source>
       <translation>Wie im Modell</translation>
     </message>
     <message>
       <source>Back to the operating point that the model comes with.</source>
       <translation>Zurück zum Arbeitspunkt, den das Modell mitbringt.</translation>
+    </message>
+    <message>
+      <source>Findings</source>
+      <translation>Befunde</translation>
+    </message>
+    <message>
+      <source>Previous finding</source>
+      <translation>Voriger Befund</translation>
+    </message>
+    <message>
+      <source>Next finding</source>
+      <translation>Nächster Befund</translation>
+    </message>
+    <message>
+      <source>Higher-scored slice</source>
+      <translation>Auffälligere Schicht</translation>
+    </message>
+    <message>
+      <source>Lower-scored slice</source>
+      <translation>Weniger auffällige Schicht</translation>
+    </message>
+    <message>
+      <source>Accept the selected finding and go on to the next one.</source>
+      <translation>Den gewählten Befund annehmen und zum nächsten gehen.</translation>
+    </message>
+    <message>
+      <source>Accept</source>
+      <translation>Annehmen</translation>
+    </message>
+    <message>
+      <source>Reject the selected finding and go on to the next one; it stays visible, in gray.</source>
+      <translation>Den gewählten Befund ablehnen und zum nächsten gehen; er bleibt sichtbar, in Grau.</translation>
+    </message>
+    <message>
+      <source>Reject</source>
+      <translation>Ablehnen</translation>
+    </message>
+    <message>
+      <source>Leave the selected finding open, to be looked at again, and go on to the next one.</source>
+      <translation>Den gewählten Befund offen lassen, um ihn noch einmal anzusehen, und zum nächsten gehen.</translation>
+    </message>
+    <message>
+      <source>Unsure</source>
+      <translation>Unsicher</translation>
+    </message>
+    <message>
+      <source>Take the last decision back.</source>
+      <translation>Die letzte Entscheidung zurücknehmen.</translation>
+    </message>
+    <message>
+      <source>Undo</source>
+      <translation>Zurück</translation>
+    </message>
+    <message>
+      <source>Click a finding to go there; Ctrl and click selects several to merge.</source>
+      <translation>Ein Klick auf einen Befund führt dorthin; Strg und Klick wählt mehrere zum Verbinden.</translation>
+    </message>
+    <message>
+      <source>Why the finding is rejected.</source>
+      <translation>Warum der Befund abgelehnt wird.</translation>
+    </message>
+    <message>
+      <source>A note on this finding, kept in the scene. Enter takes it over.</source>
+      <translation>Eine Notiz zu diesem Befund, in der Szene gespeichert. Die Eingabetaste übernimmt sie.</translation>
+    </message>
+    <message>
+      <source>Note</source>
+      <translation>Notiz</translation>
+    </message>
+    <message>
+      <source>Make one finding of the selected ones (Ctrl and click selects several).</source>
+      <translation>Die gewählten Befunde zu einem verbinden (Strg und Klick wählt mehrere).</translation>
+    </message>
+    <message>
+      <source>Merge</source>
+      <translation>Verbinden</translation>
+    </message>
+    <message>
+      <source>In units of the spread among normal scans. The line in a bar is the highest value in any of the normal images held out for calibration; rare: in fewer than 1 in 20 of them.</source>
+      <translation>In Einheiten der Streuung unter normalen Aufnahmen. Der Strich im Balken ist der höchste Wert in allen normalen Bildern, die zur Kalibrierung zurückgehalten wurden; selten: in weniger als 1 von 20 davon.</translation>
+    </message>
+    <message>
+      <source>Why: this scan and what is normal here</source>
+      <translation>Warum: dieses Bild und was hier normal ist</translation>
+    </message>
+    <message>
+      <source>List:</source>
+      <translation>Liste:</translation>
+    </message>
+    <message>
+      <source>Which findings are listed, by what was decided about them.</source>
+      <translation>Welche Befunde in der Liste stehen, nach der Entscheidung über sie.</translation>
+    </message>
+    <message>
+      <source>from</source>
+      <translation>ab</translation>
+    </message>
+    <message>
+      <source>Smaller findings are not listed. They stay in the scene, and nothing is decided about them.</source>
+      <translation>Kleinere Befunde stehen nicht in der Liste. Sie bleiben in der Szene, und es wird nichts über sie entschieden.</translation>
+    </message>
+    <message>
+      <source> ml</source>
+      <translation> ml</translation>
+    </message>
+    <message>
+      <source>Sort by:</source>
+      <translation>Sortieren:</translation>
+    </message>
+    <message>
+      <source>The order of the list; a click on a column of the table does the same.</source>
+      <translation>Die Reihenfolge der Liste; ein Klick auf einen Spaltenkopf der Tabelle bewirkt dasselbe.</translation>
+    </message>
+    <message>
+      <source>Turn the order round.</source>
+      <translation>Die Reihenfolge umkehren.</translation>
+    </message>
+    <message>
+      <source>descending</source>
+      <translation>absteigend</translation>
+    </message>
+    <message>
+      <source>The highest map value of each slice against the range of normal slices; a click on the plot jumps to the slice.</source>
+      <translation>Der höchste Kartenwert jeder Schicht vor dem Bereich normaler Schichten; ein Klick in die Kurve führt zur Schicht.</translation>
+    </message>
+    <message>
+      <source>Show slice scores</source>
+      <translation>Werte der Schichten zeigen</translation>
+    </message>
+    <message>
+      <source>Operating point and overlay</source>
+      <translation>Arbeitspunkt und Überlagerung</translation>
+    </message>
+    <message>
+      <source>Threshold:</source>
+      <translation>Schwelle:</translation>
     </message>
     <message>
       <source>Show:</source>
@@ -160,126 +260,6 @@
       <translation>Tasten</translation>
     </message>
     <message>
-      <source>Findings</source>
-      <translation>Befunde</translation>
-    </message>
-    <message>
-      <source>List:</source>
-      <translation>Liste:</translation>
-    </message>
-    <message>
-      <source>Which findings are listed, by what was decided about them.</source>
-      <translation>Welche Befunde in der Liste stehen, nach der Entscheidung über sie.</translation>
-    </message>
-    <message>
-      <source>from</source>
-      <translation>ab</translation>
-    </message>
-    <message>
-      <source>Smaller findings are not listed. They stay in the scene, and nothing is decided about them.</source>
-      <translation>Kleinere Befunde stehen nicht in der Liste. Sie bleiben in der Szene, und es wird nichts über sie entschieden.</translation>
-    </message>
-    <message>
-      <source> ml</source>
-      <translation> ml</translation>
-    </message>
-    <message>
-      <source>Sort by:</source>
-      <translation>Sortieren:</translation>
-    </message>
-    <message>
-      <source>The order of the list; a click on a column of the table does the same.</source>
-      <translation>Die Reihenfolge der Liste; ein Klick auf einen Spaltenkopf der Tabelle bewirkt dasselbe.</translation>
-    </message>
-    <message>
-      <source>Turn the order round.</source>
-      <translation>Die Reihenfolge umkehren.</translation>
-    </message>
-    <message>
-      <source>descending</source>
-      <translation>absteigend</translation>
-    </message>
-    <message>
-      <source>Click a finding to go there; Ctrl and click selects several to merge.</source>
-      <translation>Ein Klick auf einen Befund führt dorthin; Strg und Klick wählt mehrere zum Verbinden.</translation>
-    </message>
-    <message>
-      <source>Previous finding</source>
-      <translation>Voriger Befund</translation>
-    </message>
-    <message>
-      <source>Next finding</source>
-      <translation>Nächster Befund</translation>
-    </message>
-    <message>
-      <source>Higher-scored slice</source>
-      <translation>Auffälligere Schicht</translation>
-    </message>
-    <message>
-      <source>Lower-scored slice</source>
-      <translation>Weniger auffällige Schicht</translation>
-    </message>
-    <message>
-      <source>Accept the selected finding; again: take the decision back.</source>
-      <translation>Den gewählten Befund annehmen; noch einmal: Entscheidung zurücknehmen.</translation>
-    </message>
-    <message>
-      <source>Accept</source>
-      <translation>Annehmen</translation>
-    </message>
-    <message>
-      <source>Reject the selected finding; it stays visible, in gray.</source>
-      <translation>Den gewählten Befund ablehnen; er bleibt sichtbar, in Grau.</translation>
-    </message>
-    <message>
-      <source>Reject</source>
-      <translation>Ablehnen</translation>
-    </message>
-    <message>
-      <source>Leave the selected finding open, to be looked at again.</source>
-      <translation>Den gewählten Befund offen lassen, um ihn noch einmal anzusehen.</translation>
-    </message>
-    <message>
-      <source>Unsure</source>
-      <translation>Unsicher</translation>
-    </message>
-    <message>
-      <source>Make one finding of the selected ones (Ctrl and click selects several).</source>
-      <translation>Die gewählten Befunde zu einem verbinden (Strg und Klick wählt mehrere).</translation>
-    </message>
-    <message>
-      <source>Merge</source>
-      <translation>Verbinden</translation>
-    </message>
-    <message>
-      <source>Why the finding is rejected.</source>
-      <translation>Warum der Befund abgelehnt wird.</translation>
-    </message>
-    <message>
-      <source>A note on this finding, kept in the scene. Enter takes it over.</source>
-      <translation>Eine Notiz zu diesem Befund, in der Szene gespeichert. Die Eingabetaste übernimmt sie.</translation>
-    </message>
-    <message>
-      <source>Note</source>
-      <translation>Notiz</translation>
-    </message>
-    <message>
-      <source>Why: this scan and what is normal here</source>
-      <translation>Warum: dieses Bild und was hier normal ist</translation>
-    </message>
-    <message>
-      <source>In units of the spread among normal scans. The line in a bar is the highest value in any of the normal images held out for calibration; rare: in fewer than 1 in 20 of them.</source>
-      <translation>In Einheiten der Streuung unter normalen Aufnahmen. Der Strich im Balken ist der höchste Wert in allen normalen Bildern, die zur Kalibrierung zurückgehalten wurden; selten: in weniger als 1 von 20 davon.</translation>
-    </message>
-    <message>
-      <source>The highest map value of each slice against the range of normal slices; a click on the plot jumps to the slice.</source>
-      <translation>Der höchste Kartenwert jeder Schicht vor dem Bereich normaler Schichten; ein Klick in die Kurve führt zur Schicht.</translation>
-    </message>
-    <message>
-      <source>Show slice scores</source>
-      <translation>Werte der Schichten zeigen</translation>
-    </message>
-    <message>
       <source>Slices</source>
       <translation>Schichten</translation>
     </message>
@@ -294,6 +274,26 @@
     <message>
       <source>Next unseen mark</source>
       <translation>Nächste ungesehene</translation>
+    </message>
+    <message>
+      <source>Volumes of the scene</source>
+      <translation>Volumen der Szene</translation>
+    </message>
+    <message>
+      <source>Click a volume, or press Enter on it, to read it.</source>
+      <translation>Ein Volumen anklicken, oder Eingabetaste darauf, um es zu befunden.</translation>
+    </message>
+    <message>
+      <source>Detect on all</source>
+      <translation>In allen suchen</translation>
+    </message>
+    <message>
+      <source>Nothing found: mark as reviewed</source>
+      <translation>Nichts gefunden: als gesehen markieren</translation>
+    </message>
+    <message>
+      <source>You have looked at this volume, and no finding of the detection is left to decide about.</source>
+      <translation>Sie haben dieses Volumen angesehen, und kein Befund ist mehr zu entscheiden.</translation>
     </message>
     <message>
       <source>Export</source>
@@ -384,6 +384,18 @@
       <translation>Protokoll...</translation>
     </message>
     <message>
+      <source>Model and device</source>
+      <translation>Modell und Gerät</translation>
+    </message>
+    <message>
+      <source>Device:</source>
+      <translation>Gerät:</translation>
+    </message>
+    <message>
+      <source>Where to compute. Auto takes the graphics card if there is one that works.</source>
+      <translation>Wo gerechnet wird. Automatisch nimmt die Grafikkarte, wenn eine funktioniert.</translation>
+    </message>
+    <message>
       <source>Details</source>
       <translation>Einzelheiten</translation>
     </message>
@@ -409,6 +421,17 @@
     <message>
       <source>The log could not be written to {path}.</source>
       <translation>Das Protokoll konnte nicht nach {path} geschrieben werden.</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.caseguard</name>
+    <message>
+      <source>The views show {seen}, this panel reads {read}. Select one volume to go on.</source>
+      <translation>Die Ansichten zeigen {seen}, befundet wird {read}. Zum Weitermachen ein Volumen wählen.</translation>
+    </message>
+    <message>
+      <source>The voxels of {name} were changed after the detection: its findings belong to the former ones. Detect again.</source>
+      <translation>Die Voxel von {name} wurden nach der Suche verändert: die Befunde gehören zu den früheren. Bitte erneut suchen.</translation>
     </message>
   </context>
   <context>
@@ -439,14 +462,6 @@
     <message>
       <source>Select a finding to see what its score is made of.</source>
       <translation>Einen Befund wählen, um zu sehen, woraus sein Wert besteht.</translation>
-    </message>
-    <message>
-      <source>right half of the image</source>
-      <translation>rechte Bildhälfte</translation>
-    </message>
-    <message>
-      <source>left half of the image</source>
-      <translation>linke Bildhälfte</translation>
     </message>
     <message>
       <source>&lt;b&gt;Finding {rank}&lt;/b&gt;, {place}, {side}</source>
@@ -601,6 +616,10 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>all, rejected too</source>
       <translation>alle, auch abgelehnte</translation>
+    </message>
+    <message>
+      <source>The scan is under a transform that is not linear; harden the transform of the scan first.</source>
+      <translation>Die Aufnahme liegt unter einer nicht linearen Transformation; diese zuerst auf die Aufnahme anwenden.</translation>
     </message>
   </context>
   <context>
@@ -757,12 +776,12 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
       <translation>Das Protokoll wurde nach {path} geschrieben.</translation>
     </message>
     <message>
-      <source>{name} accepted</source>
-      <translation>{name} angenommen</translation>
-    </message>
-    <message>
       <source>No finding is accepted yet. Accept findings first, then edit them.</source>
       <translation>Es ist noch kein Befund angenommen. Erst Befunde annehmen, dann bearbeiten.</translation>
+    </message>
+    <message>
+      <source>{name} accepted</source>
+      <translation>{name} angenommen</translation>
     </message>
     <message>
       <source>The accepted findings are in the segmentation {name}.</source>
@@ -807,20 +826,12 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
       <translation>Entscheidung</translation>
     </message>
     <message>
-      <source>Place (RAS mm)</source>
-      <translation>Ort (RAS mm)</translation>
-    </message>
-    <message>
       <source>Slice</source>
       <translation>Schicht</translation>
     </message>
     <message>
-      <source>Size (mm)</source>
-      <translation>Größe (mm)</translation>
-    </message>
-    <message>
-      <source>ml</source>
-      <translation>ml</translation>
+      <source>Band</source>
+      <translation>Stufe</translation>
     </message>
     <message>
       <source>Peak</source>
@@ -829,10 +840,6 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>Mean</source>
       <translation>Mittel</translation>
-    </message>
-    <message>
-      <source>Band</source>
-      <translation>Stufe</translation>
     </message>
     <message>
       <source>No finding at this operating point; the scan may be abnormal all the same.</source>
@@ -996,8 +1003,16 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
       <translation>Noch einmal versuchen.</translation>
     </message>
     <message>
-      <source>Done.</source>
-      <translation>Fertig.</translation>
+      <source>Done: no finding.</source>
+      <translation>Fertig: kein Befund.</translation>
+    </message>
+    <message>
+      <source>Done: 1 finding.</source>
+      <translation>Fertig: 1 Befund.</translation>
+    </message>
+    <message>
+      <source>Done: {count} findings.</source>
+      <translation>Fertig: {count} Befunde.</translation>
     </message>
     <message>
       <source>Load an image and select it above, or load the sample.</source>
@@ -1026,6 +1041,10 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>Cancelling...</source>
       <translation>Bricht ab...</translation>
+    </message>
+    <message>
+      <source>Done.</source>
+      <translation>Fertig.</translation>
     </message>
     <message>
       <source>The analysis failed.</source>
@@ -1158,14 +1177,6 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
       <translation>wie weit das Maximum über dem Mittel des Befunds liegt</translation>
     </message>
     <message>
-      <source>Concentration</source>
-      <translation>Konzentration</translation>
-    </message>
-    <message>
-      <source>how steeply the map falls off around the peak</source>
-      <translation>wie steil die Karte um das Maximum abfällt</translation>
-    </message>
-    <message>
       <source>This result was made by an older version, which keeps the model's terms at the operating point of the detection only.</source>
       <translation>Dieses Ergebnis stammt von einer älteren Version, die die Anteile des Modells nur am Arbeitspunkt der Suche kennt.</translation>
     </message>
@@ -1219,6 +1230,10 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>unsure about the finding</source>
       <translation>unsicher über den Befund</translation>
+    </message>
+    <message>
+      <source>take the last decision back</source>
+      <translation>letzte Entscheidung zurücknehmen</translation>
     </message>
     <message>
       <source>why the finding was marked</source>
@@ -1285,6 +1300,49 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>Anomaly {rank}</source>
       <translation>Auffälligkeit {rank}</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.whereabouts</name>
+    <message>
+      <source>Place (px)</source>
+      <translation>Ort (px)</translation>
+    </message>
+    <message>
+      <source>Size (mm)</source>
+      <translation>Größe (mm)</translation>
+    </message>
+    <message>
+      <source>Size (px)</source>
+      <translation>Größe (px)</translation>
+    </message>
+    <message>
+      <source>px</source>
+      <translation>px</translation>
+    </message>
+    <message>
+      <source>right half of the image</source>
+      <translation>rechte Bildhälfte</translation>
+    </message>
+    <message>
+      <source>left half of the image</source>
+      <translation>linke Bildhälfte</translation>
+    </message>
+    <message>
+      <source>right side</source>
+      <translation>rechte Seite</translation>
+    </message>
+    <message>
+      <source>left side</source>
+      <translation>linke Seite</translation>
+    </message>
+    <message>
+      <source>Place (RAS mm)</source>
+      <translation>Ort (RAS mm)</translation>
+    </message>
+    <message>
+      <source>ml</source>
+      <translation>ml</translation>
     </message>
   </context>
   <context>

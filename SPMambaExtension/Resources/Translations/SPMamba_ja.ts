@@ -40,14 +40,6 @@
       <translation>比較の対象となる、一種類の正常画像。</translation>
     </message>
     <message>
-      <source>Device:</source>
-      <translation>デバイス:</translation>
-    </message>
-    <message>
-      <source>Where to compute. Auto takes the graphics card if there is one that works.</source>
-      <translation>計算に使う装置。「自動」は使用可能なGPUがあればそれを使います。</translation>
-    </message>
-    <message>
       <source>Load the head that comes with the extension: normal, but for one implanted lesion.</source>
       <translation>拡張機能に付属の頭部画像を読み込みます。埋め込まれた病変が一つある以外は正常です。</translation>
     </message>
@@ -56,32 +48,8 @@
       <translation>サンプルを読み込む</translation>
     </message>
     <message>
-      <source>Volumes of the scene</source>
-      <translation>シーンのボリューム</translation>
-    </message>
-    <message>
-      <source>Click a volume, or press Enter on it, to read it.</source>
-      <translation>クリックするか、Enterを押すと、そのボリュームを読影します。</translation>
-    </message>
-    <message>
-      <source>Detect on all</source>
-      <translation>すべて検出</translation>
-    </message>
-    <message>
-      <source>Nothing found: mark as reviewed</source>
-      <translation>所見なし: 確認済みにする</translation>
-    </message>
-    <message>
-      <source>You have looked at this volume, and no finding of the detection is left to decide about.</source>
-      <translation>このボリュームを確認し、判定すべき所見が残っていないことを記録します。</translation>
-    </message>
-    <message>
       <source>Detect anomalies</source>
       <translation>異常を検出</translation>
-    </message>
-    <message>
-      <source>Operating point and overlay</source>
-      <translation>動作点と重ね合わせ</translation>
     </message>
     <message>
       <source>Findings:</source>
@@ -96,16 +64,148 @@
       <translation>多い</translation>
     </message>
     <message>
-      <source>Threshold:</source>
-      <translation>しきい値:</translation>
-    </message>
-    <message>
       <source>Model's own</source>
       <translation>モデルの既定値</translation>
     </message>
     <message>
       <source>Back to the operating point that the model comes with.</source>
       <translation>モデルに付属の動作点に戻します。</translation>
+    </message>
+    <message>
+      <source>Findings</source>
+      <translation>所見</translation>
+    </message>
+    <message>
+      <source>Previous finding</source>
+      <translation>前の所見</translation>
+    </message>
+    <message>
+      <source>Next finding</source>
+      <translation>次の所見</translation>
+    </message>
+    <message>
+      <source>Higher-scored slice</source>
+      <translation>スコアの高いスライス</translation>
+    </message>
+    <message>
+      <source>Lower-scored slice</source>
+      <translation>スコアの低いスライス</translation>
+    </message>
+    <message>
+      <source>Accept the selected finding and go on to the next one.</source>
+      <translation>選んだ所見を採用し、次へ進みます。</translation>
+    </message>
+    <message>
+      <source>Accept</source>
+      <translation>採用</translation>
+    </message>
+    <message>
+      <source>Reject the selected finding and go on to the next one; it stays visible, in gray.</source>
+      <translation>選んだ所見を却下し、次へ進みます。灰色で表示され続けます。</translation>
+    </message>
+    <message>
+      <source>Reject</source>
+      <translation>却下</translation>
+    </message>
+    <message>
+      <source>Leave the selected finding open, to be looked at again, and go on to the next one.</source>
+      <translation>選んだ所見を保留にし、次へ進みます。</translation>
+    </message>
+    <message>
+      <source>Unsure</source>
+      <translation>保留</translation>
+    </message>
+    <message>
+      <source>Take the last decision back.</source>
+      <translation>最後の判断を取り消します。</translation>
+    </message>
+    <message>
+      <source>Undo</source>
+      <translation>元に戻す</translation>
+    </message>
+    <message>
+      <source>Click a finding to go there; Ctrl and click selects several to merge.</source>
+      <translation>クリックするとその所見へ移動します。Ctrl を押しながらクリックすると、結合する所見を複数選べます。</translation>
+    </message>
+    <message>
+      <source>Why the finding is rejected.</source>
+      <translation>却下の理由。</translation>
+    </message>
+    <message>
+      <source>A note on this finding, kept in the scene. Enter takes it over.</source>
+      <translation>この所見のメモ。シーンに保存されます。Enterで確定します。</translation>
+    </message>
+    <message>
+      <source>Note</source>
+      <translation>メモ</translation>
+    </message>
+    <message>
+      <source>Make one finding of the selected ones (Ctrl and click selects several).</source>
+      <translation>選択した所見を一つにまとめます(Ctrlを押しながらクリックで複数選択)。</translation>
+    </message>
+    <message>
+      <source>Merge</source>
+      <translation>結合</translation>
+    </message>
+    <message>
+      <source>In units of the spread among normal scans. The line in a bar is the highest value in any of the normal images held out for calibration; rare: in fewer than 1 in 20 of them.</source>
+      <translation>単位は正常画像間のばらつき。バー内の線は、較正用に取り分けた正常画像での最高値。「まれ」はそのうち20枚に1枚未満。</translation>
+    </message>
+    <message>
+      <source>Why: this scan and what is normal here</source>
+      <translation>理由：この画像と、ここでの正常像</translation>
+    </message>
+    <message>
+      <source>List:</source>
+      <translation>一覧:</translation>
+    </message>
+    <message>
+      <source>Which findings are listed, by what was decided about them.</source>
+      <translation>一覧に示す所見を判定で選びます。</translation>
+    </message>
+    <message>
+      <source>from</source>
+      <translation>最小</translation>
+    </message>
+    <message>
+      <source>Smaller findings are not listed. They stay in the scene, and nothing is decided about them.</source>
+      <translation>これより小さい所見は一覧に出ません。シーンには残り、判定はされません。</translation>
+    </message>
+    <message>
+      <source> ml</source>
+      <translation> ml</translation>
+    </message>
+    <message>
+      <source>Sort by:</source>
+      <translation>並べ替え:</translation>
+    </message>
+    <message>
+      <source>The order of the list; a click on a column of the table does the same.</source>
+      <translation>一覧の並び順。表の列見出しをクリックしても並べ替えられます。</translation>
+    </message>
+    <message>
+      <source>Turn the order round.</source>
+      <translation>並び順を逆にします。</translation>
+    </message>
+    <message>
+      <source>descending</source>
+      <translation>降順</translation>
+    </message>
+    <message>
+      <source>The highest map value of each slice against the range of normal slices; a click on the plot jumps to the slice.</source>
+      <translation>各スライスの最大マップ値を正常スライスの範囲と並べて表示します。グラフをクリックするとそのスライスへ移動します。</translation>
+    </message>
+    <message>
+      <source>Show slice scores</source>
+      <translation>スライスのスコアを表示</translation>
+    </message>
+    <message>
+      <source>Operating point and overlay</source>
+      <translation>動作点と重ね合わせ</translation>
+    </message>
+    <message>
+      <source>Threshold:</source>
+      <translation>しきい値:</translation>
     </message>
     <message>
       <source>Show:</source>
@@ -160,126 +260,6 @@
       <translation>キー...</translation>
     </message>
     <message>
-      <source>Findings</source>
-      <translation>所見</translation>
-    </message>
-    <message>
-      <source>List:</source>
-      <translation>一覧:</translation>
-    </message>
-    <message>
-      <source>Which findings are listed, by what was decided about them.</source>
-      <translation>一覧に示す所見を判定で選びます。</translation>
-    </message>
-    <message>
-      <source>from</source>
-      <translation>最小</translation>
-    </message>
-    <message>
-      <source>Smaller findings are not listed. They stay in the scene, and nothing is decided about them.</source>
-      <translation>これより小さい所見は一覧に出ません。シーンには残り、判定はされません。</translation>
-    </message>
-    <message>
-      <source> ml</source>
-      <translation> ml</translation>
-    </message>
-    <message>
-      <source>Sort by:</source>
-      <translation>並べ替え:</translation>
-    </message>
-    <message>
-      <source>The order of the list; a click on a column of the table does the same.</source>
-      <translation>一覧の並び順。表の列見出しをクリックしても並べ替えられます。</translation>
-    </message>
-    <message>
-      <source>Turn the order round.</source>
-      <translation>並び順を逆にします。</translation>
-    </message>
-    <message>
-      <source>descending</source>
-      <translation>降順</translation>
-    </message>
-    <message>
-      <source>Click a finding to go there; Ctrl and click selects several to merge.</source>
-      <translation>クリックするとその所見へ移動します。Ctrl を押しながらクリックすると、結合する所見を複数選べます。</translation>
-    </message>
-    <message>
-      <source>Previous finding</source>
-      <translation>前の所見</translation>
-    </message>
-    <message>
-      <source>Next finding</source>
-      <translation>次の所見</translation>
-    </message>
-    <message>
-      <source>Higher-scored slice</source>
-      <translation>スコアの高いスライス</translation>
-    </message>
-    <message>
-      <source>Lower-scored slice</source>
-      <translation>スコアの低いスライス</translation>
-    </message>
-    <message>
-      <source>Accept the selected finding; again: take the decision back.</source>
-      <translation>選択した所見を採用します。もう一度押すと取り消します。</translation>
-    </message>
-    <message>
-      <source>Accept</source>
-      <translation>採用</translation>
-    </message>
-    <message>
-      <source>Reject the selected finding; it stays visible, in gray.</source>
-      <translation>選択した所見を却下します。灰色で残ります。</translation>
-    </message>
-    <message>
-      <source>Reject</source>
-      <translation>却下</translation>
-    </message>
-    <message>
-      <source>Leave the selected finding open, to be looked at again.</source>
-      <translation>選択した所見を後で見直すために保留します。</translation>
-    </message>
-    <message>
-      <source>Unsure</source>
-      <translation>保留</translation>
-    </message>
-    <message>
-      <source>Make one finding of the selected ones (Ctrl and click selects several).</source>
-      <translation>選択した所見を一つにまとめます(Ctrlを押しながらクリックで複数選択)。</translation>
-    </message>
-    <message>
-      <source>Merge</source>
-      <translation>結合</translation>
-    </message>
-    <message>
-      <source>Why the finding is rejected.</source>
-      <translation>却下の理由。</translation>
-    </message>
-    <message>
-      <source>A note on this finding, kept in the scene. Enter takes it over.</source>
-      <translation>この所見のメモ。シーンに保存されます。Enterで確定します。</translation>
-    </message>
-    <message>
-      <source>Note</source>
-      <translation>メモ</translation>
-    </message>
-    <message>
-      <source>Why: this scan and what is normal here</source>
-      <translation>理由：この画像と、ここでの正常像</translation>
-    </message>
-    <message>
-      <source>In units of the spread among normal scans. The line in a bar is the highest value in any of the normal images held out for calibration; rare: in fewer than 1 in 20 of them.</source>
-      <translation>単位は正常画像間のばらつき。バー内の線は、較正用に取り分けた正常画像での最高値。「まれ」はそのうち20枚に1枚未満。</translation>
-    </message>
-    <message>
-      <source>The highest map value of each slice against the range of normal slices; a click on the plot jumps to the slice.</source>
-      <translation>各スライスの最大マップ値を正常スライスの範囲と並べて表示します。グラフをクリックするとそのスライスへ移動します。</translation>
-    </message>
-    <message>
-      <source>Show slice scores</source>
-      <translation>スライスのスコアを表示</translation>
-    </message>
-    <message>
       <source>Slices</source>
       <translation>スライス</translation>
     </message>
@@ -294,6 +274,26 @@
     <message>
       <source>Next unseen mark</source>
       <translation>次の未読マーク</translation>
+    </message>
+    <message>
+      <source>Volumes of the scene</source>
+      <translation>シーンのボリューム</translation>
+    </message>
+    <message>
+      <source>Click a volume, or press Enter on it, to read it.</source>
+      <translation>クリックするか、Enterを押すと、そのボリュームを読影します。</translation>
+    </message>
+    <message>
+      <source>Detect on all</source>
+      <translation>すべて検出</translation>
+    </message>
+    <message>
+      <source>Nothing found: mark as reviewed</source>
+      <translation>所見なし: 確認済みにする</translation>
+    </message>
+    <message>
+      <source>You have looked at this volume, and no finding of the detection is left to decide about.</source>
+      <translation>このボリュームを確認し、判定すべき所見が残っていないことを記録します。</translation>
     </message>
     <message>
       <source>Export</source>
@@ -384,6 +384,18 @@
       <translation>記録を書き出し...</translation>
     </message>
     <message>
+      <source>Model and device</source>
+      <translation>モデルと計算機</translation>
+    </message>
+    <message>
+      <source>Device:</source>
+      <translation>デバイス:</translation>
+    </message>
+    <message>
+      <source>Where to compute. Auto takes the graphics card if there is one that works.</source>
+      <translation>計算に使う装置。「自動」は使用可能なGPUがあればそれを使います。</translation>
+    </message>
+    <message>
       <source>Details</source>
       <translation>詳細</translation>
     </message>
@@ -409,6 +421,17 @@
     <message>
       <source>The log could not be written to {path}.</source>
       <translation>記録を {path} に書き出せませんでした。</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.caseguard</name>
+    <message>
+      <source>The views show {seen}, this panel reads {read}. Select one volume to go on.</source>
+      <translation>ビューは{seen}を表示し、パネルは{read}を読んでいます。続けるにはボリュームを一つ選んでください。</translation>
+    </message>
+    <message>
+      <source>The voxels of {name} were changed after the detection: its findings belong to the former ones. Detect again.</source>
+      <translation>{name}のボクセルは検出後に変更されました。所見は以前のものです。もう一度検出してください。</translation>
     </message>
   </context>
   <context>
@@ -439,14 +462,6 @@
     <message>
       <source>Select a finding to see what its score is made of.</source>
       <translation>所見を選ぶとスコアの内訳を表示します。</translation>
-    </message>
-    <message>
-      <source>right half of the image</source>
-      <translation>画像の右半分</translation>
-    </message>
-    <message>
-      <source>left half of the image</source>
-      <translation>画像の左半分</translation>
     </message>
     <message>
       <source>&lt;b&gt;Finding {rank}&lt;/b&gt;, {place}, {side}</source>
@@ -601,6 +616,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>all, rejected too</source>
       <translation>却下も含めすべて</translation>
+    </message>
+    <message>
+      <source>The scan is under a transform that is not linear; harden the transform of the scan first.</source>
+      <translation>スキャンに線形でない変換がかかっています。先に変換を適用してください。</translation>
     </message>
   </context>
   <context>
@@ -757,12 +776,12 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>記録を {path} に書き出しました。</translation>
     </message>
     <message>
-      <source>{name} accepted</source>
-      <translation>{name} 採用</translation>
-    </message>
-    <message>
       <source>No finding is accepted yet. Accept findings first, then edit them.</source>
       <translation>採用した所見がまだありません。所見を採用してから編集してください。</translation>
+    </message>
+    <message>
+      <source>{name} accepted</source>
+      <translation>{name} 採用</translation>
     </message>
     <message>
       <source>The accepted findings are in the segmentation {name}.</source>
@@ -807,20 +826,12 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>判定</translation>
     </message>
     <message>
-      <source>Place (RAS mm)</source>
-      <translation>位置 (RAS mm)</translation>
-    </message>
-    <message>
       <source>Slice</source>
       <translation>スライス</translation>
     </message>
     <message>
-      <source>Size (mm)</source>
-      <translation>大きさ (mm)</translation>
-    </message>
-    <message>
-      <source>ml</source>
-      <translation>ml</translation>
+      <source>Band</source>
+      <translation>段階</translation>
     </message>
     <message>
       <source>Peak</source>
@@ -829,10 +840,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>Mean</source>
       <translation>平均</translation>
-    </message>
-    <message>
-      <source>Band</source>
-      <translation>段階</translation>
     </message>
     <message>
       <source>No finding at this operating point; the scan may be abnormal all the same.</source>
@@ -996,8 +1003,16 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>もう一度お試しください。</translation>
     </message>
     <message>
-      <source>Done.</source>
-      <translation>完了。</translation>
+      <source>Done: no finding.</source>
+      <translation>完了：所見なし。</translation>
+    </message>
+    <message>
+      <source>Done: 1 finding.</source>
+      <translation>完了：所見1件。</translation>
+    </message>
+    <message>
+      <source>Done: {count} findings.</source>
+      <translation>完了：所見{count}件。</translation>
     </message>
     <message>
       <source>Load an image and select it above, or load the sample.</source>
@@ -1026,6 +1041,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>Cancelling...</source>
       <translation>中止中...</translation>
+    </message>
+    <message>
+      <source>Done.</source>
+      <translation>完了。</translation>
     </message>
     <message>
       <source>The analysis failed.</source>
@@ -1158,14 +1177,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>最大値が所見の平均からどれだけ突出しているか</translation>
     </message>
     <message>
-      <source>Concentration</source>
-      <translation>集中度</translation>
-    </message>
-    <message>
-      <source>how steeply the map falls off around the peak</source>
-      <translation>最大値の周囲でマップがどれだけ急に下がるか</translation>
-    </message>
-    <message>
       <source>This result was made by an older version, which keeps the model's terms at the operating point of the detection only.</source>
       <translation>この結果は旧版で作成されたため、モデルの各項は検出時の動作点でのみ分かります。</translation>
     </message>
@@ -1219,6 +1230,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>unsure about the finding</source>
       <translation>所見を保留</translation>
+    </message>
+    <message>
+      <source>take the last decision back</source>
+      <translation>最後の判断を取り消す</translation>
     </message>
     <message>
       <source>why the finding was marked</source>
@@ -1285,6 +1300,49 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>Anomaly {rank}</source>
       <translation>異常 {rank}</translation>
+    </message>
+  </context>
+  <context>
+    <name>SPMambaPanel.whereabouts</name>
+    <message>
+      <source>Place (px)</source>
+      <translation>位置（px）</translation>
+    </message>
+    <message>
+      <source>Size (mm)</source>
+      <translation>大きさ（mm）</translation>
+    </message>
+    <message>
+      <source>Size (px)</source>
+      <translation>大きさ（px）</translation>
+    </message>
+    <message>
+      <source>px</source>
+      <translation>px</translation>
+    </message>
+    <message>
+      <source>right half of the image</source>
+      <translation>画像の右半分</translation>
+    </message>
+    <message>
+      <source>left half of the image</source>
+      <translation>画像の左半分</translation>
+    </message>
+    <message>
+      <source>right side</source>
+      <translation>右側</translation>
+    </message>
+    <message>
+      <source>left side</source>
+      <translation>左側</translation>
+    </message>
+    <message>
+      <source>Place (RAS mm)</source>
+      <translation>位置（RAS mm）</translation>
+    </message>
+    <message>
+      <source>ml</source>
+      <translation>ml</translation>
     </message>
   </context>
   <context>

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..evidence.normal_tiles import NormalTiles, TileLayout
-from ..evidence.record import BLOCK, NO_TILE, Evidence
 from ..preprocessing.prepare import PreparedSlices
+from .normal_tiles import NormalTiles, TileLayout
+from .record import BLOCK, NO_TILE, Evidence
 
 
 class Gathering:

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from .errors import ModelDamagedError, ModelMissingError, OutputError, UsageError
-from .evidence import normal_tiles
-from .geometry import PLANES
-from .input_check import record
-from .older_versions import CARD_FORMATS, FILES, present_card, present_tensor_name
-from .scoring.calibration import Calibration
+from ..errors import ModelDamagedError, ModelMissingError, OutputError, UsageError
+from ..evidence import normal_tiles
+from ..geometry import PLANES
+from ..input_check import record
+from ..older_versions import CARD_FORMATS, FILES, present_card, present_tensor_name
+from ..scoring.calibration import Calibration
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,7 +54,7 @@ def search_folders() -> List[Path]:
     """Where bundles are looked for, first hit wins: $SPMAMBA_MODELS, the user's folder, the folder shipped with us."""
     folders = [Path(p) for p in os.environ.get("SPMAMBA_MODELS", "").split(os.pathsep) if p]
     folders.append(user_folder())
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     folders += [package / "Resources" / "models", package.parent / "Resources" / "models"]
     return folders
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Union
 
-from . import bundle
-from .errors import ModelMissingError, SPMambaError, UnsupportedImageError, UsageError
+from .. import bundle
+from ..errors import ModelMissingError, SPMambaError, UnsupportedImageError, UsageError
 
 SUMMARY = ("name", "title", "version", "purpose", "not_for", "region", "modality", "plane", "licence")
 

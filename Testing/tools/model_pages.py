@@ -1,0 +1,80 @@
+"""One page for each shipped model, made of its card: ``python Testing/tools/model_pages.py``.
+
+The page says what the card says; a test compares them.
+"""
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Dict, List
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from SPMambaLib import bundle  # noqa: E402
+
+PAGES = ROOT / "Resources" / "Docs" / "models"
+TEXTS = (
+    ("purpose", "For"),
+    ("not_for", "Not for"),
+    ("expects", "Expects"),
+    ("data", "Made from"),
+    ("limits", "Limits"),
+    ("licence", "Licence"),
+)
+
+
+def page(card: Dict[str, Any]) -> str:
+    """The page of one model, Markdown."""
+    lines = ["# {}".format(card["title"]), "", "`{}`, version {}. Research use only.".format(card["name"],
+                                                                                         card["version"]), ""]
+    lines += ["- **{}**: {}".format(title, card[key]) for key, title in TEXTS if card.get(key)]
+    calibration = card["calibration"]
+    unit = calibration["map"]["unit"]
+    lines += [
+        "",
+        "## Operating point",
+        "",
+        "Thresholds were read off {:,} held-out normal {}s of {:,} patients; the lowest rate that they can tell is "
+        "1 in {:,.0f}.".format(
+            calibration["normals"], unit, calibration["patients"], 1.0 / min(calibration["map"]["rates"])
+        ),
+    ]
+    check = calibration.get("input_check")
+    if check:
+        worth = check["worth"]
+        lines += ["", "Of normal scans the input check flags {:.1%} ({:.1%} to {:.1%}, 95 %).".format(
+            worth["flagged"], worth["low"], worth["high"])]
+    if card.get("metrics"):
+        lines += ["", "## Measured", "", *metrics(card["metrics"])]
+    return "\n".join(lines) + "\n"
+
+
+def metrics(found: Dict[str, Any]) -> List[str]:
+    """The table of figures on the public test images, with what should not work beside it."""
+    n = found["n"]
+    lines = ["{:,} normal and {:,} abnormal public test images of {:,} patients, {}; nothing was chosen on them "
+             "(`Testing/benchmarks`).".format(n["normal"], n["abnormal"], n["patients"], found["date"]), "",
+             "| figure | value | 95 % by patient |", "|---|---|---|"]
+    intervals = found.get("image_intervals_95_by_patient", {})
+    for key, value in found["image"].items():
+        span = intervals.get(key)
+        lines.append("| image {} | {:.3f} | {} |".format(
+            key.replace("_", " "), value, "{:.3f} to {:.3f}".format(*span) if span else ""))
+    lines += ["| pixel {} | {:.3f} | |".format(key.replace("_", " "), value)
+              for key, value in found.get("pixel", {}).items()]
+    lines += ["| control, {}: AUROC | {:.3f} | |".format(key.replace("_", " "), value)
+              for key, value in found.get("controls_auroc", {}).items()]
+    return [*lines, "", 'Sensitivity and specificity are those at "1 in {:.0f}".'.format(1 / found["operating_point"])]
+
+
+def pages() -> Dict[Path, str]:
+    """Path -> text of the page of every shipped model."""
+    folder = ROOT / "Resources" / "models"
+    return {PAGES / (path.name + ".md"): page(bundle.read_card(path)) for path in sorted(folder.iterdir())}
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(ROOT))
