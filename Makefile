@@ -8,11 +8,13 @@ BIN    := $(VENV)/bin
 SYSTEM := libgl1 libegl1 libegl-mesa0 libgl1-mesa-dri libosmesa6 libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0 \
           python3-venv poppler-utils
 
-.PHONY: help demo test lint slicer screenshots clean environment
+.PHONY: help demo test test-fast lint architecture slicer screenshots clean environment
 
 help:
 	@echo "make demo                detect anomalies on the sample, exactly as the panel does; results in demo/"
 	@echo "make test                lint and the whole test suite"
+	@echo "make test-fast           the tests that neither train a model nor open the panel, about a minute"
+	@echo "make architecture        draw what imports what, and check that no arrow points up"
 	@echo "make slicer SLICER=path  start 3D Slicer with the module"
 	@echo "make screenshots         make the README's pictures again"
 	@echo "make clean               remove .venv and demo"
@@ -34,6 +36,12 @@ test: environment lint
 	$(BIN)/python -m pytest Testing/library
 	$(BIN)/python -m pytest Testing/panel  # a process of its own: the panel's world never loads torch
 
+test-fast: environment
+	$(BIN)/python -m pytest -q -m "not slow and not gui and not data" Testing/library
+
+architecture: environment
+	$(BIN)/python Testing/tools/architecture.py
+
 lint: environment
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -42,9 +50,9 @@ screenshots: environment
 	$(BIN)/python Testing/demo.py --output demo --screenshots Resources/Screenshots
 	$(BIN)/python Testing/review_pictures.py --output demo/review --pictures Resources/Screenshots
 
-slicer:
+slicer:  # CHECK=1: self-test and pictures, without a person
 	@test -n "$(SLICER)" || { echo "Give the program: make slicer SLICER=/path/to/Slicer"; exit 2; }
-	"$(SLICER)" --additional-module-paths "$(CURDIR)/SPMambaExtension"
+	"$(SLICER)" --additional-module-paths "$(CURDIR)/SPMambaExtension" $(if $(CHECK),--no-splash --python-script "$(CURDIR)/Testing/real_slicer.py" "$(CURDIR)/demo/slicer")
 
 clean:
 	rm -rf $(VENV) demo

@@ -140,20 +140,12 @@
       <translation>Notiz</translation>
     </message>
     <message>
-      <source>Make one finding of the selected ones (Ctrl and click selects several).</source>
-      <translation>Die gewählten Befunde zu einem verbinden (Strg und Klick wählt mehrere).</translation>
-    </message>
-    <message>
-      <source>Merge</source>
-      <translation>Verbinden</translation>
-    </message>
-    <message>
       <source>In units of the spread among normal scans. The line in a bar is the highest value in any of the normal images held out for calibration; rare: in fewer than 1 in 20 of them.</source>
       <translation>In Einheiten der Streuung unter normalen Aufnahmen. Der Strich im Balken ist der höchste Wert in allen normalen Bildern, die zur Kalibrierung zurückgehalten wurden; selten: in weniger als 1 von 20 davon.</translation>
     </message>
     <message>
       <source>Why: this scan and what is normal here</source>
-      <translation>Warum: dieses Bild und was hier normal ist</translation>
+      <translation>Warum: was hier normal ist</translation>
     </message>
     <message>
       <source>List:</source>
@@ -198,6 +190,14 @@
     <message>
       <source>Show slice scores</source>
       <translation>Werte der Schichten zeigen</translation>
+    </message>
+    <message>
+      <source>Make one finding of the selected ones (Ctrl and click selects several).</source>
+      <translation>Die gewählten Befunde zu einem verbinden (Strg und Klick wählt mehrere).</translation>
+    </message>
+    <message>
+      <source>Merge</source>
+      <translation>Verbinden</translation>
     </message>
     <message>
       <source>Operating point and overlay</source>

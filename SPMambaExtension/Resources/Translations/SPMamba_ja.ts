@@ -140,14 +140,6 @@
       <translation>メモ</translation>
     </message>
     <message>
-      <source>Make one finding of the selected ones (Ctrl and click selects several).</source>
-      <translation>選択した所見を一つにまとめます(Ctrlを押しながらクリックで複数選択)。</translation>
-    </message>
-    <message>
-      <source>Merge</source>
-      <translation>結合</translation>
-    </message>
-    <message>
       <source>In units of the spread among normal scans. The line in a bar is the highest value in any of the normal images held out for calibration; rare: in fewer than 1 in 20 of them.</source>
       <translation>単位は正常画像間のばらつき。バー内の線は、較正用に取り分けた正常画像での最高値。「まれ」はそのうち20枚に1枚未満。</translation>
     </message>
@@ -198,6 +190,14 @@
     <message>
       <source>Show slice scores</source>
       <translation>スライスのスコアを表示</translation>
+    </message>
+    <message>
+      <source>Make one finding of the selected ones (Ctrl and click selects several).</source>
+      <translation>選択した所見を一つにまとめます(Ctrlを押しながらクリックで複数選択)。</translation>
+    </message>
+    <message>
+      <source>Merge</source>
+      <translation>結合</translation>
     </message>
     <message>
       <source>Operating point and overlay</source>
