@@ -18,7 +18,9 @@ from SPMambaLib.worker.processors import share_processors  # noqa: E402
 
 share_processors()  # before anything loads torch
 
-LONG = re.compile(r"^(?:import|from) (?:tiny|torch|scan_cases|bad_inputs|bad_circumstances)\b|subprocess|load_model", re.MULTILINE)
+LONG = re.compile(  # in the file of a test
+    r"^(?:import|from) (?:tiny|torch|scan_cases|bad_inputs|bad_circumstances)\b|subprocess|load_model",
+    re.MULTILINE)
 
 
 def pytest_collection_modifyitems(items):

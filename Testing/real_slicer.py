@@ -1,4 +1,4 @@
-"""Run inside a real Slicer by ``make slicer SLICER=... CHECK=1``: the self-test, pictures of it, a report, exit status."""
+"""Run inside a real Slicer by ``make slicer SLICER=... CHECK=1``: self-test, pictures of it, report, exit status."""
 import sys
 import traceback
 from pathlib import Path

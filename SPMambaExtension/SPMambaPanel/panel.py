@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 from slicer.i18n import tr as _
 
@@ -41,11 +41,11 @@ def detectTexts(machine: Machine) -> Dict[State, str]:
     }
 
 
-def doneText(notices: Sequence[str], count: int) -> str:
-    """Of a result, at the end of its detection and whenever it is read: how many findings it has, and what the reader
-    must know of it."""
-    text = (_("Done: no finding.") if not count else _("Done: 1 finding.") if count == 1 else
-            _("Done: {count} findings.").format(count=count))
+def doneText(notices: Sequence[str], count: Optional[int] = None) -> str:
+    """Of a result, at the end of its detection (`count`: of its findings then) and whenever it is read: with what the
+    reader must know of it."""
+    text = (_("Done.") if count is None else _("Done: no finding.") if not count else
+            _("Done: 1 finding.") if count == 1 else _("Done: {count} findings.").format(count=count))
     return "\n".join([text, *notices])
 
 

@@ -189,7 +189,7 @@ class Workplace:
             if not display.revealed(result):  # as it is after a detection, view by view
                 self.restoreViews()
             if result.notices and not self.machine.busy:  # true of the result, not only at the end of its detection
-                self.machine.say(doneText(result.notices, len(self.review.findings)))
+                self.machine.say(doneText(result.notices))
 
     def readFirst(self, result: Result) -> None:
         """After a detection the first finding is in view, as long as the reader is at no other volume or finding."""

@@ -16,7 +16,7 @@ from typing import Any, Dict, List
 
 ITEM = "SubjectHierarchyItem"
 PROPERTIES = ("text", "checked", "value", "currentIndex", "collapsed", "enabled", "plainText", "title")
-UNSAID = ("logTextEdit", "progressBar")  # of this process
+UNSAID = ("logTextEdit", "progressBar", "undoButton")  # of this process
 MEANINGLESS = ("measurement frame",)  # written where it is the identity once a file was read
 
 
