@@ -132,7 +132,7 @@ def _carryDecisions(result: Result) -> None:
     for former in Result.all():
         if former.input is result.input:
             result.exported = former.exported
-            if former.summary["model"] == result.summary["model"]:
+            if former.summary.get("model") == result.summary["model"]:
                 result.decisions = former.decisions
 
 

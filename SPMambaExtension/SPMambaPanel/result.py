@@ -29,6 +29,9 @@ INPUT = "spmambaInput"
 OWNED = ("mapColors", "bandColors", "map", "severity", "segmentation", "findings", "slices", "series", "chart",
          "normalTable", "normalSeries", "unseenTable", "unseenSeries", "marksTable", "currentSeries", "thresholdSeries",
          "evidence")
+NEEDED = {"findings": ("rank", "right", "anterior", "superior", "volume_ml", "voxels", "peak", "mean", "band",
+                       "size_i_mm", "size_j_mm", "size_k_mm"),
+          "slices": ("slice", "score", "peak", "analysed", "right", "anterior", "superior")}
 SUMMARY_FIELDS = ("threshold", "false_positive_rate", "slice_axis", "plane", "score", "components", "calibration",
                   "model", "backend", "device", "timings", "notices", "unit")
 
@@ -140,8 +143,23 @@ class Result:
 
     @property
     def complete(self) -> bool:
-        """False once the user deleted a node without which nothing can be reviewed."""
-        return None not in (self.map, self.severity, self.segmentation, self.get("findings"), self.get("slices"))
+        """False once a node is gone without which nothing can be reviewed, or what is kept of it makes no sense."""
+        there = None not in (self.map, self.severity, self.segmentation, self.get("findings"), self.get("slices"))
+        return there and self._isSound
+
+    @property
+    def _isSound(self) -> bool:
+        """Whether summary and tables, which a file or a user may have changed, still say what a review needs."""
+        try:
+            summary = self.summary
+            known = Calibration.from_dict(summary["calibration"])
+            float(summary["threshold"]), float(summary["false_positive_rate"]), int(summary["slice_axis"])
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            return False
+        tables = [(self.get(role).GetTable(), columns) for role, columns in NEEDED.items()]
+        return bool(known.thresholds) and all(
+            not table.GetNumberOfRows() or all(table.GetColumnByName(name) is not None for name in columns)
+            for table, columns in tables)
 
     def remove(self) -> None:
         """Take all nodes of this result out of the scene, with their display nodes and hierarchy items."""
@@ -166,12 +184,20 @@ class Result:
         if self.node.GetScene() is scene:
             scene.RemoveNode(self.node)
 
+    def _kept(self, name: str, default: Any) -> Any:
+        """JSON of a parameter; `default` where there is none, or where it was damaged."""
+        try:
+            return json.loads(self.node.GetParameter(name) or "null") or default
+        except ValueError:
+            return default
+
     # -- facts --------------------------------------------------------------------------------------------------------
 
     @property
     def summary(self) -> Dict[str, Any]:
         """`SUMMARY_FIELDS` of ``result.json``; threshold and rate are those shown now."""
-        return json.loads(self.node.GetParameter(SUMMARY_PARAMETER) or "{}")
+        found = self._kept(SUMMARY_PARAMETER, {})
+        return found if isinstance(found, dict) else {}
 
     @summary.setter
     def summary(self, value: Dict[str, Any]) -> None:
@@ -185,7 +211,8 @@ class Result:
     @property
     def decisions(self) -> Decisions:
         """A copy: changes count once it is set again."""
-        return Decisions(json.loads(self.node.GetParameter(DECISIONS_PARAMETER) or "[]"))
+        found = self._kept(DECISIONS_PARAMETER, [])
+        return Decisions([entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else [])
 
     @decisions.setter
     def decisions(self, value: Decisions) -> None:
@@ -203,7 +230,8 @@ class Result:
     @property
     def exported(self) -> Dict[str, Dict[str, Stamp]]:
         """Files written, by folder and name; see `export.naming`."""
-        return json.loads(self.node.GetParameter(EXPORTED_PARAMETER) or "{}")
+        found = self._kept(EXPORTED_PARAMETER, {})
+        return found if isinstance(found, dict) else {}
 
     @exported.setter
     def exported(self, value: Dict[str, Dict[str, Stamp]]) -> None:

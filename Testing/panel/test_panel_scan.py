@@ -444,3 +444,43 @@ def test_the_self_test_builds_and_walks_the_panel(host: Any) -> None:
     from SPMambaPanel import panelselftest
 
     panelselftest.walkThrough(host.widget, unittest.TestCase())
+
+
+@pytest.mark.parametrize("damage", [
+    lambda result: result.node.SetParameter("SPMamba.Summary", "{broken"),
+    lambda result: result.node.SetParameter("SPMamba.Summary", "[1, 2]"),
+    lambda result: result.node.SetParameter("SPMamba.Summary", '{"calibration": {"rates": "x"}}'),
+    lambda result: result.node.SetParameter("SPMamba.Decisions", "garbage"),
+    lambda result: result.node.SetParameter("SPMamba.Decisions", '{"a": 1}'),
+    lambda result: result.node.SetParameter("SPMamba.Exported", "]"),
+    lambda result: result.node.SetParameter("SPMamba.Voxels", "nonsense"),
+    lambda result: result.get("findings").RemoveColumn(0),
+    lambda result: result.get("slices").RemoveAllColumns(),
+], ids=["broken", "list", "calibration", "decisions", "decisions of another kind", "exported", "voxels", "findings",
+        "slices"])
+def test_a_scene_that_holds_nonsense_does_not_lock_the_panel(host: Any, ui: Any, workplace: Any, result: Any,
+                                                            damage: Callable[[Any], Any]) -> None:
+    damage(result)
+    host.widget.exit()
+    host.widget.enter()
+    workplace.update()
+    host.processEvents(50)
+    assert ui.detectButton.enabled
+    selftest.addResult(workplace.parameters.inputVolume)
+    workplace.update()
+    assert [row["rank"] for row in workplace.review.findings] == [1]
+
+
+def test_settings_that_hold_nonsense_do_not_lock_the_panel(host: Any, ui: Any, workplace: Any, case: Any) -> None:
+    import qt
+
+    for key in ("Device", "Devices", "ExportFolder", "OperatingPoint/synthetic"):
+        qt.QSettings().setValue("SPMamba/" + key, "garbage,,\0 ü")
+    try:
+        host.widget.exit()
+        host.widget.enter()
+        workplace.panel.fillDevices(workplace.settings.devices, workplace.settings.device)
+        assert ui.detectButton.enabled and workplace.device == "auto" and workplace.rates.rate() == 0.0
+    finally:
+        for key in ("Device", "Devices", "ExportFolder", "OperatingPoint"):
+            qt.QSettings().remove("SPMamba/" + key)
