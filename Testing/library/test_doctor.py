@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from SPMambaLib import cli, doctor
+from SPMambaLib import cli
+from SPMambaLib.doctor import machine as doctor
 
 
 def states(checks):

@@ -12,13 +12,13 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Callable, Dict, Iterator, List, Tuple
 
-from . import __version__, bundle
-from .errors import SPMambaError
+from .. import __version__, bundle
+from ..errors import SPMambaError
 
 OK, ABSENT, FAILED = "ok", "absent", "failed"
 PACKAGES = (("numpy", "numpy"), ("SimpleITK", "SimpleITK"), ("safetensors", "safetensors"), ("Pillow", "PIL"),
             ("pydicom", "pydicom"))
-SLICER_PACKAGES = ("slicer-core", "vtk", "PySide6", "PySide6-Essentials")  # looked up only: importing them is slow
+SLICER_PACKAGES = ("slicer-core", "vtk", "PySide6-Essentials")  # looked up only: importing them is slow
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _scan() -> Iterator[Tuple[str, str, str]]:
     except ModuleNotFoundError:
         yield "backends", ABSENT, "need PyTorch"
         return
-    from . import scan
+    from .. import scan
 
     for device in ["cpu"] + ["cuda:{}".format(n) for n in range(torch.cuda.device_count())]:
         for backend in scan.backends_for(device):
