@@ -44,6 +44,8 @@ from .scoring.maps import AnomalyScale, ScoringConfig
 from .scoring.slice_height import align_heights
 from .scoring.slices import score_maps, slice_components
 from .scoring.terms import height_bin_index, terms_and_nearest
+from .volume import normal_brain
+from .volume.normal_brain import HeadVolume, NormalBrain, compare
 
 Progress = Callable[[float, str], None]
 T = TypeVar("T")
@@ -81,7 +83,8 @@ def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] =
         check = InputCheck(known) if card["calibration"].get("input_check") else None
         preprocessing = Preprocessing.from_dict(card["preprocessing"], preparation)
         return Detector(card, network.to(chosen), scale, preprocessing, chosen, check=check, scan=scan,
-                        precision=precision, normal_tiles=others.get(FILE))
+                        precision=precision, normal_tiles=others.get(FILE),
+                        normal_brain=NormalBrain.of(card, others.get(normal_brain.FILE)))
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamagedError("Model {} does not fit its own card.".format(card["name"]), str(error)) from error
 
@@ -138,7 +141,8 @@ class Detector:
 
     def __init__(self, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, preprocessing: Preprocessing,
                  device: torch.device, *, check: Optional[InputCheck] = None, scan: Optional[str] = None,
-                 precision: str = "single", normal_tiles: Union[bytes, NormalTiles, None] = None) -> None:
+                 precision: str = "single", normal_tiles: Union[bytes, NormalTiles, None] = None,
+                 normal_brain: Optional[NormalBrain] = None) -> None:
         self.card, self.name, self.device = card, card["name"], str(device)
         self.network, self.scale, self.check = network.eval(), scale.eval(), check
         if device.type == "cpu":  # convolutions on a CPU read the channels of a pixel at once
@@ -148,6 +152,7 @@ class Detector:
         with using(scan):
             self.backend = default_backend(device)
         self._half = half_precision(precision, device)
+        self.normal_brain = normal_brain
         self._normal_tiles = normal_tiles  # decoded when it is first needed
 
     def detect(self, image: Image, *, false_positive_rate: Optional[float] = None, slice_height: Optional[float] = None,
@@ -168,8 +173,8 @@ class Detector:
             InputCheckError: the scan does not look like what the model knows; known before the network's slow part.
             UnsupportedImageError, OutOfMemoryError, UsageError, Cancelled.
         """
-        rate = self.calibration.default_rate if false_positive_rate is None else false_positive_rate
-        threshold = self.calibration.threshold(rate)
+        if false_positive_rate is not None:
+            self.calibration.threshold(false_positive_rate)  # raises before anything is computed
         report = progress or (lambda fraction, text: None)
 
         def checkpoint() -> None:
@@ -181,7 +186,16 @@ class Detector:
         report(0.0, "preparing")
         plane, prepared, notices = self._prepared(image, checkpoint)
         clock.lap("prepare")
-        fit = self._input_check(image, prepared, plane, checkpoint)
+        fit, head = self._input_check(image, prepared, plane, checkpoint)
+        calibration = self.calibration
+        if self.normal_brain is not None and head is not None:
+            if head.found is None:
+                notices.append(Notice("no-place-in-the-head", "The head could not be brought into the frame of normal "
+                                      "heads: {}. It was analysed slice by slice.".format(head.place.problem)))
+            elif not head.other_contrast:
+                calibration = self.normal_brain.calibration
+        rate = calibration.default_rate if false_positive_rate is None else false_positive_rate
+        threshold = calibration.threshold(rate)
         if fit is not None and fit.state == record.REFUSED and not force:
             raise InputCheckError(fit.message(), json.dumps(fit.to_dict()["statistics"]))
         clock.lap("input_check")
@@ -195,8 +209,12 @@ class Detector:
         clock.lap("scoring")
         report(0.96, "finding regions")
         native = plane.from_slices(maps)
+        if head is not None and head.found is not None and not head.other_contrast:
+            native = head.found.map
+            peaks = plane.to_slices(native).max(axis=(1, 2))
+            slices = [replace(s, peak=float(peak)) for s, peak in zip(slices, peaks)]
         native_terms = {name: plane.from_slices(term) for name, term in terms.items()}
-        labels, found = findings.find(native, image.ijk_to_ras, threshold, calibration=self.calibration,
+        labels, found = findings.find(native, image.ijk_to_ras, threshold, calibration=calibration,
                                       slice_axis=plane.axis, terms=native_terms)
         if len(found) >= findings.LIMIT:
             notices.append(Notice("findings-limited", "Only the {} highest regions are listed; choose a lower rate of "
@@ -205,10 +223,10 @@ class Detector:
         top = max((s for s in slices if s.analysed), key=lambda s: s.score)
         report(1.0, "done")
         return Detection(
-            map=native, labels=labels, severity=self.calibration.severity(native, threshold), terms=native_terms,
+            map=native, labels=labels, severity=calibration.severity(native, threshold), terms=native_terms,
             ijk_to_ras=np.array(image.ijk_to_ras, dtype=np.float64), slice_axis=plane.axis, plane=plane.name,
             threshold=threshold, false_positive_rate=rate, score=top.score, components=top.components, slices=slices,
-            findings=found, calibration=self.calibration.to_dict(), model=self.summary(), backend=self.backend,
+            findings=found, calibration=calibration.to_dict(), model=self.summary(), backend=self.backend,
             device=self.device, timings=clock.laps, notices=notices,
             input_check=fit, evidence=evidence)
 
@@ -216,7 +234,7 @@ class Detector:
         """Whether an image looks like what the model knows (see `input_check`), without detecting anything in it;
         None if the model cannot tell.  Raises UnsupportedImageError."""
         plane, prepared, _ = self._prepared(image, lambda: None)
-        return self._input_check(image, prepared, plane, lambda: None)
+        return self._input_check(image, prepared, plane, lambda: None)[0]
 
     def _prepared(self, image: Image,
                   checkpoint: Callable[[], None]) -> Tuple[SlicePlane, PreparedSlices, List[Notice]]:
@@ -338,10 +356,16 @@ class Detector:
 
     @torch.inference_mode()
     def _input_check(self, image: Image, prepared: PreparedSlices, plane: SlicePlane,
-                 checkpoint: Callable[[], None]) -> Optional[record.InputCheckResult]:
-        """Whether the scan looks like what the model knows, from a few slices; None if the model cannot tell."""
+                     checkpoint: Callable[[], None],
+                     ) -> Tuple[Optional[record.InputCheckResult], Optional[HeadVolume]]:
+        """Whether the scan looks like what the model knows, from a few slices, None if the model cannot tell; and the
+        head as a whole, for a volume and a model that knows normal brains."""
+        head = None
+        if self.normal_brain is not None and image.kind == "volume":
+            checkpoint()
+            head = compare(self.normal_brain, finite_voxels(image, plane.name)[0], image.ijk_to_ras)
         if self.check is None:
-            return None
+            return None, head
 
         def encode(pixels: Tensor) -> List[Tensor]:
             return self.network.encode(to_teacher_input(pixels.to(self.device)))
@@ -349,7 +373,10 @@ class Detector:
         values = scan_statistics(self.check, prepared, encode, checkpoint)
         if image.kind == "volume":
             values["extent"] = extent_mm(prepared, plane.spacing[1:])
-        return record.assess(values, self.card, is_volume=image.kind == "volume")
+        fit = record.assess(values, self.card, is_volume=image.kind == "volume")
+        if head is not None and head.found is not None and self.normal_brain is not None:
+            fit = fit.with_tissue(head.found.tissue["grey"], self.normal_brain.least_grey)
+        return fit, head
 
 
 class _Clock:

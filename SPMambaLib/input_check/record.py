@@ -31,10 +31,11 @@ WORDS: Dict[str, Tuple[Optional[str], Optional[str]]] = {
     "sharpness": ("it is more blurred than normal scans are", "it is sharper than normal scans are"),
     "extent": ("the anatomy is smaller, in millimetres, than the model expects; is the spacing right?",
                "the anatomy is larger, in millimetres, than the model expects; is the spacing right?"),
+    "tissue": ("grey matter is not brighter than white matter, as it is on FLAIR: it may be another contrast", None),
     "coverage": ("its slices cover less than half of the anatomy that those of normal scans cover", None),
 }
 REFUSING = ("features", "negative", "turned")  # the other statistics also tell a bad scan of the right kind
-STATISTICS = tuple(name for name in WORDS if name not in ("extent", "coverage"))  # measured of every slice
+STATISTICS = tuple(name for name in WORDS if name not in ("extent", "tissue", "coverage"))  # measured of every slice
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,17 @@ class InputCheckResult:
         table = card["calibration"]["input_check"]["volume"] or {}
         return replace(self, readings=self.readings + tuple(
             read("coverage", span, Limits(**table[name])) for name in ("coverage",) if name in table))
+
+    def with_tissue(self, grey: float, least: float) -> InputCheckResult:
+        """The record of a head that was found in three dimensions, with the brightness of its grey over its white
+        matter: below `least` it is refused; else that its slices look foreign, as those of a skull-stripped brain do,
+        is only flagged."""
+        reading = Reading("tissue", grey, least, None, USUAL)
+        if grey < least:
+            return replace(self, readings=self.readings + (
+                replace(reading, state=REFUSED, sentence=WORDS["tissue"][0] or ""),))
+        milder = tuple(replace(one, state=FLAGGED) if one.state == REFUSED else one for one in self.readings)
+        return replace(self, readings=milder + (reading,))
 
     def message(self) -> str:
         """One plain sentence (or two) with the reasons; "" if there is nothing to say."""

@@ -17,7 +17,6 @@ from .components import region_components
 
 MINIMUM_MM3 = 10.0  # a sphere of 2.7 mm: below what is reported as a lesion, above the grain of a map
 LIMIT = 200
-PEAK_SHARE = 0.4  # of a finding's peak, where it ends at the latest; as the 41 % of a hot spot in nuclear medicine
 
 
 def find(anomaly_map: np.ndarray, ijk_to_ras: np.ndarray, threshold: float, *, calibration: Calibration,
@@ -49,7 +48,7 @@ def find(anomaly_map: np.ndarray, ijk_to_ras: np.ndarray, threshold: float, *, c
     box = _bounding_box(above)
     mask = np.ascontiguousarray(above[box])
     if calibration.edge(threshold) < threshold:
-        mask = drawn_in(anomaly_map[box], mask, threshold, calibration.edge(threshold))
+        mask = drawn_in(anomaly_map[box], mask, threshold, calibration.edge(threshold), calibration.peak_share)
     affine = np.asarray(ijk_to_ras, dtype=np.float64)
 
     # One row per voxel above the edge, sorted by region, so that a region is a range of rows.
@@ -86,15 +85,16 @@ def find(anomaly_map: np.ndarray, ijk_to_ras: np.ndarray, threshold: float, *, c
     return labels, [Finding(**{**vars(finding), "label": rank}) for rank, (_, finding) in enumerate(found, 1)]
 
 
-def drawn_in(values: np.ndarray, mask: np.ndarray, threshold: float, edge: float) -> np.ndarray:
-    """The regions of `mask` (K, J, I), which reach `edge`, drawn in to `PEAK_SHARE` of their peak: a high peak spreads
-    far in a smooth map.  What reaches the threshold stays, so that no second lesion beside a higher one is lost."""
+def drawn_in(values: np.ndarray, mask: np.ndarray, threshold: float, edge: float,
+             share: float) -> np.ndarray:
+    """The regions of `mask` (K, J, I), which reach `edge`, drawn in to `share` of their peak: a high peak spreads far
+    in a smooth map.  What reaches the threshold stays, so that no second lesion beside a higher one is lost."""
     where = np.flatnonzero(mask)
     region, heights = connected(mask, where), values.ravel()[where]
     peaks = np.zeros(region.max() + 1)
     np.maximum.at(peaks, region, heights)
     drawn = np.zeros(mask.shape, dtype=bool)
-    ends = np.where(peaks >= threshold, np.clip(PEAK_SHARE * peaks, edge, threshold), np.inf)
+    ends = np.where(peaks >= threshold, np.clip(share * peaks, edge, threshold), np.inf)
     drawn.ravel()[where] = heights >= ends[region]
     return drawn
 

@@ -26,7 +26,7 @@ ROWS: Tuple[Tuple[str, ...], ...] = (
     ("detector",),
     ("output", "data"),
     ("bundle",),
-    ("evidence", "input_check"),
+    ("evidence", "input_check", "volume"),
     ("scoring",),
     ("model", "preprocessing", "io"),
     ("scan", "detection"),

@@ -33,6 +33,8 @@ LISTS = (
              "SPMambaExtension/Resources", lambda path: path.suffix != ".py"),
     FileList("SPMambaLib/CMakeLists.txt", "LIBRARY_SCRIPTS", "SPMambaLib", "SPMambaLib",
              lambda path: path.suffix == ".py"),
+    FileList("SPMambaLib/CMakeLists.txt", "LIBRARY_RESOURCES", "SPMambaLib", "SPMambaLib",
+             lambda path: path.suffix == ".npz" or path.name == "head_frame.txt"),
     FileList("SPMambaLib/CMakeLists.txt", "MODEL_FILES", "", "Resources/models", lambda path: True),
     FileList("SPMambaLib/CMakeLists.txt", "RECIPE_FILES", "", "Resources/recipes", lambda path: True),
     FileList("SPMambaLib/CMakeLists.txt", "SAMPLE_FILES", "", "Resources/SampleData",
