@@ -10,9 +10,13 @@ SETTLE_MS = 20  # the views change one after the other
 
 
 def viewedVolumes() -> List[Any]:
-    """Different background volumes of the slice views, in the order of the views; those that show nothing left out."""
+    """Different background volumes of the slice views of the present layout, in the order of the views; those that show
+    nothing are left out.  Views of other layouts keep what they showed there, unseen."""
     shown: List[Any] = []
+    seen = {node.GetLayoutName() for node in slicer.util.getNodesByClass("vtkMRMLSliceNode") if node.IsMappedInLayout()}
     for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+        if seen and composite.GetLayoutName() not in seen:
+            continue
         node = slicer.mrmlScene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
         if node is not None and node not in shown:
             shown.append(node)
@@ -37,11 +41,12 @@ class ViewedVolume:
 
     def watch(self) -> None:
         """The views that there are now."""
-        composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
-        if [node for node, _tag in self._watched] == composites:
+        nodes = [*slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"),
+                 *slicer.util.getNodesByClass("vtkMRMLLayoutNode")]
+        if [node for node, _tag in self._watched] == nodes:
             return
         self.close()
-        for node in composites:
+        for node in nodes:
             self._watched.append((node, node.AddObserver("ModifiedEvent", lambda *args: self._timer.start())))
         self._known = viewedVolumes()
 

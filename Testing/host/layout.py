@@ -140,18 +140,22 @@ class qSlicerMainWindow(QtWidgets.QMainWindow):
         self._arrange()
 
     def _arrange(self):
-        """The views of Slicer's four-up, four-up plot and side-by-side layouts; others are shown as four-up."""
+        """The views of Slicer's four-up, four-up plot, side-by-side and one-up red layouts; others are shown as four-up.
+        Slice nodes know whether their view is in the layout, as in Slicer."""
         manager, node = self._layoutManager, slicer.vtkMRMLLayoutNode
         red, green, yellow = (manager.sliceWidget(name) for name in ("Red", "Green", "Yellow"))
         threeD, plot = manager.threeDWidget(0), manager.plotWidget(0)
         rows = {
             node.SlicerLayoutFourUpPlotView: ((red, plot), (green, yellow)),
             node.SlicerLayoutSideBySideView: ((red, yellow),),
+            node.SlicerLayoutOneUpRedSliceView: ((red,),),
         }.get(manager.layout, ((red, threeD), (green, yellow)))
         for widget in (red, green, yellow, threeD, plot):
             self._grid.removeWidget(widget)
             widget.setParent(self._grid.parentWidget())
             widget.setVisible(any(widget in row for row in rows))
+        for widget in (red, green, yellow):
+            widget.mrmlSliceNode().SetMappedInLayout(int(any(widget in row for row in rows)))
         for i in (0, 1):
             self._grid.setRowStretch(i, 1 if i < len(rows) else 0)
             self._grid.setColumnStretch(i, 1)

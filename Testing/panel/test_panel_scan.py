@@ -277,6 +277,24 @@ def test_views_that_show_several_forbid_decisions(host: Any, ui: Any, workplace:
     assert ui.acceptButton.enabled
 
 
+def test_views_of_another_layout_do_not_count(host: Any, ui: Any, workplace: Any, three: List[Any]) -> None:
+    """They keep what they showed there; nobody sees it."""
+    selftest.addResult(three[0])
+    workplace.update()
+    slicer.mrmlScene.GetNodeByID("vtkMRMLSliceCompositeNodeYellow").SetBackgroundVolumeID(three[1].GetID())
+    host.processEvents(80)
+    assert workplace.review.blocked
+    manager, before = host.layoutManager, host.layoutManager.layout
+    try:
+        manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
+        host.processEvents(80)
+        assert not workplace.review.blocked and workplace.parameters.inputVolume is three[0]
+    finally:
+        manager.setLayout(before)
+    host.processEvents(80)
+    assert workplace.review.blocked
+
+
 def test_detect_shows_what_it_analyses(host: Any, ui: Any, workplace: Any, three: List[Any],
                                        fakeWorker: Callable[..., Any]) -> None:
     fakeWorker("good")
