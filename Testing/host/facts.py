@@ -32,6 +32,10 @@ def qtClassNames():
     return list(_load("qt.json"))
 
 
+def classNames():
+    return [*widgetClassNames(), *qtClassNames()]
+
+
 def qtClass(name):
     return _load("qt.json")[name]
 
@@ -49,6 +53,7 @@ def _record(name):
     return _load("widgets.json").get(name) or _load("qt.json").get(name)
 
 
+@functools.cache
 def ancestors(name):
     """`name` and the classes it derives from, nearest first; only classes that the facts hold."""
     record = _record(name)
@@ -62,25 +67,49 @@ def ancestors(name):
     return lineage
 
 
+@functools.cache
 def properties(name):
     """Names of the properties of class `name`, inherited ones included."""
     return {p for cls in ancestors(name) for p in _record(cls).get("properties", ())}
 
 
+@functools.cache
 def readonly(name):
     """Properties of class `name` that a running Slicer refuses to write, inherited ones included."""
-    return {p for cls in ancestors(name) for p in _record(cls).get("readonly", ())}
+    refused, decided = set(), set()
+    for cls in ancestors(name):  # the nearest class that has the property decides: QDialog.modal is writable
+        record = _record(cls)
+        refused.update(set(record.get("readonly", ())) - decided)
+        decided.update(record.get("properties", ()))
+    return refused
 
 
-# What methods give, where the facts do not say it: {method: class}, by the class that has it.
+def onlyQt6(name):
+    """Properties of class `name` itself that Qt 6 alone has: {name: "method" or "absent"} in a Slicer on Qt 5."""
+    return _record(name).get("only_qt6", {})
+
+
+def signals(name):
+    """Names of the signals of class `name`, inherited ones included."""
+    return {signal.split("(")[0] for cls in ancestors(name) for signal in _record(cls).get("signals", ())}
+
+
+# What methods give, where the facts do not say it: {method: class}, by the class that has it; "[X]" is a list of X.
 _RETURNED = {
     "QTableView": {"horizontalHeader": "QHeaderView", "verticalHeader": "QHeaderView"},
     "QAbstractItemView": {"selectionModel": "QItemSelectionModel", "model": "QAbstractItemModel"},
     "QTableWidget": {"item": "QTableWidgetItem"},
     "QWidget": {"layout": "QLayout"},
     "QMenu": {"addAction": "QAction"},
+    "QTableWidgetItem": {"font": "QFont"},
+    "QItemSelectionModel": {"selectedRows": "[QModelIndex]", "selectedIndexes": "[QModelIndex]"},
+    "QProcess": {"readAllStandardOutput": "QByteArray", "readAllStandardError": "QByteArray",
+                 "processEnvironment": "QProcessEnvironment"},
+    "qSlicerCoreApplication": {"applicationLogic": "vtkSlicerApplicationLogic",
+                               "extensionsManagerModel": "qSlicerExtensionsManagerModel"},
     "qSlicerApplication": {"layoutManager": "qSlicerLayoutManager"},
-    "qMRMLLayoutManager": {"plotWidget": "qMRMLPlotWidget", "sliceWidget": "qMRMLSliceWidget",
+    "qMRMLLayoutManager": {"layoutLogic": "vtkMRMLLayoutLogic",
+                           "plotWidget": "qMRMLPlotWidget", "sliceWidget": "qMRMLSliceWidget",
                            "threeDWidget": "qMRMLThreeDWidget"},
     "qMRMLPlotWidget": {"plotView": "qMRMLPlotView"},
     "qMRMLSliceWidget": {"sliceView": "qMRMLSliceView"},
@@ -100,6 +129,7 @@ def callableBesideProperty(name):
     return {"singleShot"} if "QTimer" in ancestors(name) else set()
 
 
+@functools.cache
 def members(name):
     """All names that Python can use on class `name`: properties, signals, slots, methods, enums and their values."""
     names = set(properties(name))
@@ -112,7 +142,7 @@ def members(name):
             names.update(values)
     if "QObject" in ancestors(name):
         # PythonQt adds these to every wrapped QObject.
-        names.update(("name", "className", "delete", "connect", "disconnect", "help"))
+        names.update(("name", "className", "delete", "connect", "disconnect", "help", "parent", "setParent"))
     return names
 
 

@@ -20,9 +20,10 @@ def names(text):
 
 
 WIDGETS = names("""
-ctkCheckBox ctkCollapsibleButton ctkCollapsibleGroupBox ctkComboBox ctkDirectoryButton ctkDoubleSlider
+ctkCheckBox ctkCollapsibleButton ctkCollapsibleGroupBox ctkComboBox ctkDICOMDatabase ctkDirectoryButton ctkDoubleSlider
 ctkDoubleSpinBox ctkMessageBox ctkPathLineEdit ctkPushButton ctkSliderWidget qMRMLAbstractViewWidget
 qMRMLLayoutManager qMRMLNodeComboBox qMRMLPlotView qMRMLPlotViewControllerWidget qMRMLPlotWidget
+qMRMLSegmentEditorWidget qSlicerExtensionsManagerModel
 qMRMLSliceControllerWidget qMRMLSliceView qMRMLSliceWidget
 qMRMLThreeDView qMRMLThreeDViewControllerWidget qMRMLThreeDWidget qMRMLViewControllerBar qMRMLWidget
 qSlicerAbstractCoreModule qSlicerAbstractModule qSlicerAbstractModuleWidget qSlicerApplication
@@ -72,6 +73,12 @@ def reduced(record):
     return kept
 
 
+def _isReadonly(name, lineage):
+    """A class may make writable what its base shows only: the nearest one that has the property decides."""
+    nearest = next((one for one in lineage if name in (*one.get("writable", ()), *one.get("readonly", ()))), {})
+    return name in nearest.get("readonly", ())
+
+
 def onlyOfBoth(name, record, runtime):
     """`record` without the properties, signals and slots that Qt 5 does not have in the same role."""
     real = runtime.get(name)
@@ -84,7 +91,7 @@ def onlyOfBoth(name, record, runtime):
     signals = {each.split("(")[0] for one in lineage for each in one.get("signals", ())}
     methods = {each for one in lineage for each in one.get("methods", ())}
     both = dict(record, properties=[each for each in record["properties"] if each in properties])
-    both["readonly"] = sorted(set(both["properties"]) & {each for one in lineage for each in one.get("readonly", ())})
+    both["readonly"] = [each for each in both["properties"] if _isReadonly(each, lineage)]
     both["only_qt6"] = {each: "method" if each in methods else "absent"
                         for each in sorted(set(record["properties"]) - set(both["properties"]))}
     for kind, known in (("signals", signals), ("slots", methods | properties)):
