@@ -140,7 +140,7 @@ class qSlicerMainWindow(QtWidgets.QMainWindow):
         self._arrange()
 
     def _arrange(self):
-        """The views of Slicer's four-up, four-up plot, side-by-side and one-up red layouts; others are shown as four-up.
+        """The views of Slicer's four-up, four-up plot, side-by-side and red layouts; others are shown as four-up.
         Slice nodes know whether their view is in the layout, as in Slicer."""
         manager, node = self._layoutManager, slicer.vtkMRMLLayoutNode
         red, green, yellow = (manager.sliceWidget(name) for name in ("Red", "Green", "Yellow"))
