@@ -3,7 +3,8 @@
     python Testing/benchmarks/volumes.py --data DATA [--output Testing/benchmarks/results/volumes.json]
 
 DATA holds ``brain_volumes``; the sample lies in Resources.  Nothing is forced: a refused volume is one without
-findings, and the table says so.  Masks serve for this test only.  The rule: brighter than z robust spreads over the
+findings, and the table says so.  What was settled with these scans in view: see Resources/Docs/models/seen.md.
+The rule: brighter than z robust spreads over the
 brain's own median, after smoothing by 0.8 voxel, 3 voxels inside of the brain, at least 0.1 ml; for
 skull-stripped scans.  A lesion is a
 26-connected component of the mask of at least 0.1 ml; it is found when a finding
