@@ -41,7 +41,7 @@ def test_a_bright_patch_is_put_back_where_it_was(preprocessing, shape, centre, r
     row, column = centre[0] + size, centre[1] - size
     image[row - size:row + size, column - size:column + size] = 150.0
     prepared = prepare(image[None], spacing, preprocessing)
-    assert prepared.pixels.shape == (1, 1, 64, 64) and prepared.analysed.all() and prepared.height_bins is None
+    assert prepared.pixels.shape == (1, 1, 64, 64) and prepared.analysed.all() and prepared.slice_heights is None
     bright = (prepared.pixels[:, 0] > float(prepared.pixels.max()) * 0.85).float()
     back = restore(bright, prepared, np.array([0]))
     assert back.shape == (1, *shape) and back.dtype == np.float32
@@ -70,7 +70,7 @@ def test_slices_outside_the_anatomy_are_not_analysed():
     volume = np.stack([disc(radius=r) for r in (0.0, 2.0, 12.0, 20.0, 22.0, 15.0, 0.0)])
     prepared = prepare(volume, (1.0, 1.0), HEAD)
     assert prepared.analysed.tolist() == [False, False, True, True, True, True, False]
-    assert np.allclose(prepared.height_bins, [0, 0, 0, 1 / 3, 2 / 3, 1, 1])
+    assert np.allclose(prepared.slice_heights, [0, 0, 0, 1 / 3, 2 / 3, 1, 1])
     assert prepared.pixels[[0, 1, 6]].abs().max() == 0 and prepared.input_masks[[0, 1, 6]].max() == 0
     assert prepared.pixels[2:6].flatten(1).amax(dim=1).min() > 0.3
     whole = prepare(volume, (1.0, 1.0), NONE)
