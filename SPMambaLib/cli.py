@@ -20,7 +20,7 @@ from . import __version__
 from .errors import SPMambaError, UsageError, typed_error
 from .worker.processors import share_processors
 
-COMMANDS = ("detect", "models", "doctor", "worker", "train", "fit", "evaluate", "bench")
+COMMANDS = ("detect", "series", "models", "doctor", "worker", "train", "fit", "evaluate", "bench")
 
 EPILOG = """\
 exit status:

@@ -27,6 +27,8 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
         description="Find anomalies in an image and write anomaly_map, severity (label map), findings.seg.nrrd, "
                     "overview.png, evidence.npz (why) and result.json. Research use only - not for diagnosis.")
     parser.add_argument("input", metavar="INPUT", help="NIfTI, NRRD, MHA, DICOM file or series folder, PNG, JPEG, TIFF")
+    parser.add_argument("--series", metavar="UID|NUMBER", help="which DICOM series of a folder, by UID, number or "
+                        "description; `spmamba series FOLDER` lists them")
     parser.add_argument("--model", metavar="NAME|PATH", help="installed model, bundle folder or zip; chosen from the "
                         "image's kind and modality if not given")
     parser.add_argument("--output", metavar="DIR", help="folder for the results; <input>_spmamba if not given")
@@ -51,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.output) if arguments.output else Path(stem(source) + "_spmamba")
     with ProgressBar() as bar, staged_folder(folder) as files, Interruption() as stop:
         bar(0.0, "reading {}".format(source.name))
-        image = read_image(source)
+        image = read_image(source, arguments.series)
         model = arguments.model or choose_model(image)
         bar(READ, "loading model {}".format(model))
         detector = load_model(model, arguments.device, arguments.scan)
@@ -79,10 +81,10 @@ def stem(source: Path) -> str:
     return Path(name).stem
 
 
-def read_image(source: Path) -> Any:
+def read_image(source: Path, series: Optional[str] = None) -> Any:
     from ..io.image import read_image as read
 
-    return read(source)
+    return read(source, series=series)
 
 
 def load_model(model: str, device: str, scan: Optional[str] = None) -> Any:

@@ -191,7 +191,7 @@ def _sitk() -> Any:
 def _read_dicom(path: Path, series: Optional[str]) -> Image:
     from .dicom.reading import read_dicom
 
-    voxels, ijk_to_lps, facts, kind, notices = read_dicom(_sitk(), path, series)
+    voxels, ijk_to_lps, facts, kind, notices = read_dicom(path, series)
     return Image(voxels, LPS_TO_RAS @ ijk_to_lps, facts, kind, notices)
 
 

@@ -66,11 +66,13 @@ def test_several_series_in_one_folder(tmp_path):
     write_dicom(folder / "seg.dcm", volume((40, 20, 24)), sop_class=SEGMENTATION, modality="SEG", series="1.2.9")
     (folder / "readme.txt").write_text("no image")
     largest = read_image(folder)
-    assert len(largest.voxels) == 18 and [n.code for n in largest.notices] == ["several-series"]
+    assert len(largest.voxels) == 18 and [n.code for n in largest.notices] == ["several-series", "other-objects"]
     assert "localizer" in largest.notices[0].message and "SEG" not in largest.notices[0].message
+    assert "seg.dcm" in largest.notices[1].message and "readme.txt" in largest.notices[1].message
     for chosen in ("1.2.2", "7", "localizer"):
         image = read_image(folder, series=chosen)
-        assert len(image.voxels) == 5 and image.notices == [] and image.facts["dicom_series_uid"] == "1.2.2"
+        assert len(image.voxels) == 5 and [n.code for n in image.notices] == ["other-objects"]
+        assert image.facts["dicom_series_uid"] == "1.2.2"
     with pytest.raises(UsageError, match="FLAIR.*localizer"):
         read_image(folder, series="T1")
 
@@ -144,18 +146,6 @@ def test_frames_of_an_enhanced_file_are_sorted(tmp_path):
         read_image(write_dicom(tmp_path / "v.dcm", voxels, sop_class=ENHANCED_MR,
                                PerFrameFunctionalGroupsSequence=views))
     assert caught.value.code == "several-images"
-
-
-def test_without_pydicom_several_frames_are_refused(tmp_path, monkeypatch):
-    """Their order is not known then; everything else is read all the same."""
-    many = write_dicom(tmp_path / "e.dcm", volume((18, 20, 24)), sop_class=ENHANCED_MR,
-                       PerFrameFunctionalGroupsSequence=frames_in_space(positions(18), ORIENTATION))
-    series = write_series(tmp_path / "s", volume((18, 20, 24)), positions(18), ORIENTATION)
-    monkeypatch.setitem(sys.modules, "pydicom", None)
-    with pytest.raises(UnsupportedImageError, match="pydicom") as caught:
-        read_image(many)
-    assert caught.value.code == "package-missing"
-    assert np.array_equal(read_image(series).voxels, volume((18, 20, 24)))
 
 
 def test_nothing_is_printed(tmp_path):

@@ -100,4 +100,4 @@ def test_real_folders_of_mixed_content(data):
     for path in (data / "dicom" / "pydicom_misc", data / "dicom" / "dcmqi_ct_liver_seg" / "liver.dcm"):
         with pytest.raises(SPMambaError) as caught:
             read_image(path)
-        assert caught.value.code in ("several-images", "not-an-image")
+        assert caught.value.code in ("several-patients", "not-an-image")
