@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.name is not None:
         check_name(arguments.name)
     data = read_data(manifest=arguments.manifest, folder=arguments.folder, select=arguments.select)
-    base = bundle.find_bundle(arguments.base or obvious_base(data.samples[0].path))
+    base = bundle.find_bundle(arguments.base or obvious_base(data.samples[0].path, data.samples[0].series))
     if arguments.output is None:
         arguments.output = bundle.user_folder() / (arguments.name or bundle.read_card(base)["name"] + "-own")
     output = arguments.output.absolute()
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def obvious_base(path: Path) -> str:
+def obvious_base(path: Path, series: str = "") -> str:
     """The one installed model that is for images like this file.
 
     Raises:
@@ -78,7 +78,7 @@ def obvious_base(path: Path) -> str:
     from ..errors import ModelMissingError, UnsupportedImageError
     from ..io.image import read_image
 
-    image = read_image(path)
+    image = read_image(path, series=series or None)
     installed = [row for row in catalogue.installed()
                  if "error" not in row and "base" not in bundle.read_card(Path(row["path"]))]  # not one fitted before
     try:

@@ -124,7 +124,7 @@ def _own_problems(sample: Sample) -> Tuple[List[Problem], Optional[Image]]:
         problems.append(Problem("file-missing", "The image {} does not exist.".format(name), name))
     else:
         try:
-            image = read_image(sample.path)
+            image = read_image(sample.path, series=sample.series or None)
         except SPMambaError as error:
             problems.append(Problem("image-unreadable", "The image {} cannot be used: {}".format(name, error.message),
                                     name))
@@ -197,7 +197,7 @@ def _duplicates(pool: Sequence[Sample], evaluated: Set[str]) -> List[Problem]:
     for candidates in by_size.values():
         same: Dict[str, List[Sample]] = {}
         for sample in candidates if len(candidates) > 1 else ():
-            same.setdefault(file_sha256(sample.path), []).append(sample)
+            same.setdefault(file_sha256(sample.path, sample.series), []).append(sample)
         for group in same.values():
             if len(group) > 1 and any(_name(sample) in evaluated for sample in group):
                 problems.append(_duplicate(group, evaluated))
@@ -221,9 +221,10 @@ def _files(path: Path) -> List[Path]:
     return sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, or of the files of a DICOM series one after the other."""
-    digest = hashlib.sha256()
+def file_sha256(path: Path, series: str = "") -> str:
+    """SHA-256 of a file, or of the files of a DICOM series one after the other; of one `series` among several in a
+    folder, of all of them and its UID."""
+    digest = hashlib.sha256(series.encode("utf-8"))
     for file in _files(path):
         digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -26,6 +26,7 @@ class Sample:
         fold: the source's own subdivision, kept for the reader.
         slice_index: number of the slice along the volume's slice axis; None stands for the whole file.
         name: the path as the source writes it, which patterns are matched with and reports show.
+        series: which DICOM series of a folder that holds several, by its UID; else "".
     """
 
     path: Path
@@ -37,6 +38,7 @@ class Sample:
     fold: str = ""
     slice_index: Optional[int] = None
     name: str = ""
+    series: str = ""
 
     @property
     def abnormal(self) -> bool:

@@ -26,7 +26,7 @@ def slices_of(sample: Sample, preprocessing: Preprocessing, plane_name: str) -> 
     Raises:
         UnreadableFileError, UnsupportedImageError: the file cannot be used.
     """
-    image = read_image(sample.path)
+    image = read_image(sample.path, series=sample.series or None)
     plane = image.plane(plane_name)
     voxels, _ = finite_voxels(image, plane.name)
     prepared = prepare(plane.to_slices(voxels), plane.spacing[1:], preprocessing)

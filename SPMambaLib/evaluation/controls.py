@@ -59,7 +59,7 @@ def mean_normal(samples: Sequence[Sample]) -> np.ndarray:
         if sample.abnormal:
             continue
         try:
-            image = read_image(sample.path)
+            image = read_image(sample.path, series=sample.series or None)
             voxels = finite_voxels(image)[0]
         except SPMambaError:
             continue  # counted and named by the evaluation itself

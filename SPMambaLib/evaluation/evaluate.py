@@ -63,7 +63,7 @@ def evaluate(samples: Sequence[Sample], detector: Any, *, protocol: str = "deplo
         if cancelled():
             raise Cancelled()
         try:
-            image = read_image(sample.path)
+            image = read_image(sample.path, series=sample.series or None)
             detection = detector.detect(image, slice_height=sample.slice_height, force=True, cancelled=cancelled)
             mask = read_mask(sample, detection.map.shape)
             slices, whole = rows_of(sample, detection, mask, thresholds)

@@ -72,7 +72,7 @@ def site_normals(data: DataSet, progress: Progress) -> SiteNormals:
     examine(normals, classes=("normal",), progress=progress).require(tolerated=("patient-leak",))
     sources, known = [], set()
     for sample in normals:
-        digest = file_sha256(sample.path)
+        digest = file_sha256(sample.path, sample.series)
         if digest not in known:
             known.add(digest)
             sources.append(Source(sample, digest))

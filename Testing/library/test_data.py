@@ -79,6 +79,30 @@ def test_a_dicom_series_is_one_sample(tmp_path):
     assert read_image(sample.path).kind == "volume"
 
 
+def test_series_of_one_patient_in_a_flat_folder_are_one_patients(tmp_path):
+    """Two series of 22 slices were 44 patients once."""
+    positions = np.array([[0.0, 0.0, 2.0 * n] for n in range(6)])
+    for number in (1, 2):
+        dicom_files.write_series(tmp_path, noise(number, (6, 20, 20)), positions, series="1.2.{}".format(number),
+                                 SeriesNumber=number)
+    samples = read_data(folder=tmp_path).samples
+    assert [(s.path, s.series) for s in samples] == [(tmp_path, "1.2.1"), (tmp_path, "1.2.2")]
+    assert len({s.patient for s in samples}) == 1 and "SECRET" not in samples[0].patient.upper()
+    assert len({s.name for s in samples}) == 2
+    assert examine(samples, classes=("normal",)).problems == [], "two series are no copies of one another"
+    assert [read_image(s.path, series=s.series).facts["dicom_series_uid"] for s in samples] == ["1.2.1", "1.2.2"]
+
+
+@pytest.mark.parametrize("ids, patients", [(("A", "A", "B"), 2), (("A", "A", "A"), 3), (("", "", ""), 3)])
+def test_what_files_say_of_their_patient_counts_for_more_than_folders(tmp_path, ids, patients):
+    positions = np.array([[0.0, 0.0, 2.0 * n] for n in range(5)])
+    for n, patient in enumerate(ids):
+        (tmp_path / "f{}".format(n)).mkdir()
+        dicom_files.write_series(tmp_path / "f{}".format(n) / "s", noise(n, (5, 20, 20)), positions,
+                                 series="1.2.{}".format(n), PatientID=patient, PatientName="")
+    assert len({s.patient for s in read_data(folder=tmp_path).samples}) == patients
+
+
 @pytest.mark.parametrize("train, test, normal, pneumonia", [("train", "test", "NORMAL", "PNEUMONIA"),
                                                             ("Train", "TEST", "normal", "Pneumonia")])
 def test_zhanglab(tmp_path, train, test, normal, pneumonia):
