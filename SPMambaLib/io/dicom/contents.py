@@ -16,7 +16,7 @@ import numpy as np
 from ...errors import SPMambaError, UnreadableFileError, UnsupportedImageError
 from . import mosaic
 from .frames import MOMENTS, File, Slice, file_of
-from .header import items, read_header, text, value
+from .header import items, lenient, read_header, text, value
 from .volume import SAME_POSITION, directions, repeated
 
 NOT_IMAGES = ("SEG", "SR", "PR", "KO", "RTSTRUCT", "RTPLAN", "RTDOSE", "REG", "DOC", "RWV", "FID", "PLAN", "AU", "ECG")
@@ -81,6 +81,7 @@ class Contents:
         return len({stack.file.patient for stack in self.stacks} - {""})
 
 
+@lenient()
 def look(path: Path) -> Contents:
     """Everything that a DICOM file, a folder or a DICOMDIR holds.
 

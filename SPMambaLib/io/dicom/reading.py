@@ -14,12 +14,14 @@ from ...detection import Notice
 from ...errors import UnreadableFileError, UnsupportedImageError, UsageError
 from . import volume
 from .contents import PICTURE, VOLUME, Contents, Stack, look
+from .header import lenient
 from .pixels import stored, values
 
 DicomImage = Tuple[np.ndarray, np.ndarray, Dict[str, Any], str, List[Notice]]
 NAMED = 8  # files that a notice names one by one
 
 
+@lenient()
 def read_dicom(path: Path, series: Optional[str] = None) -> DicomImage:
     """(voxels (K, J, I[, colours]), ijk_to_lps, facts, kind, notices) of a DICOM file, folder or DICOMDIR.
 
