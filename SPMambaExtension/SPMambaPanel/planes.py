@@ -9,6 +9,7 @@ import vtk
 
 from .facts import ijkToRas
 from .result import Result
+from .tables import rasOf
 
 PARALLEL = 0.9  # cosine above which a view counts as lying in the analysed plane
 
@@ -67,7 +68,7 @@ class AnalysedPlane:
 
 def inWorld(row: Dict[str, Any], plane: AnalysedPlane) -> Dict[str, Any]:
     """A row of findings or slices with its place in the world, RAS mm."""
-    right, anterior, superior = plane.world((row["right"], row["anterior"], row["superior"]))
+    right, anterior, superior = plane.world(rasOf(row))
     return {**row, "right": right, "anterior": anterior, "superior": superior}
 
 

@@ -18,7 +18,7 @@ from .planes import AnalysedPlane
 from .result import Result
 from .seen import SeenSlices
 from .settling import Settled
-from .tables import Row
+from .tables import Row, ijkOf, rasOf
 
 DEBOUNCE_MS = 100
 LONGEST_WAIT_S = 0.3  # while the slider keeps moving, the findings are at most this old
@@ -149,7 +149,7 @@ class Review:
         current, matrix = self.current, ijkToRas(self.result.map)
         self._found = findAgain(self.result, self._rate)
         self._computed = time.monotonic()
-        self._read(self._found.at(_ijk(current, matrix)) if current else -1)
+        self._read(self._found.at(ijkOf(current, matrix)) if current else -1)
 
     # -- decisions ----------------------------------------------------------------------------------------------------
 
@@ -278,7 +278,7 @@ class Review:
 
     def _world(self, row: Row) -> Sequence[float]:
         """RAS of a row in the world: its parent transform applied."""
-        return AnalysedPlane(self.result).world((row["right"], row["anterior"], row["superior"]))
+        return AnalysedPlane(self.result).world(rasOf(row))
 
 
 def sliceOf(result: Result, row: Row) -> int:
@@ -287,9 +287,4 @@ def sliceOf(result: Result, row: Row) -> int:
 
 
 def _sliceNumber(row: Row, matrix: np.ndarray, axis: int) -> int:
-    return int(round(_ijk(row, matrix)[2 - axis]))
-
-
-def _ijk(row: Row, matrix: np.ndarray) -> List[float]:
-    """Voxel indices of the peak of a finding."""
-    return np.linalg.solve(matrix, [row["right"], row["anterior"], row["superior"], 1.0])[:3].tolist()
+    return int(round(ijkOf(row, matrix)[2 - axis]))

@@ -94,7 +94,7 @@ def isElsewhere(before: np.ndarray, now: np.ndarray, size: Tuple[int, int, int])
 
 
 def _moved(row: tables.Row, move: np.ndarray) -> Dict[str, float]:
-    right, anterior, superior = (move @ [row["right"], row["anterior"], row["superior"], 1.0])[:3].tolist()
+    right, anterior, superior = (move @ [*tables.rasOf(row), 1.0])[:3].tolist()
     return {"right": right, "anterior": anterior, "superior": superior}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import AbstractSet, Any, Dict, List, Sequence, Tuple
 
+import numpy as np
 import slicer
 import vtk
 from slicer.i18n import tr as _
@@ -51,6 +52,16 @@ def findingRow(finding: Finding) -> Row:
     row.update(zip(("size_i_mm", "size_j_mm", "size_k_mm"), finding.size_mm))
     row.update({name: finding.components[name] for name in COMPONENTS if name in finding.components})
     return row
+
+
+def rasOf(row: Row) -> Tuple[float, float, float]:
+    """RAS mm of the peak of a finding, or of the middle of a slice, in the volume's own coordinates."""
+    return row["right"], row["anterior"], row["superior"]
+
+
+def ijkOf(row: Row, ijkToRas: np.ndarray) -> List[float]:
+    """The same in voxels (I, J, K) of a grid; not rounded."""
+    return np.linalg.solve(ijkToRas, [*rasOf(row), 1.0])[:3].tolist()
 
 
 def sliceRow(entry: Dict[str, Any]) -> Row:

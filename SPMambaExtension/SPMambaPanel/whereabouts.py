@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 from .facts import hasSpacing, ijkToRas, kindOf
 from .planes import AnalysedPlane, inWorld
 from .result import Result
-from .tables import Row
+from .tables import Row, ijkOf, rasOf
 
 SIZES = ("size_i_mm", "size_j_mm", "size_k_mm")
 
@@ -46,9 +46,9 @@ class Whereabouts:
     def place(self, row: Row) -> str:
         """"L 23, A 41, S 12", or "x 120, y 340"."""
         if self.isPicture:
-            i, j = (int(round(n)) for n in self._ijk(row)[:2])
+            i, j = (int(round(n)) for n in ijkOf(row, self._matrix)[:2])
             return "x {}, y {}".format(i, j)
-        return placeText(self._plane.world((row["right"], row["anterior"], row["superior"])))
+        return placeText(self._plane.world(rasOf(row)))
 
     def size(self, row: Row) -> str:
         """Along the axes of the image."""
@@ -63,12 +63,10 @@ class Whereabouts:
     def side(self, row: Row) -> str:
         """Of the image as it is displayed, or of the patient, as the file has it."""
         if self.isPicture:
-            right = self._ijk(row)[0] >= (self._dimensions[0] - 1) / 2
+            right = ijkOf(row, self._matrix)[0] >= (self._dimensions[0] - 1) / 2
             return _("right half of the image") if right else _("left half of the image")
         middle = self._matrix @ [*((n - 1) / 2 for n in self._dimensions), 1.0]
-        here, there = (
-            self._plane.world(each) for each in ((row["right"], row["anterior"], row["superior"]), middle[:3])
-        )
+        here, there = (self._plane.world(each) for each in (rasOf(row), middle[:3]))
         return _("right side") if here[0] >= there[0] else _("left side")
 
     def record(self, row: Row) -> Dict[str, Any]:
@@ -76,12 +74,9 @@ class Whereabouts:
         is left empty."""
         if not self.isPicture:
             return inWorld(row, self._plane)
-        i, j = (int(round(n)) for n in self._ijk(row)[:2])
+        i, j = (int(round(n)) for n in ijkOf(row, self._matrix)[:2])
         absent = ("right", "anterior", "superior", "size_k_mm", "volume_ml", *(() if self._inMm else SIZES[:2]))
         return {**row, **dict.fromkeys(absent, ""), "column_px": i, "row_px": j}
-
-    def _ijk(self, row: Row) -> List[float]:
-        return np.linalg.solve(self._matrix, [row["right"], row["anterior"], row["superior"], 1.0])[:3].tolist()
 
 
 def placeText(ras: Sequence[float]) -> str:

@@ -15,7 +15,7 @@ from .facts import ijkToRas, voxelsOf
 from .keptevidence import evidenceOf, planeOf
 from .pictures import cross, png
 from .result import Result
-from .tables import Row
+from .tables import Row, ijkOf
 
 SIDE = 140  # of a picture in pixels
 
@@ -77,8 +77,7 @@ def placeOf(result: Result, row: Row) -> Optional[VoxelEvidence]:
     if evidence is None:
         return None
     plane = planeOf(result)
-    ijk = np.linalg.solve(ijkToRas(result.map), [row["right"], row["anterior"], row["superior"], 1.0])[:3]
-    return evidence.at(plane, [int(round(n)) for n in ijk.tolist()])
+    return evidence.at(plane, [int(round(n)) for n in ijkOf(row, ijkToRas(result.map))])
 
 
 def _scan(result: Result, place: VoxelEvidence) -> np.ndarray:

@@ -18,10 +18,10 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ..doctor import machine as doctor
-
     if arguments.device:
         return run_check(arguments)
+    from ..doctor import machine as doctor
+
     checks = doctor.examine()
     if arguments.json:
         print(json.dumps({"checks": doctor.to_rows(checks)}, indent=1))

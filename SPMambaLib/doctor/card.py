@@ -5,7 +5,6 @@ PyTorch, support matrix in RELEASE.md (which build holds kernels for which card)
 """
 from __future__ import annotations
 
-import platform
 from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -205,10 +204,3 @@ def _no_driver(facts: Facts) -> Problem:
 
 def _no_torch(facts: Facts) -> Problem:
     return Problem("no-torch", "PyTorch is not installed.", "Install it: {}.".format(how_to_install(facts.driver)))
-
-
-def triton_advice(system: str = "") -> str:
-    """How to get the fused scan on this system."""
-    system = system or platform.system()
-    return {"Windows": "pip install triton-windows", "Linux": "pip install triton"}.get(
-        system, "there is no Triton for {}".format(system))

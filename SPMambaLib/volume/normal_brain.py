@@ -1,8 +1,8 @@
 """Normal brain at each place of the frame, as a model's bundle keeps it, and a scan held against it.
 
 Beside the weights of a bundle lies ``normal_brain.npz``: mean and spread of the residuals of normal scans on a coarse
-grid of the frame.  The card's ``calibration.volume`` is the operating point of the map, and ``calibration.tissue`` the
-brightness of grey over white matter that scans of the model's contrast have at least.
+grid of the frame.  The card's ``calibration.volume`` is the operating point of the map, and ``calibration.least_grey``
+the brightness of grey over white matter that scans of the model's contrast have at least.
 """
 from __future__ import annotations
 

@@ -68,9 +68,9 @@ def copySegments(result: Result, choice: str, target: Any) -> List[int]:
     ranks = {name: rank for name, rank in ranksOf(result, choice).items() if not _isEmpty(result.segmentation, name)}
     target.SetAndObserveTransformNodeID(result.segmentation.GetTransformNodeID())
     scan = result.input
-    fits = scan is not None and scan.GetImageData() is not None and (
+    sameGrid = scan is not None and scan.GetImageData() is not None and (
         scan.GetImageData().GetDimensions() == result.map.GetImageData().GetDimensions())
-    target.SetReferenceImageGeometryParameterFromVolumeNode(scan if fits else result.map)
+    target.SetReferenceImageGeometryParameterFromVolumeNode(scan if sameGrid else result.map)
     copies, peaks = target.GetSegmentation(), _peaks(result)
     there = {_tag(copies.GetNthSegment(n)) for n in range(copies.GetNumberOfSegments())}
     for name in ranks:
@@ -85,9 +85,8 @@ def copySegments(result: Result, choice: str, target: Any) -> List[int]:
 
 def _peaks(result: Result) -> Dict[str, str]:
     """Highest voxel of each finding by the ID of its segment: ranks change with the operating point, this does not."""
-    matrix = np.linalg.inv(ijkToRas(result.map))
-    return {tables.segmentId(row["rank"]): ",".join("{:.0f}".format(n) for n in (
-        matrix @ [row["right"], row["anterior"], row["superior"], 1.0])[:3])
+    matrix = ijkToRas(result.map)
+    return {tables.segmentId(row["rank"]): ",".join(str(int(round(n))) for n in tables.ijkOf(row, matrix))
             for row in tables.readFindings(result.get("findings"))}
 
 

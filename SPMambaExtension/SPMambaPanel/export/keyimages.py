@@ -11,7 +11,7 @@ from ..facts import ijkToRas, kindOf
 from ..keptevidence import planeOf
 from ..pictures import OUTLINE, cross, png, write
 from ..result import Result
-from ..tables import Row, segmentId
+from ..tables import Row, ijkOf, segmentId
 
 REJECTED_OUTLINE = (225, 225, 225)
 OTHER_OUTLINE = (40, 130, 150)  # of other findings in the slice
@@ -92,8 +92,8 @@ class KeyImages:
 
     def _place(self, row: Row, rows: np.ndarray, columns: np.ndarray) -> Tuple[int, int]:
         """Pixel (row, column) of the highest point."""
-        ijk = np.linalg.solve(ijkToRas(self._result.map), [row["right"], row["anterior"], row["superior"], 1.0])
-        point = np.linalg.solve(self._plane.stack_to_ras, self._plane.ijk_to_ras @ ijk)
+        ijk = ijkOf(row, ijkToRas(self._result.map))  # the plane is where the scan lay when it was analysed
+        point = np.linalg.solve(self._plane.stack_to_ras, self._plane.ijk_to_ras @ [*ijk, 1.0])
         top, left = (each.start for each in self._box)
         return int(np.abs(rows + top - point[1]).argmin()), int(np.abs(columns + left - point[0]).argmin())
 

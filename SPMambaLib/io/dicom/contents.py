@@ -16,7 +16,7 @@ import numpy as np
 from ...errors import SPMambaError, UnreadableFileError, UnsupportedImageError
 from . import mosaic
 from .frames import MOMENTS, File, Slice, file_of
-from .header import items, lenient, read_header, text, value
+from .header import items, lenient, looks_like_dicom, read_header, text, value
 from .volume import SAME_POSITION, directions, repeated
 
 NOT_IMAGES = ("SEG", "SR", "PR", "KO", "RTSTRUCT", "RTPLAN", "RTDOSE", "REG", "DOC", "RWV", "FID", "PLAN", "AU", "ECG")
@@ -143,8 +143,6 @@ def _below(folder: Path) -> Iterator[Path]:
     paths = [Path(entry.path) for entry in entries if entry.is_file()]
     yield from paths
     medium = any(path.name.upper() == DICOMDIR for path in paths)
-    from .header import looks_like_dicom
-
     if medium or not any(looks_like_dicom(path) for path in paths):
         count = len(paths)
         for place, folders, names in os.walk(folder):

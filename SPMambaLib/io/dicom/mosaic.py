@@ -25,8 +25,8 @@ CSA_IMAGE = (0x0029, 0x1010)
 def is_mosaic(file: File) -> bool:
     """Whether the file calls itself a mosaic, or carries the private tags of one."""
     kinds = text(file.header, "ImageType").upper().split("\\")
-    return any(mark in kinds for mark in MARKS) or UIH_FRAMES in file.header or "NumberOfImagesInMosaic" in _csa(file) \
-        and bool(_csa(file)["NumberOfImagesInMosaic"])
+    return any(mark in kinds for mark in MARKS) or UIH_FRAMES in file.header or bool(
+        _csa(file).get("NumberOfImagesInMosaic"))
 
 
 def tiles_of(file: File) -> List[Slice]:
