@@ -11,6 +11,7 @@ from SPMambaLib.output.appearance import MAP_COLORS
 from SPMambaLib.scoring.calibration import Calibration
 
 from .drawntext import drawn
+from .texts import bandText
 
 MAP_COLOR_COUNT = 256
 
@@ -30,11 +31,6 @@ def fillBandColors(colorNode: Any, calibration: Calibration) -> None:
         colorNode.SetColorDefined(0, False)
     else:  # before 5.8 it lists those with a name
         colorNode.SetColorName(0, colorNode.GetNoName())
-
-
-def bandText(name: str) -> str:
-    """The reader's word for a band; a model may have bands of its own."""
-    return {"unusual": _("unusual"), "very unusual": _("very unusual"), "extreme": _("extreme")}.get(name, name)
 
 
 def _fill(colorNode: Any, entries: Sequence[Tuple[str, Tuple[float, float, float], float]]) -> None:

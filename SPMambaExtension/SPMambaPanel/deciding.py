@@ -7,11 +7,12 @@ from slicer.i18n import tr as _
 
 from SPMambaLib.errors import UnreadableFileError
 
-from .decisions import ACCEPTED, REASONS, REJECTED, UNSURE, reasonText
+from .decisions import ACCEPTED, REASONS, REJECTED, UNSURE
 from .findingstable import FindingsTable
 from .keptevidence import evidenceOf
 from .review import Review
 from .scorebars import barsHtml
+from .texts import reasonText
 from .whereabouts import Whereabouts
 from .why import picturesHtml
 

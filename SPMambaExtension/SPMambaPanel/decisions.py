@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
-from slicer.i18n import tr as _
 
 from SPMambaLib.detection import Finding
 
@@ -21,15 +20,6 @@ ACCEPTED, REJECTED, UNSURE = DECISIONS = ("accepted", "rejected", "unsure")
 UNDECIDED = ""
 REASONS = ("artefact", "normal variant", "post-operative", "positioning", "other")
 SHARE = 0.5  # of a finding's voxels that a decision must be about
-
-
-def decisionText(decision: str) -> str:
-    return {ACCEPTED: _("accepted"), REJECTED: _("rejected"), UNSURE: _("unsure")}.get(decision, _("undecided"))
-
-
-def reasonText(reason: str) -> str:
-    return {"artefact": _("artefact"), "normal variant": _("normal variant"), "post-operative": _("post-operative"),
-            "positioning": _("positioning"), "other": _("other")}.get(reason, "")
 
 
 def oneLine(note: str) -> str:

@@ -1,21 +1,32 @@
 """The list of findings on the screen: sorted, filtered, with what was decided.  Decides nothing itself."""
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Sequence, Tuple
 
 import qt
 from slicer.i18n import tr as _
 
-from .colors import bandText
-from .decisions import DECISIONS, REJECTED, UNDECIDED, decisionText, reasonText
+from .decisions import DECISIONS, REJECTED, UNDECIDED
+from .findingscolumns import (
+    BAND,
+    DECISION,
+    MEAN,
+    PEAK,
+    RANK,
+    SIZE,
+    VOLUME,
+    cellTexts,
+    headers,
+    summaryText,
+)
 from .review import Review
 from .tables import Row
-from .whereabouts import Whereabouts, volumeHeaders
+from .texts import decisionText, reasonText
+from .whereabouts import Whereabouts
 
 ROW_HEIGHT = 22  # pixels
 ALL = "all"
 GRAY = "#808080"
-RANK, DECISION, SLICE, VOLUME, BAND, PLACE, SIZE, PEAK, MEAN = range(9)
 WIDTHS = (26, 74, 42, 48, 84, 118, 84, 46, 46)  # pixels, at least
 HIGHEST_FIRST = (SIZE, VOLUME, PEAK, MEAN, BAND)
 SORT_KEYS: Tuple[Callable[[Row], Any], ...] = (
@@ -136,35 +147,6 @@ class FindingsTable:
         """Index of the finding that was clicked last; -1 if none."""
         line = self._ui.findingsTable.currentRow()
         return self.shown[line] if 0 <= line < len(self.shown) else -1
-
-
-def headers(words: Optional[Whereabouts] = None) -> List[str]:
-    """Of the columns, in their order, which is that of use; in the units of the image."""
-    place, size, extent = words.headers() if words is not None else volumeHeaders()
-    return [_("#"), _("Decision"), _("Slice"), extent, _("Band"), place, size, _("Peak"), _("Mean")]
-
-
-def cellTexts(row: Row, sliceNumber: int, band: str, words: Whereabouts) -> List[str]:
-    """Cells of one finding in the reader's language, in the order of the columns; `band` is the name of its band."""
-    return [str(row["rank"]), decisionText(row["decision"]) if row["decision"] else "",
-            str(sliceNumber) if sliceNumber >= 0 else "", words.extent(row), bandText(band), words.place(row),
-            words.size(row), "{:.2f}".format(row["peak"]), "{:.2f}".format(row["mean"])]
-
-
-def summaryText(findings: Sequence[Row], listed: int) -> str:
-    """How many there are, how many are listed, how many were decided."""
-    count = len(findings)
-    if not count:
-        return _("No finding at this operating point; the scan may be abnormal all the same.")
-    text = _("1 finding.") if count == 1 else _("{count} findings.").format(count=count)
-    if not listed:
-        text += " " + _("None is listed: the choices below leave all of them out.")
-    elif listed < count:
-        text += " " + _("{listed} listed.").format(listed=listed)
-    decided = sum(bool(row["decision"]) for row in findings)
-    if decided:
-        text += " " + _("{decided} decided.").format(decided=decided)
-    return text
 
 
 def _luminance(color: Sequence[float]) -> float:

@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from SPMambaLib.scoring.calibration import Calibration
 
-from .colors import bandText
+from .texts import bandText
 
 SLIDER_STEPS = 200  # positions are even in the logarithm of the rate; the right end shows the most findings
 

@@ -11,8 +11,8 @@ from typing import Any, List
 import slicer
 from slicer.i18n import tr as _
 
-from .export.naming import numberOf, sameName
 from .facts import dicomValue, seriesNumber
+from .naming import numberOf, sameName
 
 DESCRIPTION = "0008,103E"  # of a series
 

@@ -7,10 +7,10 @@ from typing import Any, Dict, List
 
 from .. import tables
 from ..facts import seriesNumber
+from ..naming import numberOf
 from ..tables import Row
 from ..whereabouts import Whereabouts
 from .chosen import Chosen
-from .naming import numberOf
 
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet would take a text for a formula
 LEFT_OUT = ("segment", "region")

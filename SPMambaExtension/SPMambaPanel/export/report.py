@@ -15,13 +15,14 @@ from SPMambaLib import __version__
 from SPMambaLib.errors import OutputError, UsageError
 
 from .. import audit, tables
-from ..decisions import ACCEPTED, REJECTED, UNDECIDED, UNSURE, decisionText, reasonText
-from ..findingstable import DECISION, cellTexts, headers, summaryText
+from ..decisions import ACCEPTED, REJECTED, UNDECIDED, UNSURE
+from ..findingscolumns import DECISION, cellTexts, headers, summaryText
 from ..operatingpoint import meaningOfBands, meaningOfRate
 from ..origin import originOf
 from ..result import Result
 from ..review import sliceOf
 from ..tables import Row
+from ..texts import decisionText, reasonText
 from ..whereabouts import Whereabouts
 from ..why import figureHtml
 from .chosen import NOT_REJECTED, fits

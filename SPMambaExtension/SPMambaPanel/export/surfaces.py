@@ -14,8 +14,8 @@ import vtk
 from vtk.util import numpy_support
 
 from .. import tables
+from ..naming import plain
 from .chosen import Chosen
-from .naming import plain
 
 SMOOTHING = "0.0"  # thin findings vanish when they are smoothed
 

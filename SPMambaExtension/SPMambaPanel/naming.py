@@ -1,0 +1,60 @@
+"""How the files of a result are called.
+
+A volume of a name that the scene has twice has a number, which stays with it.
+"""
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any, Dict, List
+
+import slicer
+
+from .result import Result
+
+LONGEST = 80  # letters that a volume gives to the names of its files
+NUMBER = "SPMamba.Number"  # attribute of a volume, or of the segmentation of one that is gone
+
+
+def plain(text: str) -> str:
+    """In letters that every system takes in a file name."""
+    return re.sub(r"[^\w.-]+", "_", text)[:LONGEST].strip("._") or "anomalies"
+
+
+def fileStem(result: Result) -> str:
+    """File name of a result without suffix; no other of the scene has the same."""
+    own = result.input if result.input is not None else result.segmentation
+    stem, number = _key(own), numberOf(own)
+    return stem if number == 1 else "{}-{}".format(stem, number)
+
+
+def numberOf(node: Any) -> int:
+    """From 1: tells volumes apart whose names come to the same as file names.  Stays when the others go."""
+    same = sameName(node)
+    if len(same) > 1:
+        numbers: Dict[str, Any] = {}
+        for each in same:  # two scenes that were added to one another may both have a number 2
+            numbers.setdefault(each.GetAttribute(NUMBER) or "", each)
+        for each in same:
+            if not each.GetAttribute(NUMBER) or numbers[each.GetAttribute(NUMBER)] is not each:
+                number = next(str(n) for n in itertools.count(1) if str(n) not in numbers)
+                numbers[number] = each
+                each.SetAttribute(NUMBER, number)
+    return int(node.GetAttribute(NUMBER) or 1)
+
+
+def sameName(node: Any) -> List[Any]:
+    """Volumes (and segmentations of those that are gone) whose name comes to the same, `node` among them."""
+    key = _key(node).casefold()
+    return [each for each in _nodes() if _key(each).casefold() == key]
+
+
+def _nodes() -> List[Any]:
+    """What may be exported: volumes, and segmentations of those that are gone."""
+    orphans = [each.segmentation for each in Result.all() if each.input is None and each.complete]
+    return [*slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"), *orphans]
+
+
+def _key(node: Any) -> str:
+    name = node.GetName()
+    return plain(name if node.IsA("vtkMRMLSegmentationNode") else "{} anomalies".format(name))
