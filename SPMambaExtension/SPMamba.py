@@ -17,10 +17,10 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
-from SPMambaPanel.parameters import SPMambaParameterNode
-from SPMambaPanel.result import Result
-from SPMambaPanel.shortcuts import Shortcuts
-from SPMambaPanel.workplace import Workplace
+from SPMambaPanel.casecontroller import CaseController
+from SPMambaPanel.scene.parameters import SPMambaParameterNode
+from SPMambaPanel.scene.result import Result
+from SPMambaPanel.sections.shortcuts import Shortcuts
 
 from SPMambaLib import bundle
 from SPMambaLib.errors import SPMambaError
@@ -56,8 +56,8 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         self.ui.inputSelector.setMRMLScene(slicer.mrmlScene)
         self.logic = SPMambaLogic()
-        self.workplace = Workplace(self.ui, self.logic.cards)
-        self.shortcuts = Shortcuts(self.workplace.looking.actions, uiWidget)
+        self.workplace = CaseController(self.ui, self.logic.cards)
+        self.shortcuts = Shortcuts(self.workplace.views.actions, uiWidget)
         self.workplace.worklist.onMore = self.onMoreVolumes
         self._unasked: Any = None  # volume that nobody chose
         scene = slicer.mrmlScene
@@ -83,7 +83,7 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def exit(self) -> None:
         self.shortcuts.remove()
-        self.workplace.looking.leave()
+        self.workplace.views.leave()
 
     def onReload(self) -> None:
         for name in [name for name in sys.modules if name.split(".")[0] == "SPMambaPanel"]:
@@ -159,6 +159,6 @@ class SPMambaTest(ScriptedLoadableModuleTest):
     """Runs inside Slicer: without network, torch or main window."""
 
     def runTest(self) -> None:
-        from SPMambaPanel import selftest  # here: who opens the panel needs none of it
+        from SPMambaPanel.selftests import selftest  # here: who opens the panel needs none of it
 
         selftest.SelfTests(self).run()

@@ -35,7 +35,7 @@ def show(language, output, width):
 
 
 def pictures(running, language, output, width):
-    from SPMambaPanel import selftest
+    from SPMambaPanel.selftests import selftest
 
     workplace = running.widget.workplace
     second = running.loadVolume(str(SAMPLE))
@@ -45,8 +45,8 @@ def pictures(running, language, output, width):
     workplace.parameters.inputVolume = volume
     running.processEvents(300)
     workplace.review.showFinding(0)
-    workplace.deciding.decide("rejected")
-    workplace.looking.showSlices()
+    workplace.findings.decide("rejected")
+    workplace.views.showSlices()
     area = running.panel.parentWidget().parentWidget()
     running.mainWindow.resize(1300, HEIGHT)
     area.setFixedWidth(width)

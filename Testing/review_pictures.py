@@ -124,11 +124,11 @@ class Reader(Demo):
 
     def exportReview(self, output):
         from SPMambaPanel import export
-        from SPMambaPanel.exporting import LOG_FILE, REPORT
+        from SPMambaPanel.sections.export import LOG_FILE, REPORT
 
         self.show("exportCollapsibleButton")
-        files = self.workplace.exporting.exportAll(output, [*export.FORMATS, REPORT])
-        files += self.workplace.exporting.exportLog(output / LOG_FILE)
+        files = self.workplace.exports.exportAll(output, [*export.FORMATS, REPORT])
+        files += self.workplace.exports.exportLog(output / LOG_FILE)
         if not files:
             raise DemoError(self.ui.statusLabel.text)
         print("  " + "\n  ".join(str(path.relative_to(output)) for path in files))
@@ -141,7 +141,7 @@ class Reader(Demo):
 
 def facts(host):
     """What must survive of a review."""
-    from SPMambaPanel import keptevidence
+    from SPMambaPanel.scene import evidencenode
 
     workplace = host.widget.workplace
     review = workplace.review
@@ -155,7 +155,7 @@ def facts(host):
         "colors": [[round(part, 3) for part in segmentation.GetNthSegment(n).GetColor()]
                    for n in range(segmentation.GetNumberOfSegments())],
         "plot": review.result.get("chart").GetTitle(),
-        "evidence": keptevidence.evidenceOf(review.result).to_dict()}
+        "evidence": evidencenode.evidenceOf(review.result).to_dict()}
 
 
 def reopened(scene):

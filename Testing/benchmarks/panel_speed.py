@@ -76,7 +76,7 @@ def moves(running: Any) -> Dict[str, List[float]]:
     """Milliseconds after moves of the slider: bands in the scene, axial view redrawn, all slice views redrawn; and of
     the findings that follow."""
     import slicer
-    from SPMambaPanel import selftest
+    from SPMambaPanel.selftests import selftest
 
     values = anomalyMap()
     volume = slicer.util.addVolumeFromArray((100.0 * values).astype(np.int16), name="Benchmark")

@@ -46,7 +46,8 @@ class Careless:
 
     def synthetic(self) -> List[Any]:
         """Volumes but for the sample, which no prepared result fits."""
-        from SPMambaPanel import selftest, worklist
+        from SPMambaPanel.sections import worklist
+        from SPMambaPanel.selftests import selftest
 
         shape = tuple(reversed(selftest.SHAPE))
         return [each for each in worklist.volumes() if each.GetImageData().GetDimensions() == shape]
@@ -60,7 +61,7 @@ class Careless:
         folder = self.folder / "prepared"
         if not folder.exists():
             import slicer
-            from SPMambaPanel import selftest
+            from SPMambaPanel.selftests import selftest
 
             folder.mkdir()
             volume = selftest.syntheticVolume("Model")
@@ -85,7 +86,8 @@ class Careless:
                 self.switchLanguage: 1, self.rename: 1, self.chooseNothing: 2}
 
     def addVolume(self) -> None:
-        from SPMambaPanel import selftest, worklist
+        from SPMambaPanel.sections import worklist
+        from SPMambaPanel.selftests import selftest
 
         if len(worklist.volumes()) < MOST_VOLUMES:
             selftest.syntheticVolume("Volume")
@@ -156,18 +158,18 @@ class Careless:
         ui.overlayVisibleCheckBox.click()
 
     def deleteInput(self) -> None:
-        from SPMambaPanel import worklist
+        from SPMambaPanel.sections import worklist
 
         self.remove(self.any(worklist.volumes()))
 
     def deleteNode(self) -> None:
-        from SPMambaPanel.result import OWNED, Result
+        from SPMambaPanel.scene.result import OWNED, Result
 
         result = self.any(Result.all())
         self.remove(result.get(self.random.choice(OWNED)) if result else None)
 
     def deleteRecord(self) -> None:
-        from SPMambaPanel.result import Result
+        from SPMambaPanel.scene.result import Result
 
         result = self.any(Result.all())
         if result is not None:
@@ -187,7 +189,7 @@ class Careless:
             self.host.loadScene(self.random.choice(self.scenes), clear=True)
 
     def export(self) -> None:
-        exporting = self.workplace.exporting
+        exporting = self.workplace.exports
         with tempfile.TemporaryDirectory(dir=self.folder) as target:
             exporting.exportAll(Path(target), [self.random.choice(("seg.nrrd", "nii.gz", "stl", "csv", "report"))])
             if self.workplace.review.result is not None:
@@ -224,7 +226,7 @@ class Careless:
             self.detect()
 
     def loadSample(self) -> None:
-        from SPMambaPanel import worklist
+        from SPMambaPanel.sections import worklist
 
         if len(worklist.volumes()) < MOST_VOLUMES:
             self.workplace.ui.loadSampleButton.click()
@@ -238,7 +240,7 @@ class Careless:
     def why(self) -> None:
         """Open or close the evidence, by key or by hand."""
         if self.random.random() < 0.5:
-            self.workplace.deciding.toggleWhy()
+            self.workplace.findings.toggleWhy()
         else:
             button = self.workplace.ui.whyCollapsibleButton
             button.collapsed = not button.collapsed
@@ -252,16 +254,16 @@ class Careless:
 
     def keys(self) -> None:
         """The list of keys, and any of them."""
-        ui, actions = self.workplace.ui, self.workplace.looking.actions
+        ui, actions = self.workplace.ui, self.workplace.views.actions
         ui.keysButton.click()
-        self.workplace.looking.keysMenu.close()
+        self.workplace.views.keysMenu.close()
         shortcuts = self.widget.shortcuts._installed
         if shortcuts and len(shortcuts) != len(actions):
             raise AssertionError("{} keys of {}".format(len(shortcuts), len(actions)))
         if shortcuts:
             self.random.choice(shortcuts).activated.emit()
-        if self.workplace.looking.keysMenu is not None:
-            self.workplace.looking.keysMenu.close()
+        if self.workplace.views.keysMenu is not None:
+            self.workplace.views.keysMenu.close()
 
     def layout(self) -> None:
         self.host.layoutManager.setLayout(self.random.choice((3, 4, 6, 29, 36)))
@@ -281,7 +283,7 @@ class Careless:
 
     def editSegments(self) -> None:
         """What the Segment Editor may do to a result: remove, rename, add, recolor."""
-        from SPMambaPanel.result import Result
+        from SPMambaPanel.scene.result import Result
 
         result = self.any([each for each in Result.all() if each.complete])
         if result is None:
@@ -304,13 +306,13 @@ class Careless:
             self.remove(self.workplace.parameters.parameterNode)
 
     def deleteLog(self) -> None:
-        from SPMambaPanel import audit
+        from SPMambaPanel.scene import auditlog
 
-        self.remove(self.any(audit.logNodes()))
+        self.remove(self.any(auditlog.logNodes()))
 
     def addScene(self) -> None:
         """Load a scene into this one."""
-        from SPMambaPanel import worklist
+        from SPMambaPanel.sections import worklist
 
         if self.scenes and len(worklist.volumes()) < MOST_VOLUMES:
             self.host.loadScene(self.random.choice(self.scenes), clear=False)

@@ -50,7 +50,7 @@ def emptyScene(host: Any) -> None:
 @pytest.fixture
 def host(runningHost: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The host with an empty scene and one model; exceptions in slots fail the test."""
-    from SPMambaPanel import dependencies
+    from SPMambaPanel.detection import dependencies
 
     monkeypatch.setattr(dependencies, "missing", lambda: [])
     monkeypatch.setattr(runningHost.widget.logic, "_cards", [syntheticCard()])
@@ -81,7 +81,7 @@ def ui(host: Any) -> Any:
 def case(host: Any, workplace: Any) -> SimpleNamespace:
     """A volume with a known lesion, selected and shown."""
     import slicer
-    from SPMambaPanel import selftest
+    from SPMambaPanel.selftests import selftest
 
     volume = selftest.syntheticVolume()
     slicer.util.setSliceViewerLayers(background=volume, fit=True)
@@ -93,7 +93,7 @@ def case(host: Any, workplace: Any) -> SimpleNamespace:
 @pytest.fixture
 def result(host: Any, case: SimpleNamespace, workplace: Any) -> Any:
     """A result of the selected volume, open for reading."""
-    from SPMambaPanel import selftest
+    from SPMambaPanel.selftests import selftest
 
     result = selftest.addResult(case.volume)
     workplace.update()
@@ -104,7 +104,7 @@ def result(host: Any, case: SimpleNamespace, workplace: Any) -> Any:
 @pytest.fixture
 def three(case: SimpleNamespace) -> List[Any]:
     """Three volumes without a result, the selected one first."""
-    from SPMambaPanel import selftest
+    from SPMambaPanel.selftests import selftest
 
     return [case.volume, selftest.syntheticVolume("Second"), selftest.syntheticVolume("Third")]
 
@@ -116,7 +116,7 @@ def fakeWorker(workplace: Any, case: SimpleNamespace, tmp_path: Path) -> Callabl
     Example:
         fakeWorker("good")            # then ui.detectButton.click()
     """
-    from SPMambaPanel import selftest
+    from SPMambaPanel.selftests import selftest
 
     def use(behaviour: str, volume: Any = None) -> Path:
         folder = tmp_path / "prepared"

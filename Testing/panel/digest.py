@@ -32,7 +32,7 @@ def standBy(host: Any) -> None:
     host.processEvents(300)
     place.update()
     place.review.showFinding(0)
-    place.deciding.showCurrent()
+    place.findings.showCurrent()
     host.processEvents(300)
     place.worklist.refresh()
 

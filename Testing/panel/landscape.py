@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import slicer
-from SPMambaPanel import selftest
+from SPMambaPanel.selftests import selftest
 
 # (K, J, I) boxes.  At "1 in 20" (2.9) HIGH, MIDDLE and SMALL are three findings; at "1 in 2" (2.0) the bridge of 2.4
 # joins HIGH and MIDDLE.  From 4.5 up HIGH falls into two parts, one of them without its peak.
@@ -31,7 +31,7 @@ def landscapeMap() -> np.ndarray:
 
 def landscape(volume: Any) -> Any:
     """Result of a volume with `landscapeMap` as its map, at "1 in 20"."""
-    from SPMambaPanel.review import Review
+    from SPMambaPanel.reading.review import Review
 
     result = selftest.addResult(volume)
     slicer.util.arrayFromVolume(result.map)[:] = landscapeMap()

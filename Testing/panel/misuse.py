@@ -35,7 +35,8 @@ class User(Careless):
 
     def prepare(self) -> None:
         """What a test's fixtures do; again after every reload."""
-        from SPMambaPanel import dependencies, selftest
+        from SPMambaPanel.detection import dependencies
+        from SPMambaPanel.selftests import selftest
 
         dependencies.missing = lambda: []
         calibration = selftest.syntheticCalibration().to_dict()
@@ -91,7 +92,7 @@ class User(Careless):
 def staleNodes() -> List[str]:
     """Nodes of a detection or an export that belong to nothing while nothing runs, and views of nodes that are gone."""
     import slicer
-    from SPMambaPanel.result import OWNED, SUMMARY_PARAMETER, Result
+    from SPMambaPanel.scene.result import OWNED, SUMMARY_PARAMETER, Result
 
     records = [node for node in slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode")
                if node.GetParameter(SUMMARY_PARAMETER)]
@@ -112,7 +113,7 @@ def staleNodes() -> List[str]:
 
 def disagreements(place: Any) -> List[str]:
     """Where panel, table and record tell different things of the result being read."""
-    from SPMambaPanel import audit, tables
+    from SPMambaPanel.scene import auditlog, tables
 
     result = place.review.result
     found = []
@@ -120,9 +121,9 @@ def disagreements(place: Any) -> List[str]:
         rows = tables.readFindings(result.get("findings"))
         if [row["rank"] for row in rows] != [row["rank"] for row in place.review.findings]:
             found.append("{} rows in the scene, {} in the panel".format(len(rows), len(place.review.findings)))
-    lines = sum(len((node.GetText() or "").splitlines()) for node in audit.logNodes())
-    if len(audit.lines()) != lines:
-        found.append("{} entries in {} lines of the log".format(len(audit.lines()), lines))
+    lines = sum(len((node.GetText() or "").splitlines()) for node in auditlog.logNodes())
+    if len(auditlog.lines()) != lines:
+        found.append("{} entries in {} lines of the log".format(len(auditlog.lines()), lines))
     return found
 
 
@@ -135,21 +136,23 @@ def lives(process: int) -> bool:
 
 
 def sabotage(kind: str) -> None:
-    from SPMambaPanel import audit, jobs, panel, result, worker
+    from SPMambaPanel.detection import run, workerclient
+    from SPMambaPanel.scene import auditlog, result
+    from SPMambaPanel.sections import panel
 
     def fail(self: Any, *args: Any) -> None:
         raise RuntimeError("sabotage")
 
     if kind == "process":
-        worker.WorkerClient.stop = lambda self: None
+        workerclient.WorkerClient.stop = lambda self: None
     elif kind == "nodes":
-        jobs.overlay.replace = lambda result: iter(())
+        run.overlay.replace = lambda result: iter(())
     elif kind == "slot":
         panel.Panel.showProgress = fail
     elif kind == "evidence":
         result.OWNED = tuple(role for role in result.OWNED if role != "evidence")
     elif kind == "log":
-        audit._finite = lambda entry: list(entry)
+        auditlog._finite = lambda entry: list(entry)
 
 
 def main() -> int:

@@ -16,10 +16,10 @@ from typing import Any, Callable, Dict, Tuple
 import numpy as np
 import pytest
 import slicer
-from SPMambaPanel import selftest
-from SPMambaPanel.facts import ijkToRas
-from SPMambaPanel.result import Result
-from SPMambaPanel.state import State
+from SPMambaPanel.model.state import State
+from SPMambaPanel.scene.result import Result
+from SPMambaPanel.scene.volumeinfo import ijkToRas
+from SPMambaPanel.selftests import selftest
 
 from SPMambaLib import bundle
 

@@ -8,10 +8,10 @@ import pytest
 
 pytest.importorskip("slicer")
 from landscape import HIGH, HIGH_PEAK, MIDDLE, MIDDLE_PEAK, SMALL, landscapeMap
-from SPMambaPanel import selftest
-from SPMambaPanel.decisions import ACCEPTED, REJECTED, UNDECIDED, UNSURE, Decisions, Verdict
-from SPMambaPanel.places import Place
-from SPMambaPanel.settling import Settled, settle
+from SPMambaPanel.model.applydecisions import Settled, settle
+from SPMambaPanel.model.decisions import ACCEPTED, REJECTED, UNDECIDED, UNSURE, Decisions, Verdict
+from SPMambaPanel.model.regions import Region
+from SPMambaPanel.selftests import selftest
 
 from SPMambaLib.scoring import findings as regions
 
@@ -46,7 +46,7 @@ def test_a_place_knows_its_voxels() -> None:
         assert mask.sum() == finding.voxels
     assert settled(Decisions(), 2.9).places[0][0].peak == tuple(reversed(HIGH_PEAK))
     high = settled(Decisions(), 2.9).places[0][0]
-    assert Place.fromText(high.text) == high
+    assert Region.fromText(high.text) == high
     # Negative control: another map at this place has no such region.
     assert not high.voxels(np.zeros_like(VALUES)).any()
 

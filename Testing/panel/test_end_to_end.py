@@ -12,10 +12,11 @@ from typing import Any, List, Tuple
 import numpy as np
 import pytest
 import slicer
-from SPMambaPanel import selftest, tables
-from SPMambaPanel.facts import ijkToRas
-from SPMambaPanel.result import Result
-from SPMambaPanel.state import State
+from SPMambaPanel.model.state import State
+from SPMambaPanel.scene import tables
+from SPMambaPanel.scene.result import Result
+from SPMambaPanel.scene.volumeinfo import ijkToRas
+from SPMambaPanel.selftests import selftest
 
 from SPMambaLib import bundle
 

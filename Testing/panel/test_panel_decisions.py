@@ -7,8 +7,10 @@ from typing import Any, List
 import pytest
 import slicer
 from landscape import HIGH, MIDDLE, landscape
-from SPMambaPanel import findingstable, overlay, selftest, shortcuts, tables
-from SPMambaPanel.result import Result
+from SPMambaPanel.scene import overlay, tables
+from SPMambaPanel.scene.result import Result
+from SPMambaPanel.sections import findingstable, shortcuts
+from SPMambaPanel.selftests import selftest
 
 TESTING = Path(__file__).resolve().parents[1]
 TYPED = 'seen "twice",\n50 % & <more>; \u00e4\u65e5\u672c'
@@ -69,11 +71,11 @@ def test_fourteen_findings_take_fourteen_keys(ui: Any, workplace: Any, hills: Re
     review, accept, reject = workplace.review, shortcuts.ACCEPT, shortcuts.REJECT
     review.showFinding(1)
     for key, finding in ((accept, 2), (reject, 0), (accept, 0)):
-        workplace.looking.actions[key]()
+        workplace.views.actions[key]()
         assert review.finding == finding
     assert [row["decision"] for row in review.findings] == ["accepted", "accepted", "rejected"]
     assert ui.findingsTable.currentRow() == 0
-    workplace.looking.actions[shortcuts.UNDO]()
+    workplace.views.actions[shortcuts.UNDO]()
     assert [row["decision"] for row in review.findings] == ["", "accepted", "rejected"] and review.finding == 0
 
 
@@ -106,10 +108,10 @@ def test_a_note_is_not_lost_by_walking_on(ui: Any, workplace: Any, hills: Result
 
 def test_a_note_is_not_lost_by_a_key_that_decides(ui: Any, workplace: Any, hills: Result) -> None:
     ui.nextFindingButton.click()
-    for decide, decision in ((workplace.looking.actions[shortcuts.ACCEPT], "accepted"), (ui.rejectButton.click,
+    for decide, decision in ((workplace.views.actions[shortcuts.ACCEPT], "accepted"), (ui.rejectButton.click,
                                                                                          "rejected")):
         workplace.review.showFinding(0)
-        workplace.deciding.showCurrent()
+        workplace.findings.showCurrent()
         ui.noteEdit.text = "being written, " + decision
         decide()
         row = tables.readFindings(hills.get("findings"))[0]
@@ -204,7 +206,7 @@ def test_the_selected_finding_stays_selected(host: Any, ui: Any, workplace: Any,
         left += review.current is None
         if review.current is not None:
             assert review.current["peak"] >= peak
-            assert ui.findingsTable.currentRow() == workplace.deciding.table.shown.index(review.finding)
+            assert ui.findingsTable.currentRow() == workplace.findings.table.shown.index(review.finding)
     assert left < 5
 
 
@@ -214,7 +216,7 @@ def test_a_long_list_is_shown(ui: Any, workplace: Any, hills: Result) -> None:
 
     review = workplace.review
     review.findings = [dict(review.findings[0], rank=n) for n in range(1, 201)]
-    workplace.deciding.showFindings()
+    workplace.findings.showFindings()
     header = ui.findingsTable.horizontalHeader()
     assert ui.findingsTable.rowCount == 200
     assert {header.sectionResizeMode(n) for n in range(header.count())} == {qt.QHeaderView.Interactive}

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import slicer
 from landscape import HIGH, MIDDLE, SMALL, landscape
-from SPMambaPanel import export, selftest, tables
+from SPMambaPanel import export
 from SPMambaPanel.export.report import exportReport
-from SPMambaPanel.facts import ijkToRas
-from SPMambaPanel.result import Result
+from SPMambaPanel.scene import tables
+from SPMambaPanel.scene.result import Result
+from SPMambaPanel.scene.volumeinfo import ijkToRas
+from SPMambaPanel.selftests import selftest
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 # Oblique without shear, which NIfTI readers refuse: an orthonormal basis times spacing, left-handed.
@@ -226,9 +228,9 @@ def test_a_volume_without_findings_still_has_table_and_report(ui: Any, workplace
                                                                tmp_path: Path) -> None:
     slicer.util.arrayFromVolume(decided.map)[:] = 0.0
     workplace.review.refresh()
-    files = workplace.exporting.exportTo(tmp_path, [export.LABEL_MAP, export.TABLE, "report"])
+    files = workplace.exports.exportTo(tmp_path, [export.LABEL_MAP, export.TABLE, "report"])
     assert sorted(path.suffix for path in files) == [".csv", ".html", ".pdf"]
-    assert not workplace.exporting.exportTo(tmp_path, [export.LABEL_MAP]) and "no segment" in ui.statusLabel.text
+    assert not workplace.exports.exportTo(tmp_path, [export.LABEL_MAP]) and "no segment" in ui.statusLabel.text
 
 
 def test_a_warning_of_the_detection_stands_out(decided: Result, tmp_path: Path) -> None:
@@ -250,7 +252,7 @@ def test_what_cannot_be_exported(ui: Any, workplace: Any, decided: Result, tmp_p
     assert workplace.exportTo(tmp_path, [export.SEGMENTATION]) == [] and "no segment" in ui.statusLabel.text
     assert workplace.exportTo(tmp_path / "missing", [export.TABLE]) == []
     assert "could not be written" in ui.statusLabel.text and not list(tmp_path.iterdir())
-    assert workplace.exporting.acceptedSegmentation() is None and "No finding is accepted" in ui.statusLabel.text
+    assert workplace.exports.acceptedSegmentation() is None and "No finding is accepted" in ui.statusLabel.text
     ui.exportChoiceSelector.setCurrentIndex(0)
 
 

@@ -7,11 +7,14 @@ from typing import Any, Dict, List
 
 import pytest
 import slicer
-from SPMambaPanel import audit, export, selftest, tables, worklist
-from SPMambaPanel.export import naming
+from SPMambaPanel import export
+from SPMambaPanel.export import folders
 from SPMambaPanel.export.report import exportReport
-from SPMambaPanel.origin import originOf
-from SPMambaPanel.result import Result
+from SPMambaPanel.scene import auditlog, tables
+from SPMambaPanel.scene.origin import originOf
+from SPMambaPanel.scene.result import Result
+from SPMambaPanel.sections import worklist
+from SPMambaPanel.selftests import selftest
 
 FORMATS = [export.LABEL_MAP, export.TABLE, export.SURFACES, "report"]
 
@@ -27,23 +30,23 @@ def contents(folder: Path) -> Dict[str, bytes]:
 def test_all_volumes_of_the_scene(ui: Any, workplace: Any, case: Any, tmp_path: Path) -> None:
     for name in ("Synthetic", "Synthetic", "Second"):
         twin(name)
-    files = workplace.exporting.exportAll(tmp_path, [export.LABEL_MAP, export.TABLE, "report"])
+    files = workplace.exports.exportAll(tmp_path, [export.LABEL_MAP, export.TABLE, "report"])
     folders = sorted(path.name for path in tmp_path.iterdir())
     assert folders == ["Second_anomalies", "Synthetic_anomalies-2", "Synthetic_anomalies-3"], "one was not analysed"
     assert len({path.name for path in files}) == len(files) == 12, "the files may be put together"
     assert {path.parent.name for path in files} == set(folders) and all(
         path.name.startswith(path.parent.name) for path in files)
     assert "12 files of 3 volumes" in ui.statusLabel.text
-    workplace.exporting.exportAll(tmp_path, [export.TABLE])
+    workplace.exports.exportAll(tmp_path, [export.TABLE])
     assert sorted(path.name for path in tmp_path.iterdir()) == folders, "its own folders again"
-    workplace.exporting.exportAll(tmp_path / "missing", [export.TABLE])
+    workplace.exports.exportAll(tmp_path / "missing", [export.TABLE])
     assert "Second" in ui.statusLabel.text and not (tmp_path / "missing").exists()
 
 
 def test_volumes_of_one_name_do_not_overwrite_each_other(ui: Any, workplace: Any, case: Any, tmp_path: Path) -> None:
     """Also where only the file system takes two names for one, and after a volume has gone."""
     results = [twin(name) for name in ("T2", "T2", "t2", "T 2", "T/2")]
-    written = [workplace.exporting._write(each, tmp_path, FORMATS) for each in results]
+    written = [workplace.exports._write(each, tmp_path, FORMATS) for each in results]
     names = [path.name for files in written for path in files]
     assert len(set(map(str.casefold, names))) == len(names) == 25
     assert [files[0].name for files in written] == [
@@ -55,7 +58,7 @@ def test_volumes_of_one_name_do_not_overwrite_each_other(ui: Any, workplace: Any
     assert len(set(map(str.casefold, stems))) == len(stems)
     assert stems[1:] == [files[0].name[:-len(".nii.gz")] for files in written[1:]], "numbers stay with the volumes"
     for each in (results[1], twin("T2")):  # the second one again, and one that comes where the first one was
-        workplace.exporting._write(each, tmp_path, FORMATS)
+        workplace.exports._write(each, tmp_path, FORMATS)
     after = contents(tmp_path)
     assert all(after[name] == before[name] for name in before if not name.startswith("T2_anomalies-2")), "unharmed"
     assert len(after) == 30
@@ -68,9 +71,9 @@ def test_a_volume_that_is_gone_keeps_its_files(host: Any, workplace: Any, case: 
     """After it was deleted with its result, or in a scene of another patient: what is on the disk stays."""
     def write(result: Result) -> None:
         if batch:
-            workplace.exporting.exportAll(tmp_path, FORMATS)
+            workplace.exports.exportAll(tmp_path, FORMATS)
         else:
-            workplace.exporting._write(result, tmp_path, FORMATS)
+            workplace.exports._write(result, tmp_path, FORMATS)
 
     first = twin()
     write(first)
@@ -86,7 +89,7 @@ def test_a_volume_that_is_gone_keeps_its_files(host: Any, workplace: Any, case: 
     after = contents(tmp_path)
     assert len(after) == 2 * len(before) and all(after[name] == data for name, data in before.items())
     # Negative control: who takes all files there for its own writes over them.
-    monkeypatch.setattr(naming, "_ownFiles", lambda result, folder: {
+    monkeypatch.setattr(folders, "_ownFiles", lambda result, folder: {
         path.name: [] for path in folder.glob("*") if path.is_file()})
     write(second)
     assert any(contents(tmp_path)[name] != data for name, data in before.items())
@@ -129,7 +132,7 @@ def test_a_failed_export_leaves_the_former_one(workplace: Any, case: Any, tmp_pa
     from SPMambaPanel.export import findingstable
 
     result = twin()
-    workplace.exporting._write(result, tmp_path, [export.LABEL_MAP, export.TABLE])
+    workplace.exports._write(result, tmp_path, [export.LABEL_MAP, export.TABLE])
     before = contents(tmp_path)
     result.decisions = result.decisions
 
@@ -138,7 +141,7 @@ def test_a_failed_export_leaves_the_former_one(workplace: Any, case: Any, tmp_pa
 
     monkeypatch.setattr(findingstable, "writeTable", fail)
     with pytest.raises(Exception, match="could not be written"):
-        workplace.exporting._write(result, tmp_path, [export.LABEL_MAP, export.TABLE])
+        workplace.exports._write(result, tmp_path, [export.LABEL_MAP, export.TABLE])
     assert contents(tmp_path) == before
 
 
@@ -160,7 +163,7 @@ def test_patient_and_study_are_told_but_name_no_file(ui: Any, workplace: Any, ca
     assert column(workplace, ui) == ["case-17/T2.nii.gz", "Doe, MR 2026", "Roe & <Son>, MR 2026"]
     texts = [exportReport(each, tmp_path, {})[0].read_text(encoding="utf-8") for each in results]
     assert "Doe, MR 2026" in texts[0] and "Roe" not in texts[0] and "Roe &amp; &lt;Son&gt;, MR 2026" in texts[1]
-    workplace.exporting.exportAll(tmp_path, list(export.FORMATS) + ["report"])
+    workplace.exports.exportAll(tmp_path, list(export.FORMATS) + ["report"])
     names = [path.name for path in tmp_path.rglob("*")]
     assert len(names) > 12 and not any(patient in name for name in names for patient in ("Doe", "Roe", "MR"))
 
@@ -197,7 +200,7 @@ def test_two_series_of_one_study_are_told_apart(ui: Any, workplace: Any, case: A
         results.append(selftest.addResult(volume))
     expected = ["Doe, MR 2026, " + text for text in (("series 3", "series 5") if known else ("no. 1", "no. 2"))]
     assert column(workplace, ui)[1:] == expected
-    files = [workplace.exporting._write(each, tmp_path, [export.TABLE, "report"]) for each in results]
+    files = [workplace.exports._write(each, tmp_path, [export.TABLE, "report"]) for each in results]
     texts = [paths[1].read_text(encoding="utf-8") for paths in files]
     assert [[text in page for text in expected] for page in texts] == [[True, False], [False, True]]
     rows = [list(csv.DictReader(paths[0].open(encoding="utf-8")))[0] for paths in files]
@@ -211,11 +214,11 @@ def test_two_series_of_one_study_are_told_apart(ui: Any, workplace: Any, case: A
 
 def test_the_log_of_another_scene_stays(host: Any, workplace: Any, case: Any, tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    audit.appendDetection(twin(), 1)
-    assert workplace.exporting.exportLog(path) == [path]
-    audit.appendDetection(twin(), 2)
-    assert workplace.exporting.exportLog(path) == [path], "the same log, which has grown"
+    auditlog.appendDetection(twin(), 1)
+    assert workplace.exports.exportLog(path) == [path]
+    auditlog.appendDetection(twin(), 2)
+    assert workplace.exports.exportLog(path) == [path], "the same log, which has grown"
     before = path.read_text()
     host.closeScene()
-    audit.appendDetection(twin(), 7)
-    assert workplace.exporting.exportLog(path) == [tmp_path / "log-2.jsonl"] and path.read_text() == before
+    auditlog.appendDetection(twin(), 7)
+    assert workplace.exports.exportLog(path) == [tmp_path / "log-2.jsonl"] and path.read_text() == before

@@ -8,9 +8,11 @@ from typing import Any, Dict, List
 import numpy as np
 import pytest
 import slicer
-from SPMambaPanel import export, selftest, tables
-from SPMambaPanel.facts import ijkToRas
-from SPMambaPanel.result import Result
+from SPMambaPanel import export
+from SPMambaPanel.scene import tables
+from SPMambaPanel.scene.result import Result
+from SPMambaPanel.scene.volumeinfo import ijkToRas
+from SPMambaPanel.selftests import selftest
 
 nibabel = pytest.importorskip("nibabel")
 sitk = pytest.importorskip("SimpleITK")

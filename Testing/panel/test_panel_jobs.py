@@ -9,8 +9,8 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 import slicer
-from SPMambaPanel.result import Result
-from SPMambaPanel.state import State
+from SPMambaPanel.model.state import State
+from SPMambaPanel.scene.result import Result
 from turns import Turns
 
 
@@ -77,9 +77,9 @@ def test_cancel_that_is_answered(host: Any, ui: Any, workplace: Any, case: Any, 
 @pytest.mark.parametrize("behaviour", ["stuck", "deaf"])
 def test_cancel_that_is_not_answered(host: Any, ui: Any, workplace: Any, fakeWorker: Callable, behaviour: str,
                                      monkeypatch: pytest.MonkeyPatch) -> None:
-    from SPMambaPanel import worker
+    from SPMambaPanel.detection import workerclient
 
-    monkeypatch.setattr(worker, "CANCEL_GRACE_MS", 200)
+    monkeypatch.setattr(workerclient, "CANCEL_GRACE_MS", 200)
     fakeWorker(behaviour)
     ui.detectButton.click()
     host.waitFor(lambda: workplace.worker.processId != 0)
@@ -225,14 +225,14 @@ def test_job_holds_what_the_worker_needs(host: Any, ui: Any, workplace: Any, cas
 
 def test_full_disk(host: Any, ui: Any, workplace: Any, case: Any, fakeWorker: Callable,
                    monkeypatch: pytest.MonkeyPatch) -> None:
-    from SPMambaPanel import jobs
+    from SPMambaPanel.detection import run
 
     def full(path: Any, array: Any) -> Any:
         yield
         raise OSError(28, "No space left on device")
 
     fakeWorker("good")
-    monkeypatch.setattr(jobs, "saveArray", full)
+    monkeypatch.setattr(run, "saveArray", full)
     detect(host, ui, workplace)
     assert workplace.machine.state is State.FAILED and "temporary folder" in ui.statusLabel.text
     assert not jobFolders()
@@ -241,7 +241,7 @@ def test_full_disk(host: Any, ui: Any, workplace: Any, case: Any, fakeWorker: Ca
 @pytest.fixture
 def head(host: Any, workplace: Any, case: Any) -> Any:
     """A volume of the size of a real head at 1 mm."""
-    from SPMambaPanel import selftest
+    from SPMambaPanel.selftests import selftest
 
     volume = selftest.syntheticVolume("Head", (182, 218, 182))
     workplace.parameters.inputVolume = volume
@@ -265,7 +265,7 @@ def test_one_piece_of_work_per_turn_of_the_event_loop(host: Any, ui: Any, workpl
 
 def test_work_in_one_go_is_noticed(host: Any, ui: Any, workplace: Any, head: Any, fakeWorker: Callable,
                                    monkeypatch: pytest.MonkeyPatch) -> None:
-    from SPMambaPanel import display
+    from SPMambaPanel.reading import display
 
     reveal = display.reveal
 

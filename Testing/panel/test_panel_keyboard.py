@@ -64,7 +64,7 @@ def test_a_jump_is_noticed(host: Any, opened: Any) -> None:
 
 
 def test_tables_let_tab_out_and_take_enter(host: Any, opened: Any, workplace: Any, case: Any) -> None:
-    from SPMambaPanel import selftest
+    from SPMambaPanel.selftests import selftest
 
     assert not opened.findingsTable.tabKeyNavigation and not opened.worklistTable.tabKeyNavigation
     second = selftest.syntheticVolume("Second")
@@ -79,25 +79,25 @@ def test_tables_let_tab_out_and_take_enter(host: Any, opened: Any, workplace: An
 def test_findings_are_sorted_by_keys(host: Any, opened: Any, workplace: Any, result: Any,
                                      monkeypatch: pytest.MonkeyPatch) -> None:
     """The same order as by a click on the header, which in turn shows in the choice."""
-    from SPMambaPanel import findingstable
+    from SPMambaPanel.sections import findingstable
 
     row = workplace.review.findings[0]
     smaller = dict(row, rank=2, volume_ml=row["volume_ml"] / 2)
     monkeypatch.setattr(workplace.review, "findings", [dict(smaller, rank=1), dict(row, rank=2)])
-    workplace.deciding.showFindings()
+    workplace.findings.showFindings()
     choice, box, header = opened.sortSelector, opened.sortDescendingCheckBox, opened.findingsTable.horizontalHeader()
-    assert choice.count == opened.findingsTable.columnCount and workplace.deciding.table.shown == [0, 1]
+    assert choice.count == opened.findingsTable.columnCount and workplace.findings.table.shown == [0, 1]
     while choice.currentIndex != findingstable.VOLUME:
         QtTest.QTest.keyClick(choice, QtCore.Qt.Key_Down)
-    assert workplace.deciding.table.shown == workplace.review.order == [1, 0] and box.checked, "the largest first"
+    assert workplace.findings.table.shown == workplace.review.order == [1, 0] and box.checked, "the largest first"
     QtTest.QTest.keyClick(box, QtCore.Qt.Key_Space)
-    assert workplace.deciding.table.shown == [0, 1] and not box.checked
+    assert workplace.findings.table.shown == [0, 1] and not box.checked
     assert (header.sortIndicatorSection(), header.sortIndicatorOrder()) == (
         findingstable.VOLUME, QtCore.Qt.AscendingOrder)
     header.sectionClicked.emit(findingstable.VOLUME)
-    assert workplace.deciding.table.shown == [1, 0] and box.checked
+    assert workplace.findings.table.shown == [1, 0] and box.checked
     header.sectionClicked.emit(findingstable.RANK)
-    assert workplace.deciding.table.shown == [0, 1] and choice.currentIndex == findingstable.RANK and not box.checked
+    assert workplace.findings.table.shown == [0, 1] and choice.currentIndex == findingstable.RANK and not box.checked
 
 
 def contrast(first: Any, second: Any) -> float:
@@ -111,7 +111,7 @@ def contrast(first: Any, second: Any) -> float:
 
 def test_names_of_bands_can_be_read(opened: Any, result: Any) -> None:
     """4.5 is the bound for text; black on yellow has it, white on yellow has not."""
-    from SPMambaPanel import findingstable
+    from SPMambaPanel.sections import findingstable
 
     item = opened.findingsTable.item(0, findingstable.BAND)
     ink, paper = (brush.color().getRgbF()[:3] for brush in (item.foreground(), item.background()))

@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 import slicer
 from landscape import landscape
-from SPMambaPanel import audit, export, selftest
-from SPMambaPanel.result import Result
+from SPMambaPanel import export
+from SPMambaPanel.scene import auditlog
+from SPMambaPanel.scene.result import Result
+from SPMambaPanel.selftests import selftest
 
 NOTE = "50 % & <more>; \u00e4\u65e5\u672c"
 
 
 def events() -> List[str]:
-    return [entry["event"] for entry in audit.lines()]
+    return [entry["event"] for entry in auditlog.lines()]
 
 
 def strictly(path: Path) -> List[Dict[str, Any]]:
@@ -29,7 +31,7 @@ def strictly(path: Path) -> List[Dict[str, Any]]:
 
 
 def test_everything_is_logged(host: Any, ui: Any, workplace: Any, case: Any, fakeWorker: Any, tmp_path: Path) -> None:
-    assert workplace.exporting.exportLog(tmp_path / "none.jsonl") == []
+    assert workplace.exports.exportLog(tmp_path / "none.jsonl") == []
     assert "Nothing was detected" in ui.statusLabel.text
     information = slicer.app.applicationLogic().GetUserInformation()
     information.SetName("Dr. Example")
@@ -42,7 +44,7 @@ def test_everything_is_logged(host: Any, ui: Any, workplace: Any, case: Any, fak
         workplace.review.decide("rejected", "artefact", NOTE)
     finally:
         information.SetName("")
-    path, = workplace.exporting.exportLog(tmp_path / "log.jsonl")
+    path, = workplace.exports.exportLog(tmp_path / "log.jsonl")
     entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [entry["event"] for entry in entries] == ["detection", "decision"], "saying it twice is one decision"
     for entry in entries:
@@ -57,12 +59,12 @@ def test_everything_is_logged(host: Any, ui: Any, workplace: Any, case: Any, fak
 
 
 def test_log_that_was_edited_by_hand(host: Any, workplace: Any, result: Result, tmp_path: Path) -> None:
-    audit.appendDetection(result, 1)
-    node, = audit.logNodes()
+    auditlog.appendDetection(result, 1)
+    node, = auditlog.logNodes()
     node.SetText("{broken\n[]\n" + node.GetText())
-    audit.appendDetection(result, 2)
-    assert [entry["findings"] for entry in audit.lines()] == [1, 2] and len(audit.logNodes()) == 1
-    assert workplace.exporting.exportLog(tmp_path / "missing" / "log.jsonl") == []
+    auditlog.appendDetection(result, 2)
+    assert [entry["findings"] for entry in auditlog.lines()] == [1, 2] and len(auditlog.logNodes()) == 1
+    assert workplace.exports.exportLog(tmp_path / "missing" / "log.jsonl") == []
 
 @pytest.fixture
 def hills(host: Any, case: Any, workplace: Any) -> Result:
@@ -79,7 +81,7 @@ def test_a_whole_review_step_by_step(host: Any, ui: Any, workplace: Any, hills: 
     information = slicer.app.applicationLogic().GetUserInformation()
     information.SetName("Dr. Example")
     hills.summary = dict(hills.summary, model=dict(hills.summary["model"], sha256="ab" * 32))
-    actions = workplace.looking.actions
+    actions = workplace.views.actions
     told: List[str] = []
 
     def step(name: str, expected: List[str]) -> None:
@@ -96,7 +98,7 @@ def test_a_whole_review_step_by_step(host: Any, ui: Any, workplace: Any, hills: 
         actions["Alt+A"]()
         step("accept what is accepted", [])
         workplace.review.showFinding(0)
-        workplace.deciding.showCurrent()
+        workplace.findings.showCurrent()
         ui.noteEdit.text = NOTE
         step("a note being written", [])
         actions["Alt+Down"]()
@@ -134,7 +136,7 @@ def test_a_whole_review_step_by_step(host: Any, ui: Any, workplace: Any, hills: 
         workplace.parameters.inputVolume = hills.input
         workplace.exportTo(tmp_path, [export.TABLE, "report"])
         step("export", ["export"])
-        workplace.exporting.exportAll(tmp_path, [export.TABLE])
+        workplace.exports.exportAll(tmp_path, [export.TABLE])
         step("batch export", ["export"])
         review.showFinding(0)
         actions["Alt+A"]()
@@ -149,7 +151,7 @@ def test_a_whole_review_step_by_step(host: Any, ui: Any, workplace: Any, hills: 
         assert hills.summary["false_positive_rate"] == 0.5 and workplace.review.threshold == hills.summary["threshold"]
     finally:
         information.SetName("")
-    entries = strictly(workplace.exporting.exportLog(tmp_path / "log.jsonl")[0])
+    entries = strictly(workplace.exports.exportLog(tmp_path / "log.jsonl")[0])
     assert [entry["event"] for entry in entries] == told
     assert {entry["user"] for entry in entries} == {"Dr. Example"}
     assert {entry["result"] for entry in entries} == {hills.identity} and len(hills.identity) == 32
@@ -173,8 +175,8 @@ def test_a_whole_review_step_by_step(host: Any, ui: Any, workplace: Any, hills: 
 
 def test_numbers_that_json_does_not_know(workplace: Any, hills: Result, tmp_path: Path) -> None:
     row = dict(workplace.review.findings[0], mean=math.nan, peak=math.inf)
-    audit.appendDecision("decision", hills, [row])
-    entry, = strictly(workplace.exporting.exportLog(tmp_path / "log.jsonl")[0])
+    auditlog.appendDecision("decision", hills, [row])
+    entry, = strictly(workplace.exports.exportLog(tmp_path / "log.jsonl")[0])
     assert entry["finding"]["mean"] is None and entry["finding"]["peak"] is None and entry["finding"]["rank"] == 1
 
 
@@ -187,5 +189,5 @@ def test_the_first_half_of_a_failed_export_is_told(workplace: Any, hills: Result
 
     monkeypatch.setattr(report, "_writePdf", fail)
     assert workplace.exportTo(tmp_path, [export.TABLE, "report"]) == []
-    entry, = audit.lines()
+    entry, = auditlog.lines()
     assert entry["event"] == "export" and entry["files"] == [path.name for path in tmp_path.iterdir()]

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 import qt
 import slicer
-from SPMambaPanel import selftest, shortcuts, sliceplot, tables
-from SPMambaPanel.bands import LiveBands
-from SPMambaPanel.display import MARKED_VIEW, PLAIN_VIEW
-from SPMambaPanel.planes import AnalysedPlane
-from SPMambaPanel.result import Result
+from SPMambaPanel.reading.display import MARKED_VIEW, PLAIN_VIEW
+from SPMambaPanel.reading.livebands import LiveBands
+from SPMambaPanel.scene import sliceplot, tables
+from SPMambaPanel.scene.planes import AnalysedPlane
+from SPMambaPanel.scene.result import Result
+from SPMambaPanel.sections import shortcuts
+from SPMambaPanel.selftests import selftest
 
 from SPMambaLib.output.appearance import map_window
 
@@ -106,11 +108,11 @@ def test_blink(host: Any, ui: Any, workplace: Any, result: Result) -> None:
         return composite("Red").GetLabelOpacity() > 0 and bool(result.segmentation.GetDisplayNode().GetVisibility())
 
     press(shortcuts.BLINK)
-    workplace.looking.onBeat()
+    workplace.views.onBeat()
     assert not lit() and composite("Red").GetLabelOpacity() == 0
-    workplace.looking.onBeat()
+    workplace.views.onBeat()
     assert lit()
-    workplace.looking.onBeat()
+    workplace.views.onBeat()
     press(shortcuts.BLINK)
     assert lit(), "never left dark"
     press(shortcuts.BLINK)
@@ -360,10 +362,10 @@ def test_keys_do_not_clash() -> None:
 
 def test_help_lists_every_key_and_does_what_it_says(host: Any, ui: Any, workplace: Any, result: Result) -> None:
     press(shortcuts.HELP)
-    menu = workplace.looking.keysMenu
+    menu = workplace.views.keysMenu
     lines = [action.text for action in menu.actions()]
     assert [line.split("\t")[1] for line in lines] == list(shortcuts.KEYS)
-    assert set(workplace.looking.actions) == set(shortcuts.KEYS)
+    assert set(workplace.views.actions) == set(shortcuts.KEYS)
     next(action for action in menu.actions() if shortcuts.TOGGLE_OVERLAY in action.text).trigger()
     assert not workplace.parameters.overlayVisible
     menu.close()
@@ -404,7 +406,7 @@ def test_everything_is_back_in_a_fresh_process(host: Any, ui: Any, workplace: An
                                                tmp_path: Path) -> None:
     scrollTo(result, 2, 3, 4)
     ui.operatingPointSlider.value = 60
-    workplace.looking.toggleMap()
+    workplace.views.toggleMap()
     ui.wholeMapCheckBox.click()
     ui.outlineCheckBox.click()
     host.processEvents(100)

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import slicer
 import vtk
-from SPMambaPanel import operatingpoint, overlay, selftest, sliceplot, tables
-from SPMambaPanel.facts import ijkToRas, kindOf, problemOf
-from SPMambaPanel.result import OWNED, Result
-from SPMambaPanel.steps import copyArray, saveArray
+from SPMambaPanel.reading import operatingpoint
+from SPMambaPanel.scene import overlay, sliceplot, tables
+from SPMambaPanel.scene.result import OWNED, Result
+from SPMambaPanel.scene.steps import copyArray, saveArray
+from SPMambaPanel.scene.volumeinfo import ijkToRas, kindOf, problemOf
+from SPMambaPanel.selftests import selftest
 
 from SPMambaLib.output.appearance import map_window
 
@@ -205,7 +207,7 @@ def test_plot_has_every_slice(result: Result) -> None:
                                    np.asfortranarray(np.random.default_rng(0).random((6, 5, 4)).astype(np.float32)),
                                    np.random.default_rng(0).random((9, 8, 7))[::2, :, ::-1]])
 def test_arrays_in_slabs(tmp_path: Path, array: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    from SPMambaPanel import steps
+    from SPMambaPanel.scene import steps
 
     monkeypatch.setattr(steps, "SLAB_BYTES", 100)
     selftest.finish(saveArray(tmp_path / "a.npy", array))

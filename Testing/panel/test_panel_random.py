@@ -12,9 +12,11 @@ pytest.importorskip("slicer", reason="the test host needs slicer-core")
 pytest.importorskip("PySide6", reason="the test host needs PySide6")
 
 import slicer
-from SPMambaPanel import export, selftest, tables
-from SPMambaPanel.result import Result
-from SPMambaPanel.viewedvolume import viewedVolumes
+from SPMambaPanel import export
+from SPMambaPanel.reading.viewedvolume import viewedVolumes
+from SPMambaPanel.scene import tables
+from SPMambaPanel.scene.result import Result
+from SPMambaPanel.selftests import selftest
 from test_panel_scan import onLesion, together, transformed
 
 ACTIONS, SEEDS = 100, (1, 2, 3)
@@ -74,7 +76,7 @@ class Reader:
         decision = self.random.choice(("accepted", "rejected", "unsure"))
         seen = viewedVolumes()
         self.place.review.stepFinding(1)
-        self.place.deciding.onDecisionClicked(decision)
+        self.place.findings.onDecisionClicked(decision)
         if self.place.review.findings and not self.place.review.blocked:
             assert seen == [self.place.review.result.input], "decided about what is not seen"
             self.decided[seen[0].GetName()] = decision

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import qt
 import slicer
-from SPMambaPanel import findingstable, selftest, shortcuts, tables
-from SPMambaPanel.result import Result
-from SPMambaPanel.state import State
+from SPMambaPanel.model.state import State
+from SPMambaPanel.scene import tables
+from SPMambaPanel.scene.result import Result
+from SPMambaPanel.sections import findingstable, shortcuts
+from SPMambaPanel.selftests import selftest
 
 
 def sliceNodes() -> list:
@@ -36,7 +38,7 @@ def test_click_on_a_finding_jumps_all_views(host: Any, ui: Any, result: Result) 
 
 def test_refilling_the_table_jumps_nowhere(host: Any, ui: Any, workplace: Any, result: Result) -> None:
     before = centers()
-    workplace.deciding.showFindings()
+    workplace.findings.showFindings()
     workplace.update()
     assert np.array_equal(centers(), before)
 
@@ -120,7 +122,8 @@ def test_higher_threshold_shrinks_the_finding(host: Any, ui: Any, workplace: Any
 def test_few_recomputations_while_the_slider_moves(host: Any, ui: Any, workplace: Any, result: Result,
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     """Findings follow a moving slider, but not every move; bands follow every one."""
-    from SPMambaPanel import findagain, review
+    from SPMambaPanel.reading import review
+    from SPMambaPanel.scene import findagain
 
     calls, bands = [], []
     find = findagain.regions.find
@@ -254,7 +257,7 @@ def test_deleted_nodes_close_the_review(host: Any, ui: Any, workplace: Any, case
 
 def test_packages_are_installed_only_after_consent(host: Any, ui: Any, workplace: Any, case: Any,
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
-    from SPMambaPanel import dependencies
+    from SPMambaPanel.detection import dependencies
 
     from SPMambaLib.errors import SPMambaError
 
@@ -280,7 +283,7 @@ def test_packages_are_installed_only_after_consent(host: Any, ui: Any, workplace
 
 def test_scene_closed_while_packages_are_installed(host: Any, ui: Any, workplace: Any, case: Any,
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
-    from SPMambaPanel import dependencies
+    from SPMambaPanel.detection import dependencies
 
     monkeypatch.setattr(dependencies, "missing", lambda: ["safetensors"])
     monkeypatch.setattr(dependencies, "consent", lambda packages: True)
@@ -291,7 +294,7 @@ def test_scene_closed_while_packages_are_installed(host: Any, ui: Any, workplace
 
 def test_extension_is_installed_without_a_restart(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not asked, Slicer restarts at once after an installation, and an unsaved scene would be lost."""
-    from SPMambaPanel import dependencies
+    from SPMambaPanel.detection import dependencies
 
     from SPMambaLib.errors import SPMambaError
 
@@ -322,7 +325,7 @@ def test_extension_is_installed_without_a_restart(host: Any, monkeypatch: pytest
 def test_missing_packages_are_found_without_importing_them(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.metadata
 
-    from SPMambaPanel import dependencies
+    from SPMambaPanel.detection import dependencies
 
     version = importlib.metadata.version
 

@@ -23,7 +23,7 @@ def test_the_empty_panel_loads_the_sample(host: Any, ui: Any, workplace: Any) ->
 
 
 def test_a_missing_sample_is_said(host: Any, ui: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from SPMambaPanel import sample
+    from SPMambaPanel.scene import sample
 
     monkeypatch.setattr(sample, "FILE", Path("Resources", "gone.nii.gz"))
     ui.loadSampleButton.click()

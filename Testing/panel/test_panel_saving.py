@@ -11,8 +11,9 @@ import pytest
 import slicer
 from digest import differences, digest, nodes, sceneDigest, standBy
 from landscape import landscape
-from SPMambaPanel import audit, keptevidence, selftest, tables
-from SPMambaPanel.result import DECISIONS_PARAMETER, FORMAT_PARAMETER, VERSION_PARAMETER, Result
+from SPMambaPanel.scene import auditlog, evidencenode, tables
+from SPMambaPanel.scene.result import DECISIONS_PARAMETER, FORMAT_PARAMETER, VERSION_PARAMETER, Result
+from SPMambaPanel.selftests import selftest
 
 REOPEN = Path(__file__).resolve().parent / "reopen.py"
 TYPED = 'seen "twice",\n50 % & <more>; \u00e4\u65e5\u672c'
@@ -79,8 +80,8 @@ def test_a_review_survives_in_a_fresh_process(host: Any, ui: Any, workplace: Any
     assert len(expected) > 1500
     # There is something to come back.
     assert [row["decision"] for row in workplace.review.findings] == ["rejected", "unsure"]
-    assert workplace.review.findings[0]["note"] == NOTE and keptevidence.evidenceOf(reviewed) is not None
-    assert [entry["event"] for entry in audit.lines()] == [
+    assert workplace.review.findings[0]["note"] == NOTE and evidencenode.evidenceOf(reviewed) is not None
+    assert [entry["event"] for entry in auditlog.lines()] == [
         "decision", "decision", "merge", "decision"]
     assert 1 < sum(row["seen"] for row in tables.readSlices(reviewed.get("slices"))) < selftest.SHAPE[0]
     host.saveScene(tmp_path / "case.mrb")
@@ -93,7 +94,7 @@ MUTATIONS: Dict[str, Callable[[Any, Result], Any]] = {
     "decision": lambda place, result: place.review.decide("accepted"),
     "note": lambda place, result: place.review.decide("rejected", "other", NOTE + "."),
     "reason": lambda place, result: place.review.decide("rejected", "artefact", NOTE),
-    "log": lambda place, result: audit.logNodes()[0].SetText(audit.logNodes()[0].GetText()[:-1]),
+    "log": lambda place, result: auditlog.logNodes()[0].SetText(auditlog.logNodes()[0].GetText()[:-1]),
     "seen": lambda place, result: tables.writeSeen(result.get("slices"), {1}),
     "voxel of the map": lambda place, result: slicer.util.arrayFromVolume(result.map).flat.__setitem__(
         500, 0.125),
@@ -183,7 +184,7 @@ def test_the_message_of_another_version_goes_with_its_scene(host: Any, ui: Any, 
 
 def test_a_scene_saved_while_a_result_is_made(host: Any, workplace: Any, case: Any, tmp_path: Path) -> None:
     """The half that it holds goes when it is loaded; a result of another version is none."""
-    from SPMambaPanel import overlay
+    from SPMambaPanel.scene import overlay
 
     folder = tmp_path / "job"
     folder.mkdir()

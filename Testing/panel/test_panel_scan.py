@@ -15,11 +15,14 @@ pytest.importorskip("PySide6", reason="the test host needs PySide6")
 import nibabel
 import slicer
 import vtk
-from SPMambaPanel import export, facts, scanstate, selftest, shortcuts, tables
-from SPMambaPanel.decisions import ACCEPTED
-from SPMambaPanel.planes import AnalysedPlane
-from SPMambaPanel.result import Result
-from SPMambaPanel.whereabouts import Whereabouts
+from SPMambaPanel import export
+from SPMambaPanel.model.decisions import ACCEPTED
+from SPMambaPanel.reading.whereabouts import Whereabouts
+from SPMambaPanel.scene import scanstate, tables, volumeinfo
+from SPMambaPanel.scene.planes import AnalysedPlane
+from SPMambaPanel.scene.result import Result
+from SPMambaPanel.sections import shortcuts
+from SPMambaPanel.selftests import selftest
 from vtk.util import numpy_support
 
 TURN = np.array([[0.8, -0.6, 0.0, 12.0], [0.6, 0.8, 0.0, -50.0], [0.0, 0.0, 1.0, 7.0], [0.0, 0.0, 0.0, 1.0]])
@@ -39,7 +42,7 @@ def worldMatrix(node: Any) -> np.ndarray:
     toWorld = vtk.vtkMatrix4x4()
     if node.GetParentTransformNode() is not None:
         node.GetParentTransformNode().GetMatrixTransformToWorld(toWorld)
-    return np.asarray(slicer.util.arrayFromVTKMatrix(toWorld)) @ facts.ijkToRas(node)
+    return np.asarray(slicer.util.arrayFromVTKMatrix(toWorld)) @ volumeinfo.ijkToRas(node)
 
 
 def lesionInWorld(volume: Any) -> np.ndarray:
@@ -149,7 +152,7 @@ def test_a_centered_volume_takes_its_findings_along(host: Any, ui: Any, workplac
     workplace.review.showFinding(0)
     workplace.review.decide(ACCEPTED)
     before = ui.findingsTable.item(0, 5).text()
-    matrix = facts.ijkToRas(case.volume)
+    matrix = volumeinfo.ijkToRas(case.volume)
     matrix[:3, 3] += (40.0, -25.0, 60.0)
     case.volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
     host.processEvents(80)
@@ -202,10 +205,10 @@ def test_the_scan_is_the_reference_of_every_segmentation(host: Any, workplace: A
     workplace.review.showFinding(0)
     workplace.review.decide(ACCEPTED)
     role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
-    first = workplace.exporting.acceptedSegmentation()
+    first = workplace.exports.acceptedSegmentation()
     for node in (result.segmentation, first):
         assert node.GetNodeReference(role) is case.volume
-    assert workplace.exporting.acceptedSegmentation() is first, "one copy, not one per click"
+    assert workplace.exports.acceptedSegmentation() is first, "one copy, not one per click"
     assert first.GetSegmentation().GetNumberOfSegments() == 1
     assert onLesionOfNode(first, case.volume) > 0.99
 
@@ -266,14 +269,14 @@ def test_views_that_show_several_forbid_decisions(host: Any, ui: Any, workplace:
     host.processEvents(80)
     assert workplace.review.blocked and "Second" in ui.warningLabel.text and not ui.acceptButton.enabled
     assert not result.segmentation.GetDisplayNode().GetVisibility() and yellow.GetLabelOpacity() == 0.0
-    workplace.looking.actions[shortcuts.ACCEPT]()
+    workplace.views.actions[shortcuts.ACCEPT]()
     assert tables.readFindings(result.get("findings"))[0]["decision"] == ""
     show(three[0])
     host.processEvents(80)
     assert not workplace.review.blocked
     assert result.segmentation.GetDisplayNode().GetVisibility() and yellow.GetLabelOpacity() > 0.0
     workplace.review.showFinding(0)
-    workplace.deciding.showCurrent()
+    workplace.findings.showCurrent()
     assert ui.acceptButton.enabled
 
 
@@ -386,27 +389,27 @@ def test_a_monochrome1_film_is_not_turned_round_again(host: Any, monkeypatch: py
     if database is not None:
         monkeypatch.setattr(slicer, "dicomDatabase", SimpleNamespace(isOpen=database, instanceValue=instanceValue),
                             raising=False)
-    assert np.array_equal(facts.voxelsOf(volume), slicer.util.arrayFromVolume(volume))
-    assert "photometric" not in facts.sourceFacts(volume) and facts.kindOf(volume) == "image"
+    assert np.array_equal(volumeinfo.voxelsOf(volume), slicer.util.arrayFromVolume(volume))
+    assert "photometric" not in volumeinfo.sourceFacts(volume) and volumeinfo.kindOf(volume) == "image"
     assert not complaints, "a closed database is not asked"
 
 
 def test_what_is_a_film(host: Any) -> None:
     plain, dotted, centered = film(), film(spacing=0.3528), film()
-    matrix = facts.ijkToRas(centered)
+    matrix = volumeinfo.ijkToRas(centered)
     matrix[:3, 3] = (40.0, 30.0, 0.0)
     centered.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
-    assert [facts.kindOf(each) for each in (plain, dotted, centered)] == ["image"] * 3
-    assert [facts.hasSpacing(each) for each in (plain, dotted, centered)] == [False, True, False]
+    assert [volumeinfo.kindOf(each) for each in (plain, dotted, centered)] == ["image"] * 3
+    assert [volumeinfo.hasSpacing(each) for each in (plain, dotted, centered)] == [False, True, False]
     oblique = film()
     oblique.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(TURN))
-    assert facts.kindOf(oblique) == "volume", "negative control"
-    assert facts.kindOf(selftest.syntheticVolume()) == "volume"
+    assert volumeinfo.kindOf(oblique) == "volume", "negative control"
+    assert volumeinfo.kindOf(selftest.syntheticVolume()) == "volume"
 
 
 def filmResult(host: Any, workplace: Any, spacing: float = 1.0) -> Result:
     volume = film(spacing=spacing)
-    matrix = facts.ijkToRas(volume)
+    matrix = volumeinfo.ijkToRas(volume)
     noise = np.zeros((1, 60, 80), np.float32)
     noise[0, 20:30, 60:70] = 5.0
     slicer.util.updateVolumeFromArray(volume, noise)
@@ -459,7 +462,7 @@ def test_the_self_test_builds_and_walks_the_panel(host: Any) -> None:
     """What *Reload and Test* runs in a user's Slicer."""
     import unittest
 
-    from SPMambaPanel import panelselftest
+    from SPMambaPanel.selftests import panelselftest
 
     panelselftest.walkThrough(host.widget, unittest.TestCase())
 

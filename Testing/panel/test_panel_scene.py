@@ -7,10 +7,12 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 import slicer
-from SPMambaPanel import export, selftest, tables
-from SPMambaPanel.facts import ijkToRas
-from SPMambaPanel.result import OWNED, Result
-from SPMambaPanel.state import State
+from SPMambaPanel import export
+from SPMambaPanel.model.state import State
+from SPMambaPanel.scene import tables
+from SPMambaPanel.scene.result import OWNED, Result
+from SPMambaPanel.scene.volumeinfo import ijkToRas
+from SPMambaPanel.selftests import selftest
 
 # Oblique without shear, which NIfTI readers refuse: an orthonormal basis times spacing, left-handed.
 ORTHOGONAL = np.eye(4)
@@ -89,11 +91,11 @@ def test_scene_closed_while_running(host: Any, ui: Any, workplace: Any, fakeWork
 @pytest.mark.parametrize("turns", range(0, 24, 3))
 def test_scene_closed_while_the_result_is_made(host: Any, ui: Any, workplace: Any, fakeWorker: Callable,
                                                turns: int) -> None:
-    from SPMambaPanel import jobs
+    from SPMambaPanel.detection import run
 
     fakeWorker("good")
     ui.detectButton.click()
-    host.waitFor(lambda: workplace.run is None or isinstance(workplace.run._steps, jobs.Steps) and workplace.run._folder
+    host.waitFor(lambda: workplace.run is None or isinstance(workplace.run._steps, run.Steps) and workplace.run._folder
                  and (workplace.run._folder / "result.json").exists())
     for _ in range(turns):
         host.app.processEvents()

@@ -14,7 +14,7 @@ EXTENSION = ROOT / "SPMambaExtension"
 SOURCES = sorted(EXTENSION.rglob("*.py"))
 FORBIDDEN = {"torch", "numba", "triton", "safetensors", "PySide6", "SimpleITK"}
 NOT_FOR_OPENING = FORBIDDEN - {"PySide6"} | {  # which the host is made of
-    "_hashlib", "_ssl", "PIL", "pandas", "pydicom", "nibabel", "scipy", "SPMambaPanel.selftest",
+    "_hashlib", "_ssl", "PIL", "pandas", "pydicom", "nibabel", "scipy", "SPMambaPanel.selftests.selftest",
     "SPMambaLib.io.image"}
 
 
@@ -66,7 +66,7 @@ def test_module_and_detection_never_load_torch() -> None:
     """Load the module, select a volume, show a result, move the threshold."""
     assert "loaded: []" in runFresh("""
 running = host.start(module)
-from SPMambaPanel import selftest
+from SPMambaPanel.selftests import selftest
 volume = selftest.syntheticVolume()
 selftest.addResult(volume)
 workplace = running.widget.workplace

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import slicer
 from listed import states
-from SPMambaPanel import selftest
-from SPMambaPanel.result import Result
-from SPMambaPanel.state import State
+from SPMambaPanel.model.state import State
+from SPMambaPanel.scene.result import Result
+from SPMambaPanel.selftests import selftest
 
 TIMEOUT_MS = 120000
 VIEWS = ("Red", "Green", "Yellow")
@@ -102,7 +102,7 @@ def test_a_refusal_is_of_one_model_and_one_scene(host: Any, ui: Any, workplace: 
     assert workplace.machine.state is State.FAILED and workplace.machine.refused
     host.closeScene()
     volume = selftest.syntheticVolume()
-    assert volume.GetID() == three[0].GetID() or not workplace.detecting.queue.failures
+    assert volume.GetID() == three[0].GetID() or not workplace.detection.queue.failures
     workplace.onVolumeChosen(volume)
     assert states(ui, workplace) == {"Synthetic": "not run"} and workplace.machine.state is State.READY
 
@@ -140,7 +140,7 @@ def apart(host: Any, workplace: Any, case: Any) -> SimpleNamespace:
 def test_views_follow_the_volume_and_come_back(host: Any, ui: Any, workplace: Any, apart: SimpleNamespace) -> None:
     review = workplace.review
     review.showFinding(0)
-    workplace.deciding.decide("accepted")
+    workplace.findings.decide("accepted")
     ui.operatingPointSlider.value = 150
     host.processEvents(500)
     view("Red").SetFieldOfView(20.0, 20.0, 1.0)
@@ -229,7 +229,7 @@ def test_what_the_reader_looks_at_is_not_moved_by_entering(host: Any, workplace:
 
 
 def test_two_series_of_a_study_are_told_apart(host: Any, workplace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from SPMambaPanel.origin import originOf
+    from SPMambaPanel.scene.origin import originOf
 
     tags = {"a": {"0020,0011": "5", "0008,103E": "T1 sag"}, "b": {"0020,0011": "6"}}
     monkeypatch.setattr(slicer, "dicomDatabase", SimpleNamespace(

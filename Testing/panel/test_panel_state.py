@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from SPMambaPanel.state import BUSY, TRANSITIONS, Event, Facts, Machine, State
+from SPMambaPanel.model.state import BUSY, TRANSITIONS, Event, Facts, PanelStateMachine, State
 
 EXTENSION = Path(__file__).resolve().parents[2] / "SPMambaExtension"
 
@@ -16,8 +16,8 @@ DONE = Facts(volume="v", model="m", result="r")
 RUNS = [Event.DETECT, Event.PROGRESS]
 
 
-def machineAt(facts: Facts, *events: Event) -> Machine:
-    machine = Machine(lambda machine: None)
+def machineAt(facts: Facts, *events: Event) -> PanelStateMachine:
+    machine = PanelStateMachine(lambda machine: None)
     machine.know(facts)
     for event in events:
         assert machine.send(event), event
@@ -61,7 +61,7 @@ def test_transitions(facts: Facts, events: list, state: State) -> None:
 @pytest.mark.parametrize("state, event", [pair for pair in product(State, Event) if pair not in TRANSITIONS])
 def test_other_events_mean_nothing(state: State, event: Event) -> None:
     calls = []
-    machine = Machine(lambda machine: calls.append(machine.state))
+    machine = PanelStateMachine(lambda machine: calls.append(machine.state))
     machine.state = state
     assert not machine.send(event)
     assert machine.state is state and not calls
@@ -99,6 +99,6 @@ def test_a_refusal_is_forgotten_with_its_case() -> None:
 
 
 def test_needs_neither_qt_nor_slicer() -> None:
-    code = ("import sys; sys.path.insert(0, {!r}); import SPMambaPanel.state; "
+    code = ("import sys; sys.path.insert(0, {!r}); import SPMambaPanel.model.state; "
             "print([n for n in ('qt', 'slicer', 'vtk', 'numpy', 'torch') if n in sys.modules])").format(str(EXTENSION))
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -18,7 +18,7 @@ USED = (QtWidgets.QAbstractButton, QtWidgets.QComboBox, QtWidgets.QAbstractSlide
 def panel(request: Any, host: Any, case: Any, tmp_path: Path) -> Iterator[Any]:
     """A panel in one language with a result, a rejected finding and all sections open, as wide as `WIDTH`."""
     from PySide6 import QtCore
-    from SPMambaPanel import selftest
+    from SPMambaPanel.selftests import selftest
 
     translator = None
     if request.param != "en":
@@ -33,7 +33,7 @@ def panel(request: Any, host: Any, case: Any, tmp_path: Path) -> Iterator[Any]:
         representation.enter()
         widget.workplace.parameters.inputVolume = case.volume
         widget.workplace.review.showFinding(0)
-        widget.workplace.deciding.decide("rejected")
+        widget.workplace.findings.decide("rejected")
         widget.workplace.worklist.refresh()
         for name in [name for name in vars(widget.ui) if name.endswith("CollapsibleButton")]:
             getattr(widget.ui, name).collapsed = False
@@ -54,9 +54,9 @@ def test_no_text_is_cut_off(panel: Any) -> None:
 
 def test_vtk_is_given_what_it_can_draw(panel: Any, request: pytest.FixtureRequest) -> None:
     """German where its letters are known; Japanese would leave a legend and a plot without words."""
-    from SPMambaPanel.colors import bandText
     from SPMambaPanel.export import EVERYTHING
     from SPMambaPanel.export.report import reportHtml
+    from SPMambaPanel.scene.colors import bandText
 
     result = panel.self().workplace.review.result
     legend, = (node for node in slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode") if node.GetVisibility())

@@ -50,7 +50,7 @@ WORDS = {
 
 def test_the_panel_speaks_it(host: Any, translated: str) -> None:
     """Forms, texts of the code and the findings table; the English panel, made before, is left as it is."""
-    from SPMambaPanel import selftest
+    from SPMambaPanel.selftests import selftest
 
     volume = selftest.syntheticVolume()
     selftest.addResult(volume)

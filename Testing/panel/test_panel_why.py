@@ -13,9 +13,12 @@ import pytest
 pytest.importorskip("slicer", reason="runs in the test host")
 import slicer
 import vtk
-from SPMambaPanel import export, keptevidence, overlay, scorebars, selftest, why
+from SPMambaPanel import export
 from SPMambaPanel.export.report import exportReport
-from SPMambaPanel.result import Result
+from SPMambaPanel.reading import scorebars, why
+from SPMambaPanel.scene import evidencenode, overlay
+from SPMambaPanel.scene.result import Result
+from SPMambaPanel.selftests import selftest
 from vtk.util import numpy_support
 
 from SPMambaLib.evidence.record import Evidence
@@ -60,7 +63,7 @@ def test_the_finding_is_shown_beside_what_is_normal(ui: Any, opened: Result) -> 
 
 def test_the_lesion_is_where_it_is_in_the_slice_view(workplace: Any, opened: Result, case: Any) -> None:
     """Radiological: what lies to the right and in front of the middle of the picture is to the left and on top."""
-    evidence, plane = keptevidence.evidenceOf(opened), keptevidence.planeOf(opened)
+    evidence, plane = evidencenode.evidenceOf(opened), evidencenode.planeOf(opened)
     place = why.placeOf(opened, workplace.review.current)
     picture = pictures(why.picturesHtml(opened, workplace.review.current))[0].max(axis=2)
     bright = np.argwhere(picture > 150).mean(axis=0)
@@ -118,7 +121,7 @@ def test_damaged_evidence_is_one_sentence(host: Any, ui: Any, opened: Result) ->
 
 
 def test_a_model_without_pictures_says_so(ui: Any, opened: Result) -> None:
-    evidence = keptevidence.evidenceOf(opened)
+    evidence = evidencenode.evidenceOf(opened)
     keep(opened, replace(evidence, slices=evidence.slices + 100))
     ui.nextFindingButton.click()
     assert ui.whyLabel.text == "No evidence was kept for this place."
@@ -151,7 +154,7 @@ def test_a_detection_replaces_it(case: Any, opened: Result) -> None:
     count = len(slicer.util.getNodesByClass("vtkMRMLTextNode"))
     selftest.addResult(case.volume)
     assert len(slicer.util.getNodesByClass("vtkMRMLTextNode")) == count
-    assert keptevidence.evidenceOf(Result.of(case.volume)) is not None and overlay is not None
+    assert evidencenode.evidenceOf(Result.of(case.volume)) is not None and overlay is not None
 
 
 def test_a_bar_stands_against_the_normals() -> None:

@@ -11,8 +11,9 @@ from tools import translations
 pytest.importorskip("slicer", reason="runs in the test host")
 import slicer
 from landscape import landscape
-from SPMambaPanel import export, tables
+from SPMambaPanel import export
 from SPMambaPanel.export.report import exportReport
+from SPMambaPanel.scene import tables
 
 from SPMambaLib.output.appearance import TERMINOLOGY
 
@@ -51,7 +52,7 @@ def test_accepted_findings_have_neutral_codes_wherever_they_go(host: Any, ui: An
         workplace.review.showFinding(finding)
         workplace.review.decide("accepted")
     ui.editButton.click()
-    edited = workplace.exporting.acceptedSegmentation()
+    edited = workplace.exports.acceptedSegmentation()
     assert edited.GetParentTransformNode() is result.segmentation.GetParentTransformNode()
     for node in (result.segmentation, edited):
         segmentation = node.GetSegmentation()

@@ -6,9 +6,10 @@ from typing import Any, Callable, List
 
 import slicer
 from listed import states
-from SPMambaPanel import audit, selftest
-from SPMambaPanel.result import Result
-from SPMambaPanel.state import State
+from SPMambaPanel.model.state import State
+from SPMambaPanel.scene import auditlog
+from SPMambaPanel.scene.result import Result
+from SPMambaPanel.selftests import selftest
 
 TIMEOUT_MS = 120000
 
@@ -78,7 +79,7 @@ def test_a_volume_without_findings_is_reviewed_by_a_word(host: Any, ui: Any, wor
     assert states(ui, workplace)["Synthetic"] == "nothing found" and ui.reviewedButton.enabled
     ui.reviewedButton.click()
     assert states(ui, workplace)["Synthetic"] == "reviewed, nothing found" and not ui.reviewedButton.enabled
-    assert audit.lines()[-1]["event"] == "reviewed"
+    assert auditlog.lines()[-1]["event"] == "reviewed"
     selftest.addResult(three[0])
     workplace.update()
     assert states(ui, workplace)["Synthetic"] == "found 1", "detected again, to be reviewed again"
@@ -103,7 +104,7 @@ def test_detect_on_all(host: Any, ui: Any, workplace: Any, three: List[Any], fak
     assert any(text.startswith("2 of 3, Second: ") for _fraction, text in fractions)
     for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
         assert composite.GetLabelVolumeID() == Result.of(three[0]).severity.GetID(), "the reader stays where he is"
-    assert [entry["volume"] for entry in audit.lines()] == ["Synthetic", "Second", "Third"]
+    assert [entry["volume"] for entry in auditlog.lines()] == ["Synthetic", "Second", "Third"]
     ui.detectAllButton.click()
     assert not workplace.machine.busy and "has been analysed" in ui.statusLabel.text
 
@@ -158,7 +159,7 @@ def test_scene_closed_with_a_queue(host: Any, ui: Any, workplace: Any, three: Li
     host.waitFor(lambda: workplace.machine.state is State.RUNNING, TIMEOUT_MS)
     host.closeScene()
     host.processEvents(200)
-    assert workplace.run is None and not workplace.detecting.queue.active and states(ui, workplace) == {}
+    assert workplace.run is None and not workplace.detection.queue.active and states(ui, workplace) == {}
     assert workplace.machine.state is State.NO_VOLUME
 
 

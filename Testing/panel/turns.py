@@ -7,14 +7,15 @@ import pytest
 
 
 class Turns:
-    """Notes, for every step of `SPMambaPanel.steps.Steps`, the pieces of long work in it.
+    """Notes, for every step of `SPMambaPanel.scene.steps.Steps`, the pieces of long work in it.
 
     A piece is one slab of voxels, the segments, or one slice view: each takes tens of milliseconds on a real head.
     A step holds one piece at most, or else buttons and views stand still for the sum of them.
     """
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        from SPMambaPanel import display, overlay, steps
+        from SPMambaPanel.reading import display
+        from SPMambaPanel.scene import overlay, steps
 
         self.steps: List[List[str]] = []
         self._counting = True

@@ -16,10 +16,17 @@ ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "Resources" / "Docs" / "engineer" / "architecture.svg"
 LIBRARY = "SPMambaLib"
 PANEL = "SPMambaPanel"
+EXTENSION = "SPMambaExtension"
 
 # From the top to the bottom; modules of the library's root stand in the row of their work.
 ROWS: Tuple[Tuple[str, ...], ...] = (
-    (PANEL, "cli"),
+    ("SPMamba",),
+    ("panel.selftests", "panel.casecontroller"),
+    ("panel.sections",),
+    ("panel.export",),
+    ("panel.reading", "panel.detection"),
+    ("panel.scene",),
+    ("panel.model", "cli"),
     ("commands",),
     ("worker", "bench", "doctor"),
     ("training", "evaluation"),
@@ -37,16 +44,16 @@ WIDTH, HEIGHT, GAP_X, GAP_Y = 150, 34, 26, 34
 
 
 def room_of(path: Path) -> str:
-    """The folder, or the module of the root, that a file belongs to."""
-    relative = path.relative_to(ROOT)
-    if relative.parts[0] == "SPMambaExtension":
-        return PANEL
-    return relative.parts[1] if len(relative.parts) > 2 else relative.stem
+    """The folder, or the module of the root, that a file belongs to; those of the panel are called panel.*."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    if parts[0] == EXTENSION:
+        return "panel." + parts[2] if parts[1] == PANEL else parts[1]
+    return parts[1]
 
 
 def imports(path: Path) -> Set[str]:
     """Rooms that a file imports from, whether at its top or later."""
-    package = list(path.relative_to(ROOT).parts[:-1])
+    package = [part for part in path.relative_to(ROOT).parts[:-1] if part != EXTENSION]
     found: Set[str] = set()
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for_types = {id(each) for node in ast.walk(tree) if isinstance(node, ast.If)
@@ -58,11 +65,12 @@ def imports(path: Path) -> Set[str]:
         if isinstance(node, ast.ImportFrom):
             base = package[:len(package) - node.level + 1] if node.level else []
             stem = ".".join([*base, *([node.module] if node.module else [])])
-            names = [stem] if stem != LIBRARY else ["{}.{}".format(stem, each.name) for each in node.names]
+            names = [stem] if stem not in (LIBRARY, PANEL) else [f"{stem}.{each.name}" for each in node.names]
         elif isinstance(node, ast.Import):
             names = [each.name for each in node.names]
-        found.update(name.split(".")[1] for name in names if name.startswith(LIBRARY + ".") and "__" not in name)
-        found.update(PANEL for name in names if name.split(".")[0] == PANEL)
+        for top, prefix in ((LIBRARY, ""), (PANEL, "panel.")):
+            found.update(prefix + name.split(".")[1] for name in names
+                         if name.startswith(top + ".") and "__" not in name and name != PANEL + ".libraryRoot")
     return found
 
 
@@ -73,7 +81,7 @@ def arrows() -> Dict[Tuple[str, str], int]:
     for path in sorted(files):
         room = room_of(path)
         for other in imports(path):
-            if other != room and room not in ("__init__", "__main__"):
+            if other != room and room not in ("__init__", "__main__", "panel.__init__"):
                 counted[room, other] = counted.get((room, other), 0) + 1
     return counted
 
@@ -85,6 +93,12 @@ def row_of(room: str) -> int:
 def upward(found: Dict[Tuple[str, str], int]) -> List[Tuple[str, str]]:
     """Arrows that point up, or from one room of a row to another."""
     return sorted(each for each in found if 0 <= row_of(each[1]) <= row_of(each[0]))
+
+
+def color_of(room: str) -> str:
+    if room.startswith("panel."):
+        return "#e4f2e0"
+    return "#dfeaf5" if (ROOT / LIBRARY / room).is_dir() else "#f4f4ea"
 
 
 def svg(found: Dict[Tuple[str, str], int]) -> str:
@@ -107,7 +121,7 @@ def svg(found: Dict[Tuple[str, str], int]) -> str:
                                                         min(0.6 + 0.25 * count, 3.0)))
     for room, (x, y) in place.items():
         lines.append('<rect x="{:.0f}" y="{:.0f}" width="{}" height="{}" rx="5" fill="{}" stroke="#405060"/>'.format(
-            x - WIDTH / 2, y - HEIGHT / 2, WIDTH, HEIGHT, "#dfeaf5" if (ROOT / LIBRARY / room).is_dir() else "#f4f4ea"))
+            x - WIDTH / 2, y - HEIGHT / 2, WIDTH, HEIGHT, color_of(room)))
         lines.append('<text x="{:.0f}" y="{:.0f}" text-anchor="middle">{}</text>'.format(x, y + 4.5, room))
     return "\n".join([*lines, "</svg>"]) + "\n"
 

@@ -33,7 +33,7 @@ def scroll(demo: Demo) -> None:
 def run(options: argparse.Namespace) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     demo = Demo()
-    ui, actions = demo.ui, demo.workplace.looking.actions
+    ui, actions = demo.ui, demo.workplace.views.actions
 
     def picture(name: str) -> None:
         demo.host.processEvents(300)
@@ -58,9 +58,9 @@ def run(options: argparse.Namespace) -> None:
         picture("slices")
         actions["Alt+K"]()
         demo.host.processEvents(100)
-        if not demo.workplace.looking.keysMenu.grab().save(str(options.output / "{}keys.png".format(options.prefix))):
+        if not demo.workplace.views.keysMenu.grab().save(str(options.output / "{}keys.png".format(options.prefix))):
             raise OSError("cannot write keys.png")
-        demo.workplace.looking.keysMenu.close()
+        demo.workplace.views.keysMenu.close()
         if demo.host.exceptions:
             raise RuntimeError("exceptions in the panel, see above")
     finally:

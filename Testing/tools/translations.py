@@ -70,6 +70,7 @@ def _messages(language: str) -> Iterator[Tuple[Text, Xml.Element]]:
 
 def write(language: str) -> None:
     known = translations(language) if pathOf(language).is_file() else {}
+    moved = {source: translation for (_name, source), translation in known.items()}  # the code moved, the text stayed
     root = Xml.Element("TS", version="2.1", language=language, sourcelanguage="en")
     contexts: Dict[str, Xml.Element] = {}
     for name, source in texts():
@@ -79,8 +80,8 @@ def write(language: str) -> None:
         message = Xml.SubElement(contexts[name], "message")
         Xml.SubElement(message, "source").text = source
         translation = Xml.SubElement(message, "translation")
-        if (name, source) in known:
-            translation.text = known[name, source]
+        if source in moved:
+            translation.text = known.get((name, source), moved[source])
         else:
             translation.set("type", "unfinished")
     Xml.indent(root)

@@ -413,102 +413,14 @@
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.audit</name>
+    <name>SPMambaPanel.casecontroller</name>
     <message>
-      <source>Nothing was detected or decided in this scene yet.</source>
-      <translation>In dieser Szene wurde noch nichts gesucht oder entschieden.</translation>
-    </message>
-    <message>
-      <source>The log could not be written to {path}.</source>
-      <translation>Das Protokoll konnte nicht nach {path} geschrieben werden.</translation>
+      <source>This scene holds a result of another version of SP-Mamba ({versions}; this is {own}). Its images are there, but it cannot be reviewed here. Detect again, or open the scene with that version.</source>
+      <translation>Diese Szene enthält ein Ergebnis einer anderen Version von SP-Mamba ({versions}; dies ist {own}). Die Bilder sind da, aber es kann hier nicht gesichtet werden. Erneut suchen oder die Szene mit jener Version öffnen.</translation>
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.caseguard</name>
-    <message>
-      <source>The views show {seen}, this panel reads {read}. Select one volume to go on.</source>
-      <translation>Die Ansichten zeigen {seen}, befundet wird {read}. Zum Weitermachen ein Volumen wählen.</translation>
-    </message>
-    <message>
-      <source>The voxels of {name} were changed after the detection: its findings belong to the former ones. Detect again.</source>
-      <translation>Die Voxel von {name} wurden nach der Suche verändert: die Befunde gehören zu den früheren. Bitte erneut suchen.</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.colors</name>
-    <message>
-      <source>not marked</source>
-      <translation>nicht markiert</translation>
-    </message>
-    <message>
-      <source>unusual</source>
-      <translation>auffällig</translation>
-    </message>
-    <message>
-      <source>very unusual</source>
-      <translation>sehr auffällig</translation>
-    </message>
-    <message>
-      <source>extreme</source>
-      <translation>extrem</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.deciding</name>
-    <message>
-      <source>no reason given</source>
-      <translation>kein Grund genannt</translation>
-    </message>
-    <message>
-      <source>Select a finding to see what its score is made of.</source>
-      <translation>Einen Befund wählen, um zu sehen, woraus sein Wert besteht.</translation>
-    </message>
-    <message>
-      <source>&lt;b&gt;Finding {rank}&lt;/b&gt;, {place}, {side}</source>
-      <translation>&lt;b&gt;Befund {rank}&lt;/b&gt;, {place}, {side}</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.decisions</name>
-    <message>
-      <source>accepted</source>
-      <translation>angenommen</translation>
-    </message>
-    <message>
-      <source>rejected</source>
-      <translation>abgelehnt</translation>
-    </message>
-    <message>
-      <source>unsure</source>
-      <translation>unsicher</translation>
-    </message>
-    <message>
-      <source>undecided</source>
-      <translation>offen</translation>
-    </message>
-    <message>
-      <source>artefact</source>
-      <translation>Artefakt</translation>
-    </message>
-    <message>
-      <source>normal variant</source>
-      <translation>Normvariante</translation>
-    </message>
-    <message>
-      <source>post-operative</source>
-      <translation>postoperativ</translation>
-    </message>
-    <message>
-      <source>positioning</source>
-      <translation>Lagerung</translation>
-    </message>
-    <message>
-      <source>other</source>
-      <translation>anderes</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.dependencies</name>
+    <name>detection.dependencies</name>
     <message>
       <source>the Slicer extension {name} (1 MB, needs a restart of Slicer)</source>
       <translation>die Slicer-Erweiterung {name} (1 MB, Slicer muss neu gestartet werden)</translation>
@@ -539,49 +451,53 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.detecting</name>
+    <name>detection.run</name>
     <message>
-      <source>Every volume of the scene has been analysed.</source>
-      <translation>Jedes Volumen der Szene ist untersucht.</translation>
+      <source>The volume was deleted during the analysis; its result was dropped.</source>
+      <translation>Das Volumen wurde während der Untersuchung gelöscht; das Ergebnis wurde verworfen.</translation>
     </message>
     <message>
-      <source>The scene has no volume that can be analysed.</source>
-      <translation>Die Szene enthält kein Volumen, das untersucht werden kann.</translation>
+      <source>Showing the result</source>
+      <translation>Ergebnis wird angezeigt</translation>
     </message>
     <message>
-      <source>{number} of {total}, {name}: {text}</source>
-      <translation>{number} von {total}, {name}: {text}</translation>
+      <source>The result could not be shown; the scene is unchanged.</source>
+      <translation>Das Ergebnis konnte nicht angezeigt werden; die Szene ist unverändert.</translation>
     </message>
     <message>
-      <source>Done: {count} of {total} volumes.</source>
-      <translation>Fertig: {count} von {total} Volumen.</translation>
-    </message>
-    <message>
-      <source>Those that failed say why in the list of volumes.</source>
-      <translation>Bei den gescheiterten steht der Grund in der Liste.</translation>
-    </message>
-    <message>
-      <source>Not run: {count}; the button below the list of volumes goes on with them.</source>
-      <translation>Nicht untersucht: {count}; der Knopf unter der Liste der Volumen macht mit ihnen weiter.</translation>
-    </message>
-    <message>
-      <source>Cancelled.</source>
-      <translation>Abgebrochen.</translation>
-    </message>
-    <message>
-      <source>Cancelled. The scene is unchanged.</source>
-      <translation>Abgebrochen. Die Szene ist unverändert.</translation>
+      <source>The volume could not be handed to the analysis process: the temporary folder is full or cannot be written.</source>
+      <translation>Das Volumen konnte nicht an den Rechenprozess übergeben werden: Der Ordner für temporäre Dateien ist voll oder schreibgeschützt.</translation>
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.display</name>
+    <name>detection.workerclient</name>
     <message>
-      <source>Severity</source>
-      <translation>Schwere</translation>
+      <source>Starting the analysis process: {command}</source>
+      <translation>Rechenprozess wird gestartet: {command}</translation>
     </message>
     <message>
-      <source>Anomaly</source>
-      <translation>Auffälligkeit</translation>
+      <source>The analysis process did not answer the cancel in time and was ended.</source>
+      <translation>Der Rechenprozess hat auf den Abbruch nicht rechtzeitig reagiert und wurde beendet.</translation>
+    </message>
+    <message>
+      <source>The analysis process could not be started. Install the extension again or ask for support.</source>
+      <translation>Der Rechenprozess konnte nicht gestartet werden. Die Erweiterung neu installieren oder um Hilfe bitten.</translation>
+    </message>
+    <message>
+      <source>exit code {code}</source>
+      <translation>Rückgabewert {code}</translation>
+    </message>
+    <message>
+      <source>crash or killed, {reason}</source>
+      <translation>abgestürzt oder abgebrochen, {reason}</translation>
+    </message>
+    <message>
+      <source>The analysis process has ended ({reason}).</source>
+      <translation>Der Rechenprozess ist beendet ({reason}).</translation>
+    </message>
+    <message>
+      <source>The analysis process ended unexpectedly; the scene is unchanged. Click Detect again to restart it.</source>
+      <translation>Der Rechenprozess wurde unerwartet beendet; die Szene ist unverändert. Noch einmal auf „Auffälligkeiten suchen“ klicken, um ihn neu zu starten.</translation>
     </message>
   </context>
   <context>
@@ -750,73 +666,18 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.exporting</name>
+    <name>reading.display</name>
     <message>
-      <source>Export to</source>
-      <translation>Exportieren nach</translation>
+      <source>Severity</source>
+      <translation>Schwere</translation>
     </message>
     <message>
-      <source>1 file written to {folder}.</source>
-      <translation>1 Datei nach {folder} geschrieben.</translation>
-    </message>
-    <message>
-      <source>{count} files written to {folder}.</source>
-      <translation>{count} Dateien nach {folder} geschrieben.</translation>
-    </message>
-    <message>
-      <source>No volume of this scene was analysed yet.</source>
-      <translation>In dieser Szene wurde noch kein Volumen untersucht.</translation>
-    </message>
-    <message>
-      <source>{count} files of {volumes} volumes written to {folder}.</source>
-      <translation>{count} Dateien von {volumes} Volumen nach {folder} geschrieben.</translation>
-    </message>
-    <message>
-      <source>The log was written to {path}.</source>
-      <translation>Das Protokoll wurde nach {path} geschrieben.</translation>
-    </message>
-    <message>
-      <source>No finding is accepted yet. Accept findings first, then edit them.</source>
-      <translation>Es ist noch kein Befund angenommen. Erst Befunde annehmen, dann bearbeiten.</translation>
-    </message>
-    <message>
-      <source>{name} accepted</source>
-      <translation>{name} angenommen</translation>
-    </message>
-    <message>
-      <source>The accepted findings are in the segmentation {name}.</source>
-      <translation>Die angenommenen Befunde stehen in der Segmentierung {name}.</translation>
+      <source>Anomaly</source>
+      <translation>Auffälligkeit</translation>
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.facts</name>
-    <message>
-      <source>The volume has no voxels.</source>
-      <translation>Das Volumen hat keine Voxel.</translation>
-    </message>
-    <message>
-      <source>This is a label map; choose the image itself.</source>
-      <translation>Das ist eine Labelkarte; bitte das Bild selbst wählen.</translation>
-    </message>
-    <message>
-      <source>This is a color or vector image; convert it to a grayscale volume first (module Vector to Scalar Volume).</source>
-      <translation>Das ist ein Farb- oder Vektorbild; bitte zuerst in ein Graustufenvolumen umwandeln (Modul Vector to Scalar Volume).</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.findingstable</name>
-    <message>
-      <source>rank</source>
-      <translation>Rang</translation>
-    </message>
-    <message>
-      <source>all findings</source>
-      <translation>alle Befunde</translation>
-    </message>
-    <message>
-      <source>No result yet. What Detect anomalies finds is listed here.</source>
-      <translation>Noch kein Ergebnis. Hier steht, was „Auffälligkeiten suchen“ findet.</translation>
-    </message>
+    <name>reading.findingscolumns</name>
     <message>
       <source>#</source>
       <translation>Nr.</translation>
@@ -867,52 +728,7 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.jobs</name>
-    <message>
-      <source>The volume was deleted during the analysis; its result was dropped.</source>
-      <translation>Das Volumen wurde während der Untersuchung gelöscht; das Ergebnis wurde verworfen.</translation>
-    </message>
-    <message>
-      <source>Showing the result</source>
-      <translation>Ergebnis wird angezeigt</translation>
-    </message>
-    <message>
-      <source>The result could not be shown; the scene is unchanged.</source>
-      <translation>Das Ergebnis konnte nicht angezeigt werden; die Szene ist unverändert.</translation>
-    </message>
-    <message>
-      <source>The volume could not be handed to the analysis process: the temporary folder is full or cannot be written.</source>
-      <translation>Das Volumen konnte nicht an den Rechenprozess übergeben werden: Der Ordner für temporäre Dateien ist voll oder schreibgeschützt.</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.keptevidence</name>
-    <message>
-      <source>The evidence of this result is damaged; detect again to see it.</source>
-      <translation>Die Belege dieses Ergebnisses sind beschädigt; suchen Sie erneut, um sie zu sehen.</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.looking</name>
-    <message>
-      <source>All slices with a mark were seen.</source>
-      <translation>Alle Schichten mit Markierung wurden gesehen.</translation>
-    </message>
-    <message>
-      <source>1 slice with a mark was not seen yet.</source>
-      <translation>1 Schicht mit Markierung wurde noch nicht gesehen.</translation>
-    </message>
-    <message>
-      <source>{count} slices with a mark were not seen yet.</source>
-      <translation>{count} Schichten mit Markierung wurden noch nicht gesehen.</translation>
-    </message>
-    <message>
-      <source>Seen {seen} of {count} slices. {marked}</source>
-      <translation>{seen} von {count} Schichten gesehen. {marked}</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.operatingpoint</name>
+    <name>reading.operatingpoint</name>
     <message>
       <source>{share} normal slices would show a finding</source>
       <translation>{share} normalen Schichten zeigt einen Befund</translation>
@@ -943,7 +759,165 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.origin</name>
+    <name>reading.scorebars</name>
+    <message>
+      <source>Residual</source>
+      <translation>Residuum</translation>
+    </message>
+    <message>
+      <source>could not be reproduced from normal anatomy</source>
+      <translation>ließ sich aus normaler Anatomie nicht nachbilden</translation>
+    </message>
+    <message>
+      <source>Prototype</source>
+      <translation>Prototyp</translation>
+    </message>
+    <message>
+      <source>looks like no normal example of this place</source>
+      <translation>gleicht keinem normalen Beispiel dieser Stelle</translation>
+    </message>
+    <message>
+      <source>Mirror</source>
+      <translation>Spiegelung</translation>
+    </message>
+    <message>
+      <source>differs from the same place on the other side</source>
+      <translation>weicht von derselben Stelle der anderen Seite ab</translation>
+    </message>
+    <message>
+      <source>Intensity</source>
+      <translation>Helligkeit</translation>
+    </message>
+    <message>
+      <source>is brighter than tissue is here in normal images</source>
+      <translation>ist heller als Gewebe hier in normalen Bildern</translation>
+    </message>
+    <message>
+      <source>Contrast</source>
+      <translation>Kontrast</translation>
+    </message>
+    <message>
+      <source>how far the peak stands out of the finding's mean</source>
+      <translation>wie weit das Maximum über dem Mittel des Befunds liegt</translation>
+    </message>
+    <message>
+      <source>This result was made by an older version, which keeps the model's terms at the operating point of the detection only.</source>
+      <translation>Dieses Ergebnis stammt von einer älteren Version, die die Anteile des Modells nur am Arbeitspunkt der Suche kennt.</translation>
+    </message>
+    <message>
+      <source>above all normals ({highest})</source>
+      <translation>über allen normalen ({highest})</translation>
+    </message>
+    <message>
+      <source>rare in normals (up to {highest})</source>
+      <translation>selten in normalen (bis {highest})</translation>
+    </message>
+    <message>
+      <source>as in normals (up to {highest})</source>
+      <translation>wie in normalen (bis {highest})</translation>
+    </message>
+  </context>
+  <context>
+    <name>reading.whereabouts</name>
+    <message>
+      <source>Place (px)</source>
+      <translation>Ort (px)</translation>
+    </message>
+    <message>
+      <source>Size (mm)</source>
+      <translation>Größe (mm)</translation>
+    </message>
+    <message>
+      <source>Size (px)</source>
+      <translation>Größe (px)</translation>
+    </message>
+    <message>
+      <source>px</source>
+      <translation>px</translation>
+    </message>
+    <message>
+      <source>right half of the image</source>
+      <translation>rechte Bildhälfte</translation>
+    </message>
+    <message>
+      <source>left half of the image</source>
+      <translation>linke Bildhälfte</translation>
+    </message>
+    <message>
+      <source>right side</source>
+      <translation>rechte Seite</translation>
+    </message>
+    <message>
+      <source>left side</source>
+      <translation>linke Seite</translation>
+    </message>
+    <message>
+      <source>Place (RAS mm)</source>
+      <translation>Ort (RAS mm)</translation>
+    </message>
+    <message>
+      <source>ml</source>
+      <translation>ml</translation>
+    </message>
+  </context>
+  <context>
+    <name>reading.why</name>
+    <message>
+      <source>This result was made by an older version and keeps no evidence; detect again to see it.</source>
+      <translation>Dieses Ergebnis stammt von einer älteren Version und enthält keine Belege; suchen Sie erneut, um sie zu sehen.</translation>
+    </message>
+    <message>
+      <source>No evidence was kept for this place.</source>
+      <translation>Für diese Stelle wurden keine Belege behalten.</translation>
+    </message>
+    <message>
+      <source>Same place, same grey scale; the strokes point at the highest map value.</source>
+      <translation>Selbe Stelle, selbe Grauskala; die Striche zeigen auf den höchsten Wert der Karte.</translation>
+    </message>
+    <message>
+      <source>This model holds no pictures of what is normal.</source>
+      <translation>Dieses Modell enthält keine Bilder davon, was normal ist.</translation>
+    </message>
+    <message>
+      <source>Too few normal patients are known at this place for a picture of them.</source>
+      <translation>Für ein Bild sind an dieser Stelle zu wenige normale Patienten bekannt.</translation>
+    </message>
+    <message>
+      <source>This scan</source>
+      <translation>Dieses Bild</translation>
+    </message>
+    <message>
+      <source>Closest normal here: mean of {count} patients</source>
+      <translation>Hier ähnlichstes Normales: Mittel von {count} Patienten</translation>
+    </message>
+  </context>
+  <context>
+    <name>scene.auditlog</name>
+    <message>
+      <source>Nothing was detected or decided in this scene yet.</source>
+      <translation>In dieser Szene wurde noch nichts gesucht oder entschieden.</translation>
+    </message>
+    <message>
+      <source>The log could not be written to {path}.</source>
+      <translation>Das Protokoll konnte nicht nach {path} geschrieben werden.</translation>
+    </message>
+  </context>
+  <context>
+    <name>scene.colors</name>
+    <message>
+      <source>not marked</source>
+      <translation>nicht markiert</translation>
+    </message>
+  </context>
+  <context>
+    <name>scene.evidencenode</name>
+    <message>
+      <source>The evidence of this result is damaged; detect again to see it.</source>
+      <translation>Die Belege dieses Ergebnisses sind beschädigt; suchen Sie erneut, um sie zu sehen.</translation>
+    </message>
+  </context>
+  <context>
+    <name>scene.origin</name>
     <message>
       <source>no. {number}</source>
       <translation>Nr. {number}</translation>
@@ -954,7 +928,7 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.overlay</name>
+    <name>scene.overlay</name>
     <message>
       <source>The analysis process is of another version than this module; install the extension again.</source>
       <translation>Der Rechenprozess hat eine andere Version als dieses Modul; bitte die Erweiterung neu installieren.</translation>
@@ -965,7 +939,241 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.panel</name>
+    <name>scene.sample</name>
+    <message>
+      <source>The sample is missing. Install the SPMamba extension again.</source>
+      <translation>Das Beispiel fehlt. Bitte die Erweiterung SPMamba neu installieren.</translation>
+    </message>
+    <message>
+      <source>The sample cannot be read. Install the SPMamba extension again.</source>
+      <translation>Das Beispiel lässt sich nicht lesen. Bitte die Erweiterung SPMamba neu installieren.</translation>
+    </message>
+  </context>
+  <context>
+    <name>scene.sliceplot</name>
+    <message>
+      <source>19 of 20 normal slices</source>
+      <translation>19 von 20 normalen Schichten</translation>
+    </message>
+    <message>
+      <source>operating point</source>
+      <translation>Arbeitspunkt</translation>
+    </message>
+    <message>
+      <source>highest map value</source>
+      <translation>höchster Kartenwert</translation>
+    </message>
+    <message>
+      <source>not seen yet</source>
+      <translation>noch nicht gesehen</translation>
+    </message>
+    <message>
+      <source>current slice</source>
+      <translation>jetzige Schicht</translation>
+    </message>
+    <message>
+      <source>Slices of {name}</source>
+      <translation>Schichten von {name}</translation>
+    </message>
+    <message>
+      <source>Slice</source>
+      <translation>Schicht</translation>
+    </message>
+    <message>
+      <source>Highest map value (normal spread)</source>
+      <translation>Höchster Kartenwert (normale Streuung)</translation>
+    </message>
+  </context>
+  <context>
+    <name>scene.tables</name>
+    <message>
+      <source>Anomaly {rank}</source>
+      <translation>Auffälligkeit {rank}</translation>
+    </message>
+  </context>
+  <context>
+    <name>scene.texts</name>
+    <message>
+      <source>accepted</source>
+      <translation>angenommen</translation>
+    </message>
+    <message>
+      <source>rejected</source>
+      <translation>abgelehnt</translation>
+    </message>
+    <message>
+      <source>unsure</source>
+      <translation>unsicher</translation>
+    </message>
+    <message>
+      <source>undecided</source>
+      <translation>offen</translation>
+    </message>
+    <message>
+      <source>artefact</source>
+      <translation>Artefakt</translation>
+    </message>
+    <message>
+      <source>normal variant</source>
+      <translation>Normvariante</translation>
+    </message>
+    <message>
+      <source>post-operative</source>
+      <translation>postoperativ</translation>
+    </message>
+    <message>
+      <source>positioning</source>
+      <translation>Lagerung</translation>
+    </message>
+    <message>
+      <source>other</source>
+      <translation>anderes</translation>
+    </message>
+    <message>
+      <source>unusual</source>
+      <translation>auffällig</translation>
+    </message>
+    <message>
+      <source>very unusual</source>
+      <translation>sehr auffällig</translation>
+    </message>
+    <message>
+      <source>extreme</source>
+      <translation>extrem</translation>
+    </message>
+  </context>
+  <context>
+    <name>scene.volumeinfo</name>
+    <message>
+      <source>The volume has no voxels.</source>
+      <translation>Das Volumen hat keine Voxel.</translation>
+    </message>
+    <message>
+      <source>This is a label map; choose the image itself.</source>
+      <translation>Das ist eine Labelkarte; bitte das Bild selbst wählen.</translation>
+    </message>
+    <message>
+      <source>This is a color or vector image; convert it to a grayscale volume first (module Vector to Scalar Volume).</source>
+      <translation>Das ist ein Farb- oder Vektorbild; bitte zuerst in ein Graustufenvolumen umwandeln (Modul Vector to Scalar Volume).</translation>
+    </message>
+  </context>
+  <context>
+    <name>sections.caseguard</name>
+    <message>
+      <source>The views show {seen}, this panel reads {read}. Select one volume to go on.</source>
+      <translation>Die Ansichten zeigen {seen}, befundet wird {read}. Zum Weitermachen ein Volumen wählen.</translation>
+    </message>
+    <message>
+      <source>The voxels of {name} were changed after the detection: its findings belong to the former ones. Detect again.</source>
+      <translation>Die Voxel von {name} wurden nach der Suche verändert: die Befunde gehören zu den früheren. Bitte erneut suchen.</translation>
+    </message>
+  </context>
+  <context>
+    <name>sections.detect</name>
+    <message>
+      <source>Every volume of the scene has been analysed.</source>
+      <translation>Jedes Volumen der Szene ist untersucht.</translation>
+    </message>
+    <message>
+      <source>The scene has no volume that can be analysed.</source>
+      <translation>Die Szene enthält kein Volumen, das untersucht werden kann.</translation>
+    </message>
+    <message>
+      <source>{number} of {total}, {name}: {text}</source>
+      <translation>{number} von {total}, {name}: {text}</translation>
+    </message>
+    <message>
+      <source>Done: {count} of {total} volumes.</source>
+      <translation>Fertig: {count} von {total} Volumen.</translation>
+    </message>
+    <message>
+      <source>Those that failed say why in the list of volumes.</source>
+      <translation>Bei den gescheiterten steht der Grund in der Liste.</translation>
+    </message>
+    <message>
+      <source>Not run: {count}; the button below the list of volumes goes on with them.</source>
+      <translation>Nicht untersucht: {count}; der Knopf unter der Liste der Volumen macht mit ihnen weiter.</translation>
+    </message>
+    <message>
+      <source>Cancelled.</source>
+      <translation>Abgebrochen.</translation>
+    </message>
+    <message>
+      <source>Cancelled. The scene is unchanged.</source>
+      <translation>Abgebrochen. Die Szene ist unverändert.</translation>
+    </message>
+  </context>
+  <context>
+    <name>sections.export</name>
+    <message>
+      <source>Export to</source>
+      <translation>Exportieren nach</translation>
+    </message>
+    <message>
+      <source>1 file written to {folder}.</source>
+      <translation>1 Datei nach {folder} geschrieben.</translation>
+    </message>
+    <message>
+      <source>{count} files written to {folder}.</source>
+      <translation>{count} Dateien nach {folder} geschrieben.</translation>
+    </message>
+    <message>
+      <source>No volume of this scene was analysed yet.</source>
+      <translation>In dieser Szene wurde noch kein Volumen untersucht.</translation>
+    </message>
+    <message>
+      <source>{count} files of {volumes} volumes written to {folder}.</source>
+      <translation>{count} Dateien von {volumes} Volumen nach {folder} geschrieben.</translation>
+    </message>
+    <message>
+      <source>The log was written to {path}.</source>
+      <translation>Das Protokoll wurde nach {path} geschrieben.</translation>
+    </message>
+    <message>
+      <source>No finding is accepted yet. Accept findings first, then edit them.</source>
+      <translation>Es ist noch kein Befund angenommen. Erst Befunde annehmen, dann bearbeiten.</translation>
+    </message>
+    <message>
+      <source>{name} accepted</source>
+      <translation>{name} angenommen</translation>
+    </message>
+    <message>
+      <source>The accepted findings are in the segmentation {name}.</source>
+      <translation>Die angenommenen Befunde stehen in der Segmentierung {name}.</translation>
+    </message>
+  </context>
+  <context>
+    <name>sections.findings</name>
+    <message>
+      <source>no reason given</source>
+      <translation>kein Grund genannt</translation>
+    </message>
+    <message>
+      <source>Select a finding to see what its score is made of.</source>
+      <translation>Einen Befund wählen, um zu sehen, woraus sein Wert besteht.</translation>
+    </message>
+    <message>
+      <source>&lt;b&gt;Finding {rank}&lt;/b&gt;, {place}, {side}</source>
+      <translation>&lt;b&gt;Befund {rank}&lt;/b&gt;, {place}, {side}</translation>
+    </message>
+  </context>
+  <context>
+    <name>sections.findingstable</name>
+    <message>
+      <source>rank</source>
+      <translation>Rang</translation>
+    </message>
+    <message>
+      <source>all findings</source>
+      <translation>alle Befunde</translation>
+    </message>
+    <message>
+      <source>No result yet. What Detect anomalies finds is listed here.</source>
+      <translation>Noch kein Ergebnis. Hier steht, was „Auffälligkeiten suchen“ findet.</translation>
+    </message>
+  </context>
+  <context>
+    <name>sections.panel</name>
     <message>
       <source>Select the volume to analyse first.</source>
       <translation>Zuerst das Volumen wählen, das untersucht werden soll.</translation>
@@ -1001,6 +1209,10 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>Try again.</source>
       <translation>Noch einmal versuchen.</translation>
+    </message>
+    <message>
+      <source>Done.</source>
+      <translation>Fertig.</translation>
     </message>
     <message>
       <source>Done: no finding.</source>
@@ -1041,10 +1253,6 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>Cancelling...</source>
       <translation>Bricht ab...</translation>
-    </message>
-    <message>
-      <source>Done.</source>
-      <translation>Fertig.</translation>
     </message>
     <message>
       <source>The analysis failed.</source>
@@ -1124,77 +1332,7 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.sample</name>
-    <message>
-      <source>The sample is missing. Install the SPMamba extension again.</source>
-      <translation>Das Beispiel fehlt. Bitte die Erweiterung SPMamba neu installieren.</translation>
-    </message>
-    <message>
-      <source>The sample cannot be read. Install the SPMamba extension again.</source>
-      <translation>Das Beispiel lässt sich nicht lesen. Bitte die Erweiterung SPMamba neu installieren.</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.scorebars</name>
-    <message>
-      <source>Residual</source>
-      <translation>Residuum</translation>
-    </message>
-    <message>
-      <source>could not be reproduced from normal anatomy</source>
-      <translation>ließ sich aus normaler Anatomie nicht nachbilden</translation>
-    </message>
-    <message>
-      <source>Prototype</source>
-      <translation>Prototyp</translation>
-    </message>
-    <message>
-      <source>looks like no normal example of this place</source>
-      <translation>gleicht keinem normalen Beispiel dieser Stelle</translation>
-    </message>
-    <message>
-      <source>Mirror</source>
-      <translation>Spiegelung</translation>
-    </message>
-    <message>
-      <source>differs from the same place on the other side</source>
-      <translation>weicht von derselben Stelle der anderen Seite ab</translation>
-    </message>
-    <message>
-      <source>Intensity</source>
-      <translation>Helligkeit</translation>
-    </message>
-    <message>
-      <source>is brighter than tissue is here in normal images</source>
-      <translation>ist heller als Gewebe hier in normalen Bildern</translation>
-    </message>
-    <message>
-      <source>Contrast</source>
-      <translation>Kontrast</translation>
-    </message>
-    <message>
-      <source>how far the peak stands out of the finding's mean</source>
-      <translation>wie weit das Maximum über dem Mittel des Befunds liegt</translation>
-    </message>
-    <message>
-      <source>This result was made by an older version, which keeps the model's terms at the operating point of the detection only.</source>
-      <translation>Dieses Ergebnis stammt von einer älteren Version, die die Anteile des Modells nur am Arbeitspunkt der Suche kennt.</translation>
-    </message>
-    <message>
-      <source>above all normals ({highest})</source>
-      <translation>über allen normalen ({highest})</translation>
-    </message>
-    <message>
-      <source>rare in normals (up to {highest})</source>
-      <translation>selten in normalen (bis {highest})</translation>
-    </message>
-    <message>
-      <source>as in normals (up to {highest})</source>
-      <translation>wie in normalen (bis {highest})</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.shortcuts</name>
+    <name>sections.shortcuts</name>
     <message>
       <source>next finding</source>
       <translation>nächster Befund</translation>
@@ -1261,154 +1399,26 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.sliceplot</name>
+    <name>sections.views</name>
     <message>
-      <source>19 of 20 normal slices</source>
-      <translation>19 von 20 normalen Schichten</translation>
+      <source>All slices with a mark were seen.</source>
+      <translation>Alle Schichten mit Markierung wurden gesehen.</translation>
     </message>
     <message>
-      <source>operating point</source>
-      <translation>Arbeitspunkt</translation>
+      <source>1 slice with a mark was not seen yet.</source>
+      <translation>1 Schicht mit Markierung wurde noch nicht gesehen.</translation>
     </message>
     <message>
-      <source>highest map value</source>
-      <translation>höchster Kartenwert</translation>
+      <source>{count} slices with a mark were not seen yet.</source>
+      <translation>{count} Schichten mit Markierung wurden noch nicht gesehen.</translation>
     </message>
     <message>
-      <source>not seen yet</source>
-      <translation>noch nicht gesehen</translation>
-    </message>
-    <message>
-      <source>current slice</source>
-      <translation>jetzige Schicht</translation>
-    </message>
-    <message>
-      <source>Slices of {name}</source>
-      <translation>Schichten von {name}</translation>
-    </message>
-    <message>
-      <source>Slice</source>
-      <translation>Schicht</translation>
-    </message>
-    <message>
-      <source>Highest map value (normal spread)</source>
-      <translation>Höchster Kartenwert (normale Streuung)</translation>
+      <source>Seen {seen} of {count} slices. {marked}</source>
+      <translation>{seen} von {count} Schichten gesehen. {marked}</translation>
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.tables</name>
-    <message>
-      <source>Anomaly {rank}</source>
-      <translation>Auffälligkeit {rank}</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.whereabouts</name>
-    <message>
-      <source>Place (px)</source>
-      <translation>Ort (px)</translation>
-    </message>
-    <message>
-      <source>Size (mm)</source>
-      <translation>Größe (mm)</translation>
-    </message>
-    <message>
-      <source>Size (px)</source>
-      <translation>Größe (px)</translation>
-    </message>
-    <message>
-      <source>px</source>
-      <translation>px</translation>
-    </message>
-    <message>
-      <source>right half of the image</source>
-      <translation>rechte Bildhälfte</translation>
-    </message>
-    <message>
-      <source>left half of the image</source>
-      <translation>linke Bildhälfte</translation>
-    </message>
-    <message>
-      <source>right side</source>
-      <translation>rechte Seite</translation>
-    </message>
-    <message>
-      <source>left side</source>
-      <translation>linke Seite</translation>
-    </message>
-    <message>
-      <source>Place (RAS mm)</source>
-      <translation>Ort (RAS mm)</translation>
-    </message>
-    <message>
-      <source>ml</source>
-      <translation>ml</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.why</name>
-    <message>
-      <source>This result was made by an older version and keeps no evidence; detect again to see it.</source>
-      <translation>Dieses Ergebnis stammt von einer älteren Version und enthält keine Belege; suchen Sie erneut, um sie zu sehen.</translation>
-    </message>
-    <message>
-      <source>No evidence was kept for this place.</source>
-      <translation>Für diese Stelle wurden keine Belege behalten.</translation>
-    </message>
-    <message>
-      <source>Same place, same grey scale; the strokes point at the highest map value.</source>
-      <translation>Selbe Stelle, selbe Grauskala; die Striche zeigen auf den höchsten Wert der Karte.</translation>
-    </message>
-    <message>
-      <source>This model holds no pictures of what is normal.</source>
-      <translation>Dieses Modell enthält keine Bilder davon, was normal ist.</translation>
-    </message>
-    <message>
-      <source>Too few normal patients are known at this place for a picture of them.</source>
-      <translation>Für ein Bild sind an dieser Stelle zu wenige normale Patienten bekannt.</translation>
-    </message>
-    <message>
-      <source>This scan</source>
-      <translation>Dieses Bild</translation>
-    </message>
-    <message>
-      <source>Closest normal here: mean of {count} patients</source>
-      <translation>Hier ähnlichstes Normales: Mittel von {count} Patienten</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.worker</name>
-    <message>
-      <source>Starting the analysis process: {command}</source>
-      <translation>Rechenprozess wird gestartet: {command}</translation>
-    </message>
-    <message>
-      <source>The analysis process did not answer the cancel in time and was ended.</source>
-      <translation>Der Rechenprozess hat auf den Abbruch nicht rechtzeitig reagiert und wurde beendet.</translation>
-    </message>
-    <message>
-      <source>The analysis process could not be started. Install the extension again or ask for support.</source>
-      <translation>Der Rechenprozess konnte nicht gestartet werden. Die Erweiterung neu installieren oder um Hilfe bitten.</translation>
-    </message>
-    <message>
-      <source>exit code {code}</source>
-      <translation>Rückgabewert {code}</translation>
-    </message>
-    <message>
-      <source>crash or killed, {reason}</source>
-      <translation>abgestürzt oder abgebrochen, {reason}</translation>
-    </message>
-    <message>
-      <source>The analysis process has ended ({reason}).</source>
-      <translation>Der Rechenprozess ist beendet ({reason}).</translation>
-    </message>
-    <message>
-      <source>The analysis process ended unexpectedly; the scene is unchanged. Click Detect again to restart it.</source>
-      <translation>Der Rechenprozess wurde unerwartet beendet; die Szene ist unverändert. Noch einmal auf „Auffälligkeiten suchen“ klicken, um ihn neu zu starten.</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.worklist</name>
+    <name>sections.worklist</name>
     <message>
       <source>reviewed, nothing found</source>
       <translation>gesehen, nichts gefunden</translation>
@@ -1484,13 +1494,6 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>Volumes of the scene ({count})</source>
       <translation>Volumen der Szene ({count})</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.workplace</name>
-    <message>
-      <source>This scene holds a result of another version of SP-Mamba ({versions}; this is {own}). Its images are there, but it cannot be reviewed here. Detect again, or open the scene with that version.</source>
-      <translation>Diese Szene enthält ein Ergebnis einer anderen Version von SP-Mamba ({versions}; dies ist {own}). Die Bilder sind da, aber es kann hier nicht gesichtet werden. Erneut suchen oder die Szene mit jener Version öffnen.</translation>
     </message>
   </context>
 </TS>

@@ -413,102 +413,14 @@
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.audit</name>
+    <name>SPMambaPanel.casecontroller</name>
     <message>
-      <source>Nothing was detected or decided in this scene yet.</source>
-      <translation>このシーンではまだ検出も判定も行われていません。</translation>
-    </message>
-    <message>
-      <source>The log could not be written to {path}.</source>
-      <translation>記録を {path} に書き出せませんでした。</translation>
+      <source>This scene holds a result of another version of SP-Mamba ({versions}; this is {own}). Its images are there, but it cannot be reviewed here. Detect again, or open the scene with that version.</source>
+      <translation>このシーンには別のバージョンのSP-Mambaの結果があります ({versions}、このモジュールは {own})。画像は残っていますが、ここでは確認できません。もう一度検出するか、そのバージョンでシーンを開いてください。</translation>
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.caseguard</name>
-    <message>
-      <source>The views show {seen}, this panel reads {read}. Select one volume to go on.</source>
-      <translation>ビューは{seen}を表示し、パネルは{read}を読んでいます。続けるにはボリュームを一つ選んでください。</translation>
-    </message>
-    <message>
-      <source>The voxels of {name} were changed after the detection: its findings belong to the former ones. Detect again.</source>
-      <translation>{name}のボクセルは検出後に変更されました。所見は以前のものです。もう一度検出してください。</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.colors</name>
-    <message>
-      <source>not marked</source>
-      <translation>マークなし</translation>
-    </message>
-    <message>
-      <source>unusual</source>
-      <translation>異例</translation>
-    </message>
-    <message>
-      <source>very unusual</source>
-      <translation>かなり異例</translation>
-    </message>
-    <message>
-      <source>extreme</source>
-      <translation>極端</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.deciding</name>
-    <message>
-      <source>no reason given</source>
-      <translation>理由なし</translation>
-    </message>
-    <message>
-      <source>Select a finding to see what its score is made of.</source>
-      <translation>所見を選ぶとスコアの内訳を表示します。</translation>
-    </message>
-    <message>
-      <source>&lt;b&gt;Finding {rank}&lt;/b&gt;, {place}, {side}</source>
-      <translation>&lt;b&gt;所見 {rank}&lt;/b&gt;、{place}、{side}</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.decisions</name>
-    <message>
-      <source>accepted</source>
-      <translation>採用</translation>
-    </message>
-    <message>
-      <source>rejected</source>
-      <translation>却下</translation>
-    </message>
-    <message>
-      <source>unsure</source>
-      <translation>保留</translation>
-    </message>
-    <message>
-      <source>undecided</source>
-      <translation>未判定</translation>
-    </message>
-    <message>
-      <source>artefact</source>
-      <translation>アーチファクト</translation>
-    </message>
-    <message>
-      <source>normal variant</source>
-      <translation>正常変異</translation>
-    </message>
-    <message>
-      <source>post-operative</source>
-      <translation>術後変化</translation>
-    </message>
-    <message>
-      <source>positioning</source>
-      <translation>体位</translation>
-    </message>
-    <message>
-      <source>other</source>
-      <translation>その他</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.dependencies</name>
+    <name>detection.dependencies</name>
     <message>
       <source>the Slicer extension {name} (1 MB, needs a restart of Slicer)</source>
       <translation>Slicer拡張機能 {name} (1 MB、Slicerの再起動が必要)</translation>
@@ -539,49 +451,53 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.detecting</name>
+    <name>detection.run</name>
     <message>
-      <source>Every volume of the scene has been analysed.</source>
-      <translation>シーンのすべてのボリュームを解析済みです。</translation>
+      <source>The volume was deleted during the analysis; its result was dropped.</source>
+      <translation>解析中にボリュームが削除されたため、結果を破棄しました。</translation>
     </message>
     <message>
-      <source>The scene has no volume that can be analysed.</source>
-      <translation>シーンに解析できるボリュームがありません。</translation>
+      <source>Showing the result</source>
+      <translation>結果を表示中</translation>
     </message>
     <message>
-      <source>{number} of {total}, {name}: {text}</source>
-      <translation>{number}/{total} {name}: {text}</translation>
+      <source>The result could not be shown; the scene is unchanged.</source>
+      <translation>結果を表示できませんでした。シーンは変わっていません。</translation>
     </message>
     <message>
-      <source>Done: {count} of {total} volumes.</source>
-      <translation>完了: {total} 件中 {count} 件のボリューム。</translation>
-    </message>
-    <message>
-      <source>Those that failed say why in the list of volumes.</source>
-      <translation>失敗した理由は一覧に示されています。</translation>
-    </message>
-    <message>
-      <source>Not run: {count}; the button below the list of volumes goes on with them.</source>
-      <translation>未実行: {count} 件。ボリューム一覧の下のボタンで続けられます。</translation>
-    </message>
-    <message>
-      <source>Cancelled.</source>
-      <translation>中止しました。</translation>
-    </message>
-    <message>
-      <source>Cancelled. The scene is unchanged.</source>
-      <translation>中止しました。シーンは変わっていません。</translation>
+      <source>The volume could not be handed to the analysis process: the temporary folder is full or cannot be written.</source>
+      <translation>ボリュームを解析プロセスに渡せませんでした。一時フォルダーの容量が不足しているか、書き込みできません。</translation>
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.display</name>
+    <name>detection.workerclient</name>
     <message>
-      <source>Severity</source>
-      <translation>程度</translation>
+      <source>Starting the analysis process: {command}</source>
+      <translation>解析プロセスを開始: {command}</translation>
     </message>
     <message>
-      <source>Anomaly</source>
-      <translation>異常度</translation>
+      <source>The analysis process did not answer the cancel in time and was ended.</source>
+      <translation>解析プロセスが中止の要求に時間内に応答しなかったため、終了させました。</translation>
+    </message>
+    <message>
+      <source>The analysis process could not be started. Install the extension again or ask for support.</source>
+      <translation>解析プロセスを開始できませんでした。拡張機能を再インストールするか、サポートに問い合わせてください。</translation>
+    </message>
+    <message>
+      <source>exit code {code}</source>
+      <translation>終了コード {code}</translation>
+    </message>
+    <message>
+      <source>crash or killed, {reason}</source>
+      <translation>異常終了または強制終了、{reason}</translation>
+    </message>
+    <message>
+      <source>The analysis process has ended ({reason}).</source>
+      <translation>解析プロセスが終了しました ({reason})。</translation>
+    </message>
+    <message>
+      <source>The analysis process ended unexpectedly; the scene is unchanged. Click Detect again to restart it.</source>
+      <translation>解析プロセスが予期せず終了しました。シーンは変わっていません。再起動するには、もう一度「異常を検出」をクリックしてください。</translation>
     </message>
   </context>
   <context>
@@ -750,73 +666,18 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.exporting</name>
+    <name>reading.display</name>
     <message>
-      <source>Export to</source>
-      <translation>書き出し先</translation>
+      <source>Severity</source>
+      <translation>程度</translation>
     </message>
     <message>
-      <source>1 file written to {folder}.</source>
-      <translation>1 個のファイルを {folder} に書き出しました。</translation>
-    </message>
-    <message>
-      <source>{count} files written to {folder}.</source>
-      <translation>{count} 個のファイルを {folder} に書き出しました。</translation>
-    </message>
-    <message>
-      <source>No volume of this scene was analysed yet.</source>
-      <translation>このシーンには解析済みのボリュームがまだありません。</translation>
-    </message>
-    <message>
-      <source>{count} files of {volumes} volumes written to {folder}.</source>
-      <translation>{volumes} 件のボリュームの {count} 個のファイルを {folder} に書き出しました。</translation>
-    </message>
-    <message>
-      <source>The log was written to {path}.</source>
-      <translation>記録を {path} に書き出しました。</translation>
-    </message>
-    <message>
-      <source>No finding is accepted yet. Accept findings first, then edit them.</source>
-      <translation>採用した所見がまだありません。所見を採用してから編集してください。</translation>
-    </message>
-    <message>
-      <source>{name} accepted</source>
-      <translation>{name} 採用</translation>
-    </message>
-    <message>
-      <source>The accepted findings are in the segmentation {name}.</source>
-      <translation>採用した所見はセグメンテーション {name} にあります。</translation>
+      <source>Anomaly</source>
+      <translation>異常度</translation>
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.facts</name>
-    <message>
-      <source>The volume has no voxels.</source>
-      <translation>ボリュームにボクセルがありません。</translation>
-    </message>
-    <message>
-      <source>This is a label map; choose the image itself.</source>
-      <translation>これはラベルマップです。元の画像を選択してください。</translation>
-    </message>
-    <message>
-      <source>This is a color or vector image; convert it to a grayscale volume first (module Vector to Scalar Volume).</source>
-      <translation>これはカラー画像またはベクトル画像です。先にグレースケールのボリュームに変換してください (モジュール Vector to Scalar Volume)。</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.findingstable</name>
-    <message>
-      <source>rank</source>
-      <translation>順位</translation>
-    </message>
-    <message>
-      <source>all findings</source>
-      <translation>すべての所見</translation>
-    </message>
-    <message>
-      <source>No result yet. What Detect anomalies finds is listed here.</source>
-      <translation>まだ結果がありません。「異常を検出」で見つかった所見をここに表示します。</translation>
-    </message>
+    <name>reading.findingscolumns</name>
     <message>
       <source>#</source>
       <translation>#</translation>
@@ -867,52 +728,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.jobs</name>
-    <message>
-      <source>The volume was deleted during the analysis; its result was dropped.</source>
-      <translation>解析中にボリュームが削除されたため、結果を破棄しました。</translation>
-    </message>
-    <message>
-      <source>Showing the result</source>
-      <translation>結果を表示中</translation>
-    </message>
-    <message>
-      <source>The result could not be shown; the scene is unchanged.</source>
-      <translation>結果を表示できませんでした。シーンは変わっていません。</translation>
-    </message>
-    <message>
-      <source>The volume could not be handed to the analysis process: the temporary folder is full or cannot be written.</source>
-      <translation>ボリュームを解析プロセスに渡せませんでした。一時フォルダーの容量が不足しているか、書き込みできません。</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.keptevidence</name>
-    <message>
-      <source>The evidence of this result is damaged; detect again to see it.</source>
-      <translation>この結果の根拠データは破損しています。表示するには再度検出してください。</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.looking</name>
-    <message>
-      <source>All slices with a mark were seen.</source>
-      <translation>マークのあるスライスはすべて既読です。</translation>
-    </message>
-    <message>
-      <source>1 slice with a mark was not seen yet.</source>
-      <translation>マークのある 1 枚のスライスが未読です。</translation>
-    </message>
-    <message>
-      <source>{count} slices with a mark were not seen yet.</source>
-      <translation>マークのある {count} 枚のスライスが未読です。</translation>
-    </message>
-    <message>
-      <source>Seen {seen} of {count} slices. {marked}</source>
-      <translation>{count} 枚中 {seen} 枚のスライスを確認。{marked}</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.operatingpoint</name>
+    <name>reading.operatingpoint</name>
     <message>
       <source>{share} normal slices would show a finding</source>
       <translation>正常スライスの {share} に所見が出ます</translation>
@@ -943,7 +759,165 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.origin</name>
+    <name>reading.scorebars</name>
+    <message>
+      <source>Residual</source>
+      <translation>残差</translation>
+    </message>
+    <message>
+      <source>could not be reproduced from normal anatomy</source>
+      <translation>正常解剖から再現できませんでした</translation>
+    </message>
+    <message>
+      <source>Prototype</source>
+      <translation>プロトタイプ</translation>
+    </message>
+    <message>
+      <source>looks like no normal example of this place</source>
+      <translation>この位置の正常例のどれにも似ていません</translation>
+    </message>
+    <message>
+      <source>Mirror</source>
+      <translation>左右差</translation>
+    </message>
+    <message>
+      <source>differs from the same place on the other side</source>
+      <translation>反対側の同じ位置と異なります</translation>
+    </message>
+    <message>
+      <source>Intensity</source>
+      <translation>信号強度</translation>
+    </message>
+    <message>
+      <source>is brighter than tissue is here in normal images</source>
+      <translation>正常画像のこの位置の組織より明るいです</translation>
+    </message>
+    <message>
+      <source>Contrast</source>
+      <translation>コントラスト</translation>
+    </message>
+    <message>
+      <source>how far the peak stands out of the finding's mean</source>
+      <translation>最大値が所見の平均からどれだけ突出しているか</translation>
+    </message>
+    <message>
+      <source>This result was made by an older version, which keeps the model's terms at the operating point of the detection only.</source>
+      <translation>この結果は旧版で作成されたため、モデルの各項は検出時の動作点でのみ分かります。</translation>
+    </message>
+    <message>
+      <source>above all normals ({highest})</source>
+      <translation>すべての正常例を超える（{highest}）</translation>
+    </message>
+    <message>
+      <source>rare in normals (up to {highest})</source>
+      <translation>正常例ではまれ（正常は{highest}まで）</translation>
+    </message>
+    <message>
+      <source>as in normals (up to {highest})</source>
+      <translation>正常例と同程度（正常は{highest}まで）</translation>
+    </message>
+  </context>
+  <context>
+    <name>reading.whereabouts</name>
+    <message>
+      <source>Place (px)</source>
+      <translation>位置（px）</translation>
+    </message>
+    <message>
+      <source>Size (mm)</source>
+      <translation>大きさ（mm）</translation>
+    </message>
+    <message>
+      <source>Size (px)</source>
+      <translation>大きさ（px）</translation>
+    </message>
+    <message>
+      <source>px</source>
+      <translation>px</translation>
+    </message>
+    <message>
+      <source>right half of the image</source>
+      <translation>画像の右半分</translation>
+    </message>
+    <message>
+      <source>left half of the image</source>
+      <translation>画像の左半分</translation>
+    </message>
+    <message>
+      <source>right side</source>
+      <translation>右側</translation>
+    </message>
+    <message>
+      <source>left side</source>
+      <translation>左側</translation>
+    </message>
+    <message>
+      <source>Place (RAS mm)</source>
+      <translation>位置（RAS mm）</translation>
+    </message>
+    <message>
+      <source>ml</source>
+      <translation>ml</translation>
+    </message>
+  </context>
+  <context>
+    <name>reading.why</name>
+    <message>
+      <source>This result was made by an older version and keeps no evidence; detect again to see it.</source>
+      <translation>この結果は旧版で作成され、根拠データがありません。表示するには再度検出してください。</translation>
+    </message>
+    <message>
+      <source>No evidence was kept for this place.</source>
+      <translation>この位置の根拠データは保存されていません。</translation>
+    </message>
+    <message>
+      <source>Same place, same grey scale; the strokes point at the highest map value.</source>
+      <translation>同じ位置、同じ階調。線はマップの最高値の位置を示します。</translation>
+    </message>
+    <message>
+      <source>This model holds no pictures of what is normal.</source>
+      <translation>このモデルには正常像の画像がありません。</translation>
+    </message>
+    <message>
+      <source>Too few normal patients are known at this place for a picture of them.</source>
+      <translation>この位置の正常例が少なすぎるため、画像はありません。</translation>
+    </message>
+    <message>
+      <source>This scan</source>
+      <translation>この画像</translation>
+    </message>
+    <message>
+      <source>Closest normal here: mean of {count} patients</source>
+      <translation>ここで最も近い正常像：{count}人の平均</translation>
+    </message>
+  </context>
+  <context>
+    <name>scene.auditlog</name>
+    <message>
+      <source>Nothing was detected or decided in this scene yet.</source>
+      <translation>このシーンではまだ検出も判定も行われていません。</translation>
+    </message>
+    <message>
+      <source>The log could not be written to {path}.</source>
+      <translation>記録を {path} に書き出せませんでした。</translation>
+    </message>
+  </context>
+  <context>
+    <name>scene.colors</name>
+    <message>
+      <source>not marked</source>
+      <translation>マークなし</translation>
+    </message>
+  </context>
+  <context>
+    <name>scene.evidencenode</name>
+    <message>
+      <source>The evidence of this result is damaged; detect again to see it.</source>
+      <translation>この結果の根拠データは破損しています。表示するには再度検出してください。</translation>
+    </message>
+  </context>
+  <context>
+    <name>scene.origin</name>
     <message>
       <source>no. {number}</source>
       <translation>{number} 番</translation>
@@ -954,7 +928,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.overlay</name>
+    <name>scene.overlay</name>
     <message>
       <source>The analysis process is of another version than this module; install the extension again.</source>
       <translation>解析プロセスとこのモジュールのバージョンが異なります。拡張機能を再インストールしてください。</translation>
@@ -965,7 +939,241 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.panel</name>
+    <name>scene.sample</name>
+    <message>
+      <source>The sample is missing. Install the SPMamba extension again.</source>
+      <translation>サンプルがありません。SPMamba拡張機能を再インストールしてください。</translation>
+    </message>
+    <message>
+      <source>The sample cannot be read. Install the SPMamba extension again.</source>
+      <translation>サンプルを読み込めません。SPMamba拡張機能を再インストールしてください。</translation>
+    </message>
+  </context>
+  <context>
+    <name>scene.sliceplot</name>
+    <message>
+      <source>19 of 20 normal slices</source>
+      <translation>正常スライス 20 枚中 19 枚</translation>
+    </message>
+    <message>
+      <source>operating point</source>
+      <translation>動作点</translation>
+    </message>
+    <message>
+      <source>highest map value</source>
+      <translation>マップの最大値</translation>
+    </message>
+    <message>
+      <source>not seen yet</source>
+      <translation>未読</translation>
+    </message>
+    <message>
+      <source>current slice</source>
+      <translation>現在のスライス</translation>
+    </message>
+    <message>
+      <source>Slices of {name}</source>
+      <translation>{name} のスライス</translation>
+    </message>
+    <message>
+      <source>Slice</source>
+      <translation>スライス</translation>
+    </message>
+    <message>
+      <source>Highest map value (normal spread)</source>
+      <translation>マップの最大値 (正常のばらつき)</translation>
+    </message>
+  </context>
+  <context>
+    <name>scene.tables</name>
+    <message>
+      <source>Anomaly {rank}</source>
+      <translation>異常 {rank}</translation>
+    </message>
+  </context>
+  <context>
+    <name>scene.texts</name>
+    <message>
+      <source>accepted</source>
+      <translation>採用</translation>
+    </message>
+    <message>
+      <source>rejected</source>
+      <translation>却下</translation>
+    </message>
+    <message>
+      <source>unsure</source>
+      <translation>保留</translation>
+    </message>
+    <message>
+      <source>undecided</source>
+      <translation>未判定</translation>
+    </message>
+    <message>
+      <source>artefact</source>
+      <translation>アーチファクト</translation>
+    </message>
+    <message>
+      <source>normal variant</source>
+      <translation>正常変異</translation>
+    </message>
+    <message>
+      <source>post-operative</source>
+      <translation>術後変化</translation>
+    </message>
+    <message>
+      <source>positioning</source>
+      <translation>体位</translation>
+    </message>
+    <message>
+      <source>other</source>
+      <translation>その他</translation>
+    </message>
+    <message>
+      <source>unusual</source>
+      <translation>異例</translation>
+    </message>
+    <message>
+      <source>very unusual</source>
+      <translation>かなり異例</translation>
+    </message>
+    <message>
+      <source>extreme</source>
+      <translation>極端</translation>
+    </message>
+  </context>
+  <context>
+    <name>scene.volumeinfo</name>
+    <message>
+      <source>The volume has no voxels.</source>
+      <translation>ボリュームにボクセルがありません。</translation>
+    </message>
+    <message>
+      <source>This is a label map; choose the image itself.</source>
+      <translation>これはラベルマップです。元の画像を選択してください。</translation>
+    </message>
+    <message>
+      <source>This is a color or vector image; convert it to a grayscale volume first (module Vector to Scalar Volume).</source>
+      <translation>これはカラー画像またはベクトル画像です。先にグレースケールのボリュームに変換してください (モジュール Vector to Scalar Volume)。</translation>
+    </message>
+  </context>
+  <context>
+    <name>sections.caseguard</name>
+    <message>
+      <source>The views show {seen}, this panel reads {read}. Select one volume to go on.</source>
+      <translation>ビューは{seen}を表示し、パネルは{read}を読んでいます。続けるにはボリュームを一つ選んでください。</translation>
+    </message>
+    <message>
+      <source>The voxels of {name} were changed after the detection: its findings belong to the former ones. Detect again.</source>
+      <translation>{name}のボクセルは検出後に変更されました。所見は以前のものです。もう一度検出してください。</translation>
+    </message>
+  </context>
+  <context>
+    <name>sections.detect</name>
+    <message>
+      <source>Every volume of the scene has been analysed.</source>
+      <translation>シーンのすべてのボリュームを解析済みです。</translation>
+    </message>
+    <message>
+      <source>The scene has no volume that can be analysed.</source>
+      <translation>シーンに解析できるボリュームがありません。</translation>
+    </message>
+    <message>
+      <source>{number} of {total}, {name}: {text}</source>
+      <translation>{number}/{total} {name}: {text}</translation>
+    </message>
+    <message>
+      <source>Done: {count} of {total} volumes.</source>
+      <translation>完了: {total} 件中 {count} 件のボリューム。</translation>
+    </message>
+    <message>
+      <source>Those that failed say why in the list of volumes.</source>
+      <translation>失敗した理由は一覧に示されています。</translation>
+    </message>
+    <message>
+      <source>Not run: {count}; the button below the list of volumes goes on with them.</source>
+      <translation>未実行: {count} 件。ボリューム一覧の下のボタンで続けられます。</translation>
+    </message>
+    <message>
+      <source>Cancelled.</source>
+      <translation>中止しました。</translation>
+    </message>
+    <message>
+      <source>Cancelled. The scene is unchanged.</source>
+      <translation>中止しました。シーンは変わっていません。</translation>
+    </message>
+  </context>
+  <context>
+    <name>sections.export</name>
+    <message>
+      <source>Export to</source>
+      <translation>書き出し先</translation>
+    </message>
+    <message>
+      <source>1 file written to {folder}.</source>
+      <translation>1 個のファイルを {folder} に書き出しました。</translation>
+    </message>
+    <message>
+      <source>{count} files written to {folder}.</source>
+      <translation>{count} 個のファイルを {folder} に書き出しました。</translation>
+    </message>
+    <message>
+      <source>No volume of this scene was analysed yet.</source>
+      <translation>このシーンには解析済みのボリュームがまだありません。</translation>
+    </message>
+    <message>
+      <source>{count} files of {volumes} volumes written to {folder}.</source>
+      <translation>{volumes} 件のボリュームの {count} 個のファイルを {folder} に書き出しました。</translation>
+    </message>
+    <message>
+      <source>The log was written to {path}.</source>
+      <translation>記録を {path} に書き出しました。</translation>
+    </message>
+    <message>
+      <source>No finding is accepted yet. Accept findings first, then edit them.</source>
+      <translation>採用した所見がまだありません。所見を採用してから編集してください。</translation>
+    </message>
+    <message>
+      <source>{name} accepted</source>
+      <translation>{name} 採用</translation>
+    </message>
+    <message>
+      <source>The accepted findings are in the segmentation {name}.</source>
+      <translation>採用した所見はセグメンテーション {name} にあります。</translation>
+    </message>
+  </context>
+  <context>
+    <name>sections.findings</name>
+    <message>
+      <source>no reason given</source>
+      <translation>理由なし</translation>
+    </message>
+    <message>
+      <source>Select a finding to see what its score is made of.</source>
+      <translation>所見を選ぶとスコアの内訳を表示します。</translation>
+    </message>
+    <message>
+      <source>&lt;b&gt;Finding {rank}&lt;/b&gt;, {place}, {side}</source>
+      <translation>&lt;b&gt;所見 {rank}&lt;/b&gt;、{place}、{side}</translation>
+    </message>
+  </context>
+  <context>
+    <name>sections.findingstable</name>
+    <message>
+      <source>rank</source>
+      <translation>順位</translation>
+    </message>
+    <message>
+      <source>all findings</source>
+      <translation>すべての所見</translation>
+    </message>
+    <message>
+      <source>No result yet. What Detect anomalies finds is listed here.</source>
+      <translation>まだ結果がありません。「異常を検出」で見つかった所見をここに表示します。</translation>
+    </message>
+  </context>
+  <context>
+    <name>sections.panel</name>
     <message>
       <source>Select the volume to analyse first.</source>
       <translation>まず解析するボリュームを選択してください。</translation>
@@ -1001,6 +1209,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>Try again.</source>
       <translation>もう一度お試しください。</translation>
+    </message>
+    <message>
+      <source>Done.</source>
+      <translation>完了。</translation>
     </message>
     <message>
       <source>Done: no finding.</source>
@@ -1041,10 +1253,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>Cancelling...</source>
       <translation>中止中...</translation>
-    </message>
-    <message>
-      <source>Done.</source>
-      <translation>完了。</translation>
     </message>
     <message>
       <source>The analysis failed.</source>
@@ -1124,77 +1332,7 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.sample</name>
-    <message>
-      <source>The sample is missing. Install the SPMamba extension again.</source>
-      <translation>サンプルがありません。SPMamba拡張機能を再インストールしてください。</translation>
-    </message>
-    <message>
-      <source>The sample cannot be read. Install the SPMamba extension again.</source>
-      <translation>サンプルを読み込めません。SPMamba拡張機能を再インストールしてください。</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.scorebars</name>
-    <message>
-      <source>Residual</source>
-      <translation>残差</translation>
-    </message>
-    <message>
-      <source>could not be reproduced from normal anatomy</source>
-      <translation>正常解剖から再現できませんでした</translation>
-    </message>
-    <message>
-      <source>Prototype</source>
-      <translation>プロトタイプ</translation>
-    </message>
-    <message>
-      <source>looks like no normal example of this place</source>
-      <translation>この位置の正常例のどれにも似ていません</translation>
-    </message>
-    <message>
-      <source>Mirror</source>
-      <translation>左右差</translation>
-    </message>
-    <message>
-      <source>differs from the same place on the other side</source>
-      <translation>反対側の同じ位置と異なります</translation>
-    </message>
-    <message>
-      <source>Intensity</source>
-      <translation>信号強度</translation>
-    </message>
-    <message>
-      <source>is brighter than tissue is here in normal images</source>
-      <translation>正常画像のこの位置の組織より明るいです</translation>
-    </message>
-    <message>
-      <source>Contrast</source>
-      <translation>コントラスト</translation>
-    </message>
-    <message>
-      <source>how far the peak stands out of the finding's mean</source>
-      <translation>最大値が所見の平均からどれだけ突出しているか</translation>
-    </message>
-    <message>
-      <source>This result was made by an older version, which keeps the model's terms at the operating point of the detection only.</source>
-      <translation>この結果は旧版で作成されたため、モデルの各項は検出時の動作点でのみ分かります。</translation>
-    </message>
-    <message>
-      <source>above all normals ({highest})</source>
-      <translation>すべての正常例を超える（{highest}）</translation>
-    </message>
-    <message>
-      <source>rare in normals (up to {highest})</source>
-      <translation>正常例ではまれ（正常は{highest}まで）</translation>
-    </message>
-    <message>
-      <source>as in normals (up to {highest})</source>
-      <translation>正常例と同程度（正常は{highest}まで）</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.shortcuts</name>
+    <name>sections.shortcuts</name>
     <message>
       <source>next finding</source>
       <translation>次の所見</translation>
@@ -1261,154 +1399,26 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.sliceplot</name>
+    <name>sections.views</name>
     <message>
-      <source>19 of 20 normal slices</source>
-      <translation>正常スライス 20 枚中 19 枚</translation>
+      <source>All slices with a mark were seen.</source>
+      <translation>マークのあるスライスはすべて既読です。</translation>
     </message>
     <message>
-      <source>operating point</source>
-      <translation>動作点</translation>
+      <source>1 slice with a mark was not seen yet.</source>
+      <translation>マークのある 1 枚のスライスが未読です。</translation>
     </message>
     <message>
-      <source>highest map value</source>
-      <translation>マップの最大値</translation>
+      <source>{count} slices with a mark were not seen yet.</source>
+      <translation>マークのある {count} 枚のスライスが未読です。</translation>
     </message>
     <message>
-      <source>not seen yet</source>
-      <translation>未読</translation>
-    </message>
-    <message>
-      <source>current slice</source>
-      <translation>現在のスライス</translation>
-    </message>
-    <message>
-      <source>Slices of {name}</source>
-      <translation>{name} のスライス</translation>
-    </message>
-    <message>
-      <source>Slice</source>
-      <translation>スライス</translation>
-    </message>
-    <message>
-      <source>Highest map value (normal spread)</source>
-      <translation>マップの最大値 (正常のばらつき)</translation>
+      <source>Seen {seen} of {count} slices. {marked}</source>
+      <translation>{count} 枚中 {seen} 枚のスライスを確認。{marked}</translation>
     </message>
   </context>
   <context>
-    <name>SPMambaPanel.tables</name>
-    <message>
-      <source>Anomaly {rank}</source>
-      <translation>異常 {rank}</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.whereabouts</name>
-    <message>
-      <source>Place (px)</source>
-      <translation>位置（px）</translation>
-    </message>
-    <message>
-      <source>Size (mm)</source>
-      <translation>大きさ（mm）</translation>
-    </message>
-    <message>
-      <source>Size (px)</source>
-      <translation>大きさ（px）</translation>
-    </message>
-    <message>
-      <source>px</source>
-      <translation>px</translation>
-    </message>
-    <message>
-      <source>right half of the image</source>
-      <translation>画像の右半分</translation>
-    </message>
-    <message>
-      <source>left half of the image</source>
-      <translation>画像の左半分</translation>
-    </message>
-    <message>
-      <source>right side</source>
-      <translation>右側</translation>
-    </message>
-    <message>
-      <source>left side</source>
-      <translation>左側</translation>
-    </message>
-    <message>
-      <source>Place (RAS mm)</source>
-      <translation>位置（RAS mm）</translation>
-    </message>
-    <message>
-      <source>ml</source>
-      <translation>ml</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.why</name>
-    <message>
-      <source>This result was made by an older version and keeps no evidence; detect again to see it.</source>
-      <translation>この結果は旧版で作成され、根拠データがありません。表示するには再度検出してください。</translation>
-    </message>
-    <message>
-      <source>No evidence was kept for this place.</source>
-      <translation>この位置の根拠データは保存されていません。</translation>
-    </message>
-    <message>
-      <source>Same place, same grey scale; the strokes point at the highest map value.</source>
-      <translation>同じ位置、同じ階調。線はマップの最高値の位置を示します。</translation>
-    </message>
-    <message>
-      <source>This model holds no pictures of what is normal.</source>
-      <translation>このモデルには正常像の画像がありません。</translation>
-    </message>
-    <message>
-      <source>Too few normal patients are known at this place for a picture of them.</source>
-      <translation>この位置の正常例が少なすぎるため、画像はありません。</translation>
-    </message>
-    <message>
-      <source>This scan</source>
-      <translation>この画像</translation>
-    </message>
-    <message>
-      <source>Closest normal here: mean of {count} patients</source>
-      <translation>ここで最も近い正常像：{count}人の平均</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.worker</name>
-    <message>
-      <source>Starting the analysis process: {command}</source>
-      <translation>解析プロセスを開始: {command}</translation>
-    </message>
-    <message>
-      <source>The analysis process did not answer the cancel in time and was ended.</source>
-      <translation>解析プロセスが中止の要求に時間内に応答しなかったため、終了させました。</translation>
-    </message>
-    <message>
-      <source>The analysis process could not be started. Install the extension again or ask for support.</source>
-      <translation>解析プロセスを開始できませんでした。拡張機能を再インストールするか、サポートに問い合わせてください。</translation>
-    </message>
-    <message>
-      <source>exit code {code}</source>
-      <translation>終了コード {code}</translation>
-    </message>
-    <message>
-      <source>crash or killed, {reason}</source>
-      <translation>異常終了または強制終了、{reason}</translation>
-    </message>
-    <message>
-      <source>The analysis process has ended ({reason}).</source>
-      <translation>解析プロセスが終了しました ({reason})。</translation>
-    </message>
-    <message>
-      <source>The analysis process ended unexpectedly; the scene is unchanged. Click Detect again to restart it.</source>
-      <translation>解析プロセスが予期せず終了しました。シーンは変わっていません。再起動するには、もう一度「異常を検出」をクリックしてください。</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.worklist</name>
+    <name>sections.worklist</name>
     <message>
       <source>reviewed, nothing found</source>
       <translation>確認済み、所見なし</translation>
@@ -1484,13 +1494,6 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>Volumes of the scene ({count})</source>
       <translation>シーンのボリューム ({count})</translation>
-    </message>
-  </context>
-  <context>
-    <name>SPMambaPanel.workplace</name>
-    <message>
-      <source>This scene holds a result of another version of SP-Mamba ({versions}; this is {own}). Its images are there, but it cannot be reviewed here. Detect again, or open the scene with that version.</source>
-      <translation>このシーンには別のバージョンのSP-Mambaの結果があります ({versions}、このモジュールは {own})。画像は残っていますが、ここでは確認できません。もう一度検出するか、そのバージョンでシーンを開いてください。</translation>
     </message>
   </context>
 </TS>

@@ -8,10 +8,10 @@ from slicer.i18n import tr as _
 
 from SPMambaLib.errors import OutputError, UsageError
 
-from ..naming import fileStem
-from ..result import Result
+from ..scene.naming import fileStem
+from ..scene.result import Result
 from .chosen import ACCEPTED_ONLY, CHOICES, EVERYTHING, NOT_REJECTED, Chosen, choiceTexts, chosenSegments
-from .naming import freeFolder, placed
+from .folders import freeFolder, placed
 
 __all__ = ["ACCEPTED_ONLY", "CHOICES", "EVERYTHING", "FORMATS", "LABEL_MAP", "NOT_REJECTED", "OBJECTS", "SEGMENTATION",
            "SURFACES", "TABLE", "choiceTexts", "exportSegments", "fileStem", "freeFolder"]

@@ -13,10 +13,10 @@ from vtk.util import numpy_support
 
 from SPMambaLib.errors import UsageError
 
-from .. import tables
-from ..decisions import ACCEPTED, REJECTED
-from ..facts import ijkToRas
-from ..result import Result
+from ..model.decisions import ACCEPTED, REJECTED
+from ..scene import tables
+from ..scene.result import Result
+from ..scene.volumeinfo import ijkToRas
 
 PEAK_TAG = "SPMamba.Peak"
 NOT_REJECTED, ACCEPTED_ONLY, EVERYTHING = CHOICES = ("not rejected", "accepted", "all")

@@ -5,11 +5,11 @@ import csv
 from pathlib import Path
 from typing import Any, Dict, List
 
-from .. import tables
-from ..facts import seriesNumber
-from ..naming import numberOf
-from ..tables import Row
-from ..whereabouts import Whereabouts
+from ..reading.whereabouts import Whereabouts
+from ..scene import tables
+from ..scene.naming import numberOf
+from ..scene.tables import Row
+from ..scene.volumeinfo import seriesNumber
 from .chosen import Chosen
 
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet would take a text for a formula

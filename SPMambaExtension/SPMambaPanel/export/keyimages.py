@@ -6,12 +6,12 @@ from typing import Any, Optional, Tuple
 import numpy as np
 import slicer
 
-from ..decisions import REJECTED
-from ..facts import ijkToRas, kindOf
-from ..keptevidence import planeOf
-from ..pictures import OUTLINE, cross, png, write
-from ..result import Result
-from ..tables import Row, ijkOf, segmentId
+from ..model.decisions import REJECTED
+from ..scene.evidencenode import planeOf
+from ..scene.pictures import OUTLINE, cross, png, write
+from ..scene.result import Result
+from ..scene.tables import Row, ijkOf, segmentId
+from ..scene.volumeinfo import ijkToRas, kindOf
 
 REJECTED_OUTLINE = (225, 225, 225)
 OTHER_OUTLINE = (40, 130, 150)  # of other findings in the slice

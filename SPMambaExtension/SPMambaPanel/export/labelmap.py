@@ -9,7 +9,7 @@ import slicer
 
 from SPMambaLib.io.image import write_image
 
-from ..facts import ijkToRas
+from ..scene.volumeinfo import ijkToRas
 from .chosen import Chosen
 
 

@@ -14,20 +14,20 @@ from slicer.i18n import tr as _
 from SPMambaLib import __version__
 from SPMambaLib.errors import OutputError, UsageError
 
-from .. import audit, tables
-from ..decisions import ACCEPTED, REJECTED, UNDECIDED, UNSURE
-from ..findingscolumns import DECISION, cellTexts, headers, summaryText
-from ..operatingpoint import meaningOfBands, meaningOfRate
-from ..origin import originOf
-from ..result import Result
-from ..review import sliceOf
-from ..tables import Row
-from ..texts import decisionText, reasonText
-from ..whereabouts import Whereabouts
-from ..why import figureHtml
+from ..model.decisions import ACCEPTED, REJECTED, UNDECIDED, UNSURE
+from ..reading.findingscolumns import DECISION, cellTexts, headers, summaryText
+from ..reading.operatingpoint import meaningOfBands, meaningOfRate
+from ..reading.review import sliceOf
+from ..reading.whereabouts import Whereabouts
+from ..reading.why import figureHtml
+from ..scene import auditlog, tables
+from ..scene.origin import originOf
+from ..scene.result import Result
+from ..scene.tables import Row
+from ..scene.texts import decisionText, reasonText
 from .chosen import NOT_REJECTED, fits
+from .folders import placed
 from .keyimages import KeyImages
-from .naming import placed
 
 MOST_IMAGES = 4
 TABLE_HEIGHT = 205  # what one page holds of the table below two lines of images, in pixels
@@ -113,7 +113,7 @@ def _facts(result: Result, rows: Sequence[Row]) -> List[Tuple[str, str]]:
         count=len(rows), accepted=counts[0], rejected=counts[1], unsure=counts[2], open=counts[3])
     if not rows:
         summed = _("none; marked as reviewed") if result.reviewed else _("none; not marked as reviewed")
-    reader = audit.user()
+    reader = auditlog.user()
     origin = originOf(result.input) if result.input is not None else ""
     name = _volumeName(result)
     return [
@@ -122,7 +122,7 @@ def _facts(result: Result, rows: Sequence[Row]) -> List[Tuple[str, str]]:
         (_("Operating point"), "{}; {}".format(meaningOfRate(rate, calibration.unit), _("threshold {value}").format(
             value="{:.2f}".format(float(summary["threshold"]))))),
         (_("Findings"), summed),
-        (_("Written"), " ".join([audit.now()[:16].replace("T", " "), "UTC", reader]).strip()),
+        (_("Written"), " ".join([auditlog.now()[:16].replace("T", " "), "UTC", reader]).strip()),
         (_("Software"), "SP-Mamba {}, 3D Slicer {}, Python {}; {} ({})".format(
             __version__, slicer.app.applicationVersion, platform.python_version(), summary.get("backend"),
             summary.get("device")))]

@@ -13,8 +13,8 @@ import slicer
 import vtk
 from vtk.util import numpy_support
 
-from .. import tables
-from ..naming import plain
+from ..scene import tables
+from ..scene.naming import plain
 from .chosen import Chosen
 
 SMOOTHING = "0.0"  # thin findings vanish when they are smoothed

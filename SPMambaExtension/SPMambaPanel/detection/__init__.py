@@ -1,0 +1,2 @@
+"""Running the detector in a process of its own."""
+from __future__ import annotations
