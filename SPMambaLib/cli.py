@@ -4,7 +4,7 @@ A command is a module of `commands` with ``register(subparsers, common)``, which
 to run; it imports what is heavy only when it runs, so that ``spmamba --help`` stays fast.
 
 Exit status: 0 done, 1 internal error, 2 usage, 3 unreadable input, 4 unsupported image, 5 model missing or damaged,
-6 device or memory, 7 result cannot be written, 8 a training came to nothing, 130 cancelled.
+6 device or memory, 7 result cannot be written, 8 training failed, 130 cancelled.
 """
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EPILOG = """\
 exit status:
   0 done                     4 unsupported image           7 result cannot be written
   2 wrong usage              5 model missing or damaged    130 cancelled
-  3 unreadable input         6 device or memory            8 a training came to nothing
+  3 unreadable input         6 device or memory            8 training failed
   1 internal error
 
 Research use only - not for diagnosis."""

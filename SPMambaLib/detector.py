@@ -66,7 +66,7 @@ def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] =
     Raises:
         ModelMissingError, ModelDamagedError: no such bundle, or its files do not match its card.
         DeviceError: the device or the scan backend was asked for by name and is absent.
-        UsageError: there is no scan backend or precision of that name.
+        UsageError: unknown scan backend or precision.
     """
     chosen = choose_device(device)
     path = bundle.find_bundle(name_or_path)
@@ -96,7 +96,7 @@ def choose_device(device: str) -> torch.device:
     try:
         chosen = torch.device(device)
     except RuntimeError as error:
-        message = "There is no device called {!r}; use auto, cpu or cuda:0.".format(device)
+        message = "Unknown device {!r}; use auto, cpu or cuda:0.".format(device)
         raise DeviceError(message, str(error)) from error
     if chosen.type not in BATCH:
         raise DeviceError("Device {!r} is not supported; use auto, cpu or cuda:0.".format(device))
@@ -112,7 +112,7 @@ def half_precision(precision: str, device: torch.device) -> Optional[torch.dtype
         UsageError: no such precision, or half precision on a CPU, which emulates it many times slower.
     """
     if precision not in ("single", "half"):
-        raise UsageError("There is no precision {!r}; use single or half.".format(precision))
+        raise UsageError("Unknown precision {!r}; use single or half.".format(precision))
     if precision == "single":
         return None
     if device.type != "cuda":

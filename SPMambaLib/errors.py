@@ -98,7 +98,7 @@ class OutputError(SPMambaError):
 
 
 class TrainingError(SPMambaError):
-    """A training came to nothing: the loss is no number, or the prototypes have collapsed."""
+    """Training diverged: the loss is not a number, or the prototypes have collapsed."""
 
     code = "training-failed"
     exit_code = 8

@@ -133,7 +133,7 @@ class CaseController:
 
     def update(self) -> None:
         """Follow the parameter node and the scene: volume, model, result, operating point, overlay.  Not while a scene
-        comes in: half of it is no case, and the end of it is told."""
+        comes in: half of it is not a case, and the end of it is told."""
         if slicer.mrmlScene.IsImporting():
             return
         volume = self.parameters.inputVolume if self.parameters is not None else None

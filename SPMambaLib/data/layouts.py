@@ -85,7 +85,7 @@ def read_uni_medical(folder: Path) -> Iterator[Sample]:
                     yield Sample(path, "abnormal" if int(row["anomaly"]) else "normal", patient, mask_path=mask,
                                  split=split, fold=name, name=row["img_path"])
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise UnreadableFileError("{} is no list of images as Uni-Medical writes it.".format(table),
+        raise UnreadableFileError("{} is not a list of images as Uni-Medical writes it.".format(table),
                                   repr(error)) from error
 
 

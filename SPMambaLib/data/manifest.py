@@ -21,7 +21,7 @@ def read_manifest_rows(manifest: Path, select: Patterns = ()) -> List[Sample]:
     """Samples of a manifest whose ``path`` is `chosen`, in its order; whether the files exist is not looked at.
 
     Raises:
-        UnreadableFileError: the manifest is missing, is no CSV text or lacks a column.
+        UnreadableFileError: the manifest is missing, is not CSV text or lacks a column.
     """
     if not manifest.is_file():
         raise UnreadableFileError("The manifest {} does not exist.".format(manifest), code="file-missing")
@@ -33,7 +33,7 @@ def read_manifest_rows(manifest: Path, select: Patterns = ()) -> List[Sample]:
                 raise UnreadableFileError("The manifest {} lacks: {}.".format(manifest, ", ".join(sorted(missing))))
             return [_sample(manifest.parent, row) for row in table if row["path"] and chosen(row["path"], select)]
     except (csv.Error, UnicodeDecodeError, OSError) as error:
-        raise UnreadableFileError("The manifest {} is no CSV text.".format(manifest), str(error)) from error
+        raise UnreadableFileError("The manifest {} is not CSV text.".format(manifest), str(error)) from error
 
 
 def slice_height_of(note: str) -> Optional[float]:

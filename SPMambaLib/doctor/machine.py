@@ -1,6 +1,6 @@
 """What this machine has, each part tried and not only looked up: the first thing to ask for in a support request.
 
-A part that is absent is no failure: a machine without CUDA computes on the CPU, a server needs no Slicer packages.
+A part that is absent is not a failure: a machine without CUDA computes on the CPU, a server needs no Slicer packages.
 """
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def evaluate(samples: Sequence[Sample], detector: Any, *, protocol: str = "deplo
         DeviceError, Cancelled.
     """
     if protocol not in PROTOCOLS:
-        raise UsageError("There is no protocol {!r}; use {}.".format(protocol, " or ".join(PROTOCOLS)))
+        raise UsageError("Unknown protocol {!r}; use {}.".format(protocol, " or ".join(PROTOCOLS)))
     thresholds = thresholds_of(detector)
     tally = Tally(PixelView(), errors=list(unusable))
     checks = Controls(detector, samples) if controls else None

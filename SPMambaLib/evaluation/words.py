@@ -62,7 +62,7 @@ def cautions(result: Dict[str, Any]) -> List[str]:
     image, controls, n, found = result["image"], result["controls"], result["n"], []
     if result["protocol"] == "published":
         found.append("Sensitivity, specificity, F1 and Dice of the column \"published\" use thresholds chosen on the "
-                     "labels of these very images. They are for comparison with papers and are no promise.")
+                     "labels of these very images. They are for comparison with papers and promise nothing.")
     promised, interval = 1.0 - point["false_positive_rate"], point["specificity_interval"]
     if interval and interval[1] < promised:
         found.append(

@@ -101,7 +101,7 @@ def default_backend(device: Union[str, torch.device] = "cpu") -> str:
 def require(name: str, device: Union[str, torch.device]) -> str:
     """`name`, if that backend exists and works on the device; raises as `default_backend`."""
     if name not in BACKENDS:
-        raise UsageError("There is no scan backend {!r}; use one of: {}.".format(name, ", ".join(BACKENDS)))
+        raise UsageError("Unknown scan backend {!r}; use one of: {}.".format(name, ", ".join(BACKENDS)))
     if not BACKENDS[name].runs_on(torch.device(device)):
         raise DeviceError("The scan backend {} does not run on {}; use one of: {}.".format(
             name, device, ", ".join(backends_for(device))))

@@ -46,7 +46,7 @@ def at_least_single(x: Tensor) -> Tensor:
 
 def one_cycle(optimiser: torch.optim.Optimizer, learning_rate: float,
               steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
-    """Learning rate up over the first tenth, then down; straight down when a tenth is no more than a step or two."""
+    """Learning rate up over the first tenth, then down; straight down when a tenth is at most a step or two."""
     return torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps,
                                                pct_start=0.1 if steps >= 20 else 0.0)
 

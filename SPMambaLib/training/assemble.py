@@ -96,7 +96,7 @@ def assemble(
         UsageError: no such recipe, no source of a teacher, nothing to train on; an unfinished training is in the work
             folder, or none or another one although `resume` is set.
         UnreadableFileError: a file is missing or is not what it should be.
-        TrainingError: the prototypes have collapsed, or the loss is no number.
+        TrainingError: the prototypes have collapsed, or the loss is not a number.
         Cancelled: Ctrl-C; nothing is lost.
     """
     recipe = find_recipe(name)
@@ -245,7 +245,7 @@ def recalibrate(source: Path, manifest: Path, output: Path, *, recipe_name: str 
     the former calibration are dropped.
 
     Raises:
-        ModelMissingError, ModelDamagedError: `source` is no whole bundle.
+        ModelMissingError, ModelDamagedError: `source` is not a complete bundle.
         UsageError: there is no recipe `recipe_name`, nor one of the name that the card tells.
     """
     card, tensors = bundle.load(source)
@@ -344,7 +344,7 @@ def settle_teacher(network: SPMamba, recipe: Recipe, seen: Normals, imagenet: Op
 
     Raises:
         UsageError: neither is given.
-        UnreadableFileError: the file is missing or is no such teacher.
+        UnreadableFileError: the file is missing or is not such a teacher.
     """
     require_files(imagenet, teacher)
     if teacher is not None:

@@ -43,7 +43,7 @@ class Machine:
             UsageError: no such precision, or half precision on a CPU.
         """
         if self.precision not in PRECISIONS:
-            raise UsageError("There is no precision {!r}; use one of: {}.".format(
+            raise UsageError("Unknown precision {!r}; use one of: {}.".format(
                 self.precision, ", ".join(PRECISIONS)))
         if self.precision == "auto":
             return half_precision("half" if device.type == "cuda" else "single", device)

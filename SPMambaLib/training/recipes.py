@@ -108,7 +108,7 @@ def find_recipe(name_or_path: str) -> Recipe:
         return RECIPES[name_or_path]
     path = recipe_files().get(name_or_path, Path(name_or_path))
     if not path.is_file():
-        raise UsageError("There is no recipe {!r}; give a JSON file, or use one of: {}.".format(
+        raise UsageError("Unknown recipe {!r}; give a JSON file, or use one of: {}.".format(
             name_or_path, ", ".join(available_recipes())))
     try:
         return Recipe.from_dict(json.loads(path.read_text(encoding="utf-8")))

@@ -69,7 +69,7 @@ def fit_site_model(base: Path, data: DataSet, output: Path, *, name: Optional[st
     """Make the bundle `output` from the base bundle and the normal images of a data set; returns its card.
 
     Raises:
-        ModelMissingError, ModelDamagedError: `base` is no whole bundle.
+        ModelMissingError, ModelDamagedError: `base` is not a complete bundle.
         UsageError: too few normal images or patients.
         DataError: images are missing or cannot be read.
         OutputError: `output` is something else already, or cannot be written.
@@ -227,7 +227,7 @@ def workbench_of(output: Path) -> Path:
 def require_free(output: Path) -> None:
     """Only a bundle may be replaced."""
     if output.exists() and not (output / bundle.CARD).is_file() and not (output.is_dir() and not any(output.iterdir())):
-        raise OutputError("{} exists and is no model; name a new folder.".format(output))
+        raise OutputError("{} exists and is not a model; name a new folder.".format(output))
 
 
 def write_whole(output: Path, card: Dict[str, Any], tensors: Dict[str, Tensor],
@@ -266,5 +266,5 @@ def check_name(name: str) -> str:
         UsageError: it cannot.
     """
     if not name or name != Path(name).name or name.startswith("."):
-        raise UsageError("{!r} is no name for a model; use letters, digits and hyphens.".format(name))
+        raise UsageError("{!r} is not a valid model name; use letters, digits and hyphens.".format(name))
     return name

@@ -51,7 +51,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
-            raise UsageError("There is no loss {!r}; use one of: {}.".format(self.loss, ", ".join(LOSSES)))
+            raise UsageError("Unknown loss {!r}; use one of: {}.".format(self.loss, ", ".join(LOSSES)))
         if min(self.steps, self.batch, self.validate_every) < 1:
             raise UsageError("A training needs at least one step, and one image in each.")
 
@@ -88,7 +88,7 @@ def train_decoder(network: SPMamba, features: Sequence[Tensor], config: Training
 
     Raises:
         Cancelled: Ctrl-C; a checkpoint was written (without `checkpoints` and alone, Ctrl-C raises as it always does).
-        TrainingError: the loss is no number any more.
+        TrainingError: the loss is not a number any more.
         UsageError: the batch cannot be shared by the ranks, or the checkpoint is another training's.
         UnreadableFileError, OutputError: the checkpoint is damaged, or cannot be written.
     """
@@ -121,7 +121,7 @@ def train_decoder(network: SPMamba, features: Sequence[Tensor], config: Training
 
             value, stop = ranks.agree(loss, interruption.requested)
             if not math.isfinite(value):
-                raise TrainingError("The training came to nothing: its loss is no number at step {}; try a smaller "
+                raise TrainingError("Training diverged: the loss is not a number at step {}; try a smaller "
                                     "learning rate.".format(state.step + 1), code="training-diverged")
             state.step += 1
             state.losses.append(value)

@@ -39,7 +39,7 @@ RESULT_FILE = "result.json"
 
 
 class ProtocolError(UsageError):
-    """A line that is no request of this protocol.  The worker answers it and goes on."""
+    """A line that is not a request of this protocol.  The worker answers it and goes on."""
 
     code = "bad-request"
 

@@ -121,7 +121,7 @@ def main() -> int:
     for folder in (MODULE.parent, ROOT / "SPMambaLib"):
         compileall.compile_dir(str(folder), quiet=1)
     application = host.start(str(ROOT / "Testing" / "host" / "example" / "Example.py"))  # without the module
-    application.processEvents(1000)  # its first pictures of the views are no part of opening a module
+    application.processEvents(1000)  # its first pictures of the views are not part of opening a module
     start = time.perf_counter()
     running = host.start(str(MODULE))
     cold = since(start)

@@ -89,7 +89,7 @@ def test_series_of_one_patient_in_a_flat_folder_are_one_patients(tmp_path):
     assert [(s.path, s.series) for s in samples] == [(tmp_path, "1.2.1"), (tmp_path, "1.2.2")]
     assert len({s.patient for s in samples}) == 1 and "SECRET" not in samples[0].patient.upper()
     assert len({s.name for s in samples}) == 2
-    assert examine(samples, classes=("normal",)).problems == [], "two series are no copies of one another"
+    assert examine(samples, classes=("normal",)).problems == [], "two series are not copies of one another"
     assert [read_image(s.path, series=s.series).facts["dicom_series_uid"] for s in samples] == ["1.2.1", "1.2.2"]
 
 

@@ -356,7 +356,7 @@ def test_two_multi_frame_files_are_two_series(tmp_path):
     assert len(image.voxels) == 6 and codes(image) == ["several-series"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="names of bytes that are no text")
+@pytest.mark.skipif(sys.platform != "linux", reason="names of bytes that are not text")
 def test_a_name_that_is_not_utf_8(series, tmp_path):
     place = os.fsencode(tmp_path) + b"/Sch\xe4del"
     os.rename(series, place)

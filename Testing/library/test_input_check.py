@@ -33,7 +33,7 @@ def test_noise_is_measured_in_pixel_values():
     noisy = smooth + torch.tensor([0.02, 0.05]).view(2, 1, 1, 1) * torch.randn(2, 1, 128, 128, generator=random)
     masks = torch.ones(2, 128, 128)
     assert plain_statistics(noisy, masks)["noise"].exp().numpy() == pytest.approx([0.02, 0.05], rel=0.08)
-    assert (plain_statistics(smooth, masks)["noise"].exp() < 1e-3).all(), "a ramp is no noise"
+    assert (plain_statistics(smooth, masks)["noise"].exp() < 1e-3).all(), "a ramp is not noise"
 
 
 def test_contrast_brightness_and_sharpness_are_those_of_the_anatomy():
@@ -135,7 +135,7 @@ def test_readings_and_their_words():
     states = [read("tilt", value, limits).state for value in (0.5, 1.5, 2.5, 3.5)]
     assert states == ["flagged", "usual", "flagged", "refused"]
     assert "counter" in read("tilt", 0.5, limits).sentence and "counter" not in read("tilt", 2.5, limits).sentence
-    assert read("noise", 0.5, limits).state == "usual", "little noise is no fault"
+    assert read("noise", 0.5, limits).state == "usual", "a little noise is not a fault"
 
 
 # -- detection -------------------------------------------------------------------------------------------------------

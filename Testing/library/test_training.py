@@ -171,7 +171,7 @@ def test_prototypes_lie_among_the_normals():
     random = mean_distance(network, features)
     drawn = fit_prototypes(network, features, seen.slice_height, iterations=0)
     fitted = fit_prototypes(network, features, seen.slice_height, iterations=20)
-    assert fitted < drawn, "k-means is no better than images drawn at random"
+    assert fitted < drawn, "k-means is not better than images drawn at random"
     assert mean_distance(network, features) <= fitted + 1e-5 < 0.2 * random
     vectors = network.prototypes.vectors.clone()
     fit_prototypes(network, features, seen.slice_height, iterations=20)

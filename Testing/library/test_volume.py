@@ -1,4 +1,4 @@
-"""Head volumes in three dimensions: what is no head is noticed, a lesion is found where it is, nothing else is."""
+"""Head volumes in three dimensions: what is not a head is noticed, a lesion is found where it is, nothing else is."""
 from pathlib import Path
 
 import numpy as np

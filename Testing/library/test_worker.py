@@ -104,7 +104,7 @@ def start():
 
 @pytest.fixture
 def make_job(tmp_path):
-    def make(model="quick", name="job", shape=(10, 8, 9), force=True):  # noise is no head
+    def make(model="quick", name="job", shape=(10, 8, 9), force=True):  # noise is not a head
         folder = tmp_path / name
         folder.mkdir()
         voxels = np.random.default_rng(3).normal(size=shape).astype(np.float32)

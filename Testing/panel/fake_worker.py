@@ -8,7 +8,7 @@ Speaks the protocol by its own words.  FOLDER holds the result that it hands out
     tired       good in its first run, patient from then on
     crash       progress, a message on stderr, then the process dies
     once        crashes in its first process, good in the next (remembered in FOLDER)
-    garbage     as good, between lines that are no protocol, in pieces
+    garbage     as good, between lines that are not of the protocol, in pieces
     error       a typed error
     misfit      refuses the scan as foreign to the model, unless it is to be analysed anyway
     deaf        never says that it is ready

@@ -5,7 +5,7 @@
 Clicks, decides, deletes nodes, closes and loads scenes, kills the worker, reloads the module, all of it while things
 run.  Prints one JSON line: what was done, and what was wrong afterwards.  SABOTAGE breaks the module on purpose, to see
 that it would be noticed: "process" forgets to end the worker, "nodes" leaves half a result, "evidence" leaves that of a
-result that is gone, "log" writes what is no entry, "slot" raises.
+result that is gone, "log" writes what is not an entry, "slot" raises.
 """
 from __future__ import annotations
 

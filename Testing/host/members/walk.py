@@ -169,7 +169,7 @@ def _wrongOfQt(className, name, isWritten):
 
 
 def _wrongOfSignal(className, member, name):
-    """``object.member.name``: of what is no property only signals have members."""
+    """``object.member.name``: of what is not a property only signals have members."""
     if not facts.hasClass(className) or member not in facts.members(className):
         return None  # told already
     if name not in ("connect", "disconnect", "emit"):
