@@ -1,8 +1,8 @@
 """Where in the anatomy a slice lies, when the model knows several heights.
 
 A volume may show more or less of the body than the training scans (a skull-stripped brain has no neck), so its own
-first and last slice cannot serve as a ruler.  The height of its slices is a straight line through the model's heights, and of all
-lines the one is taken whose prototypes fit best.
+first and last slice cannot serve as a ruler.  The height of its slices is a straight line through the model's heights,
+and of all lines the one is taken whose prototypes fit best.
 """
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def frame() -> Dict[str, np.ndarray]:
 
 
 def place(voxels: np.ndarray, ijk_to_ras: np.ndarray) -> HeadPlace:
-    """Registers the frame to a volume (K, J, I) of finite numbers; never raises for what is not a head, see `problem`."""
+    """Registers the frame to a volume (K, J, I) of finite numbers; never raises for other things, see `problem`."""
     import SimpleITK as sitk
 
     fine = reduced(voxels, ijk_to_ras, FINE)

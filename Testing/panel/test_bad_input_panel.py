@@ -221,7 +221,7 @@ def test_bad_volumes_and_models_one_after_the_other(host: Any, ui: Any, workplac
             assertSentence(ui.statusLabel.text, part)
             assert scene() == before and Result.of(volume) is None and not jobFolders(), name
         else:
-            if workplace.machine.refused:  # scraps of a head are not a head; the reader may insist, and nothing was lost
+            if workplace.machine.refused:  # scraps of a head; the reader may insist, and nothing was lost
                 assert scene() == before and Result.of(volume) is None and not jobFolders(), name
                 detect(host, ui, workplace)
             assert workplace.machine.state is State.DONE, ui.logTextEdit.plainText

@@ -50,7 +50,7 @@ class CaseGuard:
         self._timer.stop()
 
     def onViewsChanged(self) -> None:
-        """The views show another volume: the panel follows them, unless they show several, or something that is not a scan."""
+        """The views show another volume: the panel follows them, unless they show several, or no scan at all."""
         parameters, shown = self._choices(), viewedVolumes()
         if parameters is None:
             return
