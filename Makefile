@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 SYSTEM := libgl1 libegl1 libegl-mesa0 libgl1-mesa-dri libosmesa6 libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0 \
           python3-venv poppler-utils
 
-.PHONY: help demo test test-fast lint architecture slicer screenshots clean environment
+.PHONY: help demo test test-library test-panel test-fast lint architecture slicer screenshots clean environment
 
 help:
 	@echo "make demo                detect anomalies on the sample, exactly as the panel does; results in demo/"
@@ -32,9 +32,14 @@ $(VENV)/.ready: pyproject.toml Testing/tools/system_packages.sh
 demo: environment
 	$(BIN)/python Testing/demo.py --output demo
 
-test: environment lint
+test: environment  # both suites at the same time: neither keeps two cores busy
+	$(MAKE) --jobs 3 --output-sync=target lint test-library test-panel
+
+test-library: environment
 	$(BIN)/python -m pytest Testing/library
-	$(BIN)/python -m pytest Testing/panel  # a process of its own: the panel's world never loads torch
+
+test-panel: environment  # a process of its own: the panel's world never loads torch
+	$(BIN)/python -m pytest Testing/panel
 
 test-fast: environment
 	$(BIN)/python -m pytest -q -m "not slow and not gui and not data" Testing/library

@@ -108,9 +108,10 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.workplace.worklist.later()
 
     def initializeParameterNode(self) -> None:
-        self.workplace.setParameters(self.logic.getParameterNode())
-        if self.workplace.parameters.inputVolume is None:
-            self.workplace.parameters.inputVolume = self.logic.shownVolume()
+        parameters = self.logic.getParameterNode()
+        self.workplace.setParameters(parameters)
+        if parameters.inputVolume is None:
+            parameters.inputVolume = self.logic.shownVolume()
 
     def onMoreVolumes(self, first: bool) -> None:
         """Volumes were loaded beside the panel: take the one that is shown, as long as the reader has not chosen and

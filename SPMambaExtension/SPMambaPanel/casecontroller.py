@@ -43,7 +43,7 @@ class CaseController:
     Attributes:
         parameters: wrapper of the parameter node; None while there is no case (scene closing).
         machine, review, worker, panel: the parts that it ties together.
-        deciding, exporting, detecting, worklist: sections of the panel and what they do.
+        findings, exports, detection, worklist, views, rates: sections of the panel and what they do.
         viewpoints: where the reader stood in the other volumes.
     """
 
@@ -66,8 +66,8 @@ class CaseController:
         self.review.onDecided = self._onDecided
         self.viewpoints = Viewpoints()
         self.guard = CaseGuard(self.review, lambda: self.parameters, self.update, self._onGuarded)
-        self.review.onMoved = lambda before: auditlog.appendOperatingPoint(self.review.result, before,
-                                                                        self.review.findings)
+        self.review.onMoved = lambda before: auditlog.appendOperatingPoint(self.review.opened, before,
+                                                                           self.review.findings)
         self.worker = WorkerClient(onStatus=self._onWorkerStatus, onLog=self.panel.log)
         self.parameters: Optional[SPMambaParameterNode] = None
         self._cards = cards
@@ -146,7 +146,7 @@ class CaseController:
         self.machine.know(Facts(volume.GetID() if volume is not None else "", problemOf(volume), model,
                                 result.node.GetID() if result else "", failure.message if failure else "",
                                 bool(failure and failure.refused)))
-        if volume is not None and former != volume.GetID():
+        if volume is not None and self.parameters is not None and former != volume.GetID():
             if result is None:
                 self.parameters.falsePositiveRate = 0.0  # that of the former patient is not this one's
             self._showImage(former, volume)
@@ -174,7 +174,7 @@ class CaseController:
         """Let the views follow to another volume; what this moves was not moved by the reader."""
         seen, result = self.review.seen, self.review.result
         seen.open(None)
-        self.viewpoints.change(former, volume, bool(self.parameters.beforeCompare))
+        self.viewpoints.change(former, volume, bool(self.parameters is not None and self.parameters.beforeCompare))
         seen.open(result if result is not None and result.complete else None)
 
     def _open(self, result: Optional[Result]) -> None:
@@ -185,7 +185,7 @@ class CaseController:
         if result is not None:
             sliceplot.fill(result, result.input.GetName())
         self.review.open(result)
-        if result is not None:
+        if result is not None and self.parameters is not None:
             self.parameters.falsePositiveRate = result.summary["false_positive_rate"]
             if not display.revealed(result):  # as it is after a detection, view by view
                 self.restoreViews()
@@ -278,7 +278,7 @@ class CaseController:
         self.panel.showPosition(self.review)
 
     def _onDecided(self, event: str, rows: List[Row]) -> None:
-        auditlog.appendDecision(event, self.review.result, rows)
+        auditlog.appendDecision(event, self.review.opened, rows)
         self.worklist.later()
 
     def _step(self, move: Callable[[int], None], step: int) -> None:

@@ -86,7 +86,7 @@ def _installTorch(requirement: str) -> None:
     has no switch against it.  It stays there until Slicer is closed, and no later session loads it.
     """
     try:
-        import PyTorchUtils
+        import PyTorchUtils  # type: ignore[import-not-found]
     except ImportError:
         _installPyTorchExtension()
     else:

@@ -25,6 +25,17 @@ class ModelChoice:
         parameters = self._choices()
         return self.cardFor(parameters.inputVolume) if parameters is not None else None
 
+    @property
+    def name(self) -> str:
+        """Of the model for the volume chosen; empty without one."""
+        card = self.card()
+        return str(card["name"]) if card is not None else ""
+
+    def nameFor(self, volume: Any) -> str:
+        """Of the model for a volume; empty without one."""
+        card = self.cardFor(volume)
+        return str(card["name"]) if card is not None else ""
+
     def cardFor(self, volume: Any) -> Optional[Card]:
         """Card of the chosen model; until the user chooses, of the first one for this kind of image."""
         cards, parameters = self._cards(), self._choices()

@@ -220,9 +220,12 @@ def _row(kind: str, cells: Sequence[str]) -> str:
 
 def _legend(result: Result) -> str:
     """What the bands of the map mean at this operating point, and what its values count."""
-    bands = "; ".join("<span style='color: #{:02x}{:02x}{:02x}'>&#9632;</span> <b>{}</b> {}".format(
-        *(int(round(255 * part)) for part in color), html.escape(name), html.escape(meaning))
-        for name, color, meaning in meaningOfBands(result.calibration, float(result.summary["threshold"])))
+    parts = []
+    for name, color, meaning in meaningOfBands(result.calibration, float(result.summary["threshold"])):
+        style = "color: #" + "".join("{:02x}".format(int(round(255 * part))) for part in color)
+        parts.append("<span style='{}'>&#9632;</span> <b>{}</b> {}".format(
+            style, html.escape(name), html.escape(meaning)))
+    bands = "; ".join(parts)
     return "<p>{}: {}.</p>".format(
         html.escape(_("Peak and mean are map values, in units of the spread of normals")), bands)
 

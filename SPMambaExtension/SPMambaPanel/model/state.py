@@ -123,7 +123,7 @@ class PanelStateMachine:
         target = TRANSITIONS[self.state, event]
         rest = self.facts.rest
         again = target is State.FAILED and self.facts.detectable  # otherwise there is nothing to try again
-        self.state = target if again or target not in (REST, State.FAILED) else rest
+        self.state = rest if target is REST or (target is State.FAILED and not again) else target
         self.refused = (refused or self.facts.refused) and self.state is State.FAILED
         still = self.state is State.FAILED and not again  # as it was before
         self.message = "\n".join(text for text in (message, self.facts.failure if still else "") if text)

@@ -37,12 +37,13 @@ class DecisionHistory:
 
     def takeBack(self, review: "Review") -> None:
         """Undo the last decision about the result being read, and go to the finding that it was about."""
-        step = self.pop(review.result.node.GetID()) if review.result and not review.blocked else None
-        if step is None:
+        result = review.result
+        step = self.pop(result.node.GetID()) if result is not None and not review.blocked else None
+        if result is None or step is None:
             return
-        book = review.result.decisions
+        book = result.decisions
         book.add(*step)
-        review.result.decisions = book
+        result.decisions = book
         review.refresh()
         review.showFinding(next((n for n, row in enumerate(review.findings) if step[0][0].text in row["region"]), -1))
         if review.current is not None:

@@ -146,8 +146,9 @@ class Review:
     def _find(self) -> None:
         """The cheap half: findings with what was decided, without segments.  The current finding stays the current one
         as long as its highest voxel is in a finding."""
-        current, matrix = self.current, ijkToRas(self.result.map)
-        self._found = findAgain(self.result, self._rate)
+        result, current = self.opened, self.current
+        matrix = ijkToRas(result.map)
+        self._found = findAgain(result, self._rate)
         self._computed = time.monotonic()
         self._read(self._found.at(ijkOf(current, matrix)) if current else -1)
 
@@ -168,7 +169,8 @@ class Review:
         self.recompute()  # if the slider has just been moved; what is decided about must be there
         row = self.current
         verdict = Verdict(decision, reason, oneLine((row["note"] if row and note is None else note) or ""))
-        if row is None or not self.result.complete:
+        result = self.result
+        if row is None or result is None or not result.complete:
             return
         places = tables.placesOf(row)
         if not places:  # of an older version, which did not say where its findings are
@@ -177,12 +179,12 @@ class Review:
             places = tables.placesOf(row) if row else []
         if not row or verdict == Verdict(row["decision"], row["reason"], row["note"]):
             return
-        book = self.result.decisions
-        self.history.remember(self.result.node.GetID(), places, Verdict(row["decision"], row["reason"], row["note"]))
+        book = result.decisions
+        self.history.remember(result.node.GetID(), places, Verdict(row["decision"], row["reason"], row["note"]))
         book.add(places, verdict)
-        self.result.decisions = book
-        tables.writeVerdict(self.result.get("findings"), row, verdict)
-        overlay.showDecision(self.result, row["rank"], row["band"], verdict.decision)
+        result.decisions = book
+        tables.writeVerdict(result.get("findings"), row, verdict)
+        overlay.showDecision(result, row["rank"], row["band"], verdict.decision)
         self.onDecided("decision", [row])
         self._onFindings()
 
@@ -191,12 +193,13 @@ class Review:
         if self.blocked:
             return
         rows = [self.findings[index] for index in sorted(indices) if index < len(self.findings)]
-        if len(rows) < 2 or not self.result.complete:
+        result = self.result
+        if len(rows) < 2 or result is None or not result.complete:
             return
-        book = self.result.decisions
+        book = result.decisions
         book.merge([place for row in rows for place in tables.placesOf(row)])
-        self.result.decisions = book
-        self.history.forget(self.result.node.GetID())
+        result.decisions = book
+        self.history.forget(result.node.GetID())
         self.onDecided("merge", rows)
         self.refresh()
         peak = max(row["peak"] for row in rows)
@@ -208,6 +211,17 @@ class Review:
         self.recompute()
         self._find()
         self.recompute()
+
+    @property
+    def opened(self) -> Result:
+        """The result being read, where there must be one.
+
+        Raises:
+            RuntimeError: nothing is being read.
+        """
+        if self.result is None:
+            raise RuntimeError("no result is being read")
+        return self.result
 
     @property
     def current(self) -> Optional[Row]:
@@ -260,7 +274,7 @@ class Review:
 
     def showSlice(self, row: Row) -> None:
         """Jump to a slice.  Only views in the analysed plane move; without one, all do."""
-        plane = AnalysedPlane(self.result)
+        plane = AnalysedPlane(self.opened)
         point = self._world(row)
         views = slicer.util.getNodesByClass("vtkMRMLSliceNode")
         for sliceNode in [view for view in views if plane.isShownBy(view)] or views:
@@ -278,7 +292,7 @@ class Review:
 
     def _world(self, row: Row) -> Sequence[float]:
         """RAS of a row in the world: its parent transform applied."""
-        return AnalysedPlane(self.result).world(rasOf(row))
+        return AnalysedPlane(self.opened).world(rasOf(row))
 
 
 def sliceOf(result: Result, row: Row) -> int:

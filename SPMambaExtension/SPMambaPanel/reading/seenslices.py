@@ -75,7 +75,7 @@ class SeenSlices:
             self.look()
 
     def _note(self, sliceNode: Any, asked: bool = False) -> None:
-        if self._plane is None or not self._result.complete:
+        if self._plane is None or self._result is None or not self._result.complete:
             return
         view, field = sliceNode.GetID(), sliceNode.GetFieldOfView()
         before, formerField = self._shown.get(view, (None, field))

@@ -48,7 +48,9 @@ def figureHtml(result: Result, row: Row, width: int) -> str:
         place = placeOf(result, row)
     except UnreadableFileError:
         return ""
-    pictures = _pictures(result, place) if place is not None else []
+    if place is None:
+        return ""
+    pictures = _pictures(result, place)
     return "<br>".join(_img(image, place, width) for _title, image in pictures) if len(pictures) == 2 else ""
 
 

@@ -1,19 +1,33 @@
 """Choices of the user: the case's live in the scene (parameter node), the machine's in the application settings."""
 from __future__ import annotations
 
-from typing import Annotated, Tuple
+from typing import TYPE_CHECKING, Annotated, Any, Dict, Tuple
 
 import qt
 import slicer
 from slicer import vtkMRMLScalarVolumeNode
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
+if TYPE_CHECKING:
+    class _Wrapped:
+        """What `parameterNodeWrapper` adds to the class that it decorates."""
+
+        parameterNode: Any
+
+        def __init__(self, node: Any) -> None: ...
+
+        def connectParametersToGui(self, widgets: Dict[str, Any]) -> Any: ...
+
+        def disconnectGui(self, tag: Any) -> None: ...
+else:
+    _Wrapped = object
+
 # What the overlay shows.
 BANDS, MAP, BOTH = OVERLAYS = ("bands", "map", "both")
 
 
 @parameterNodeWrapper
-class SPMambaParameterNode:
+class SPMambaParameterNode(_Wrapped):
     """The case's choices, saved with the scene.
 
     Attributes:

@@ -35,7 +35,8 @@ class AnalysedPlane:
         middle[self.axis] = 0.0
         self._first = (matrix @ middle)[:3]
         self._step = matrix[:3, self.axis]
-        self._across = np.cross(*(matrix[:3, column] for column in range(3) if column != self.axis))
+        first, second = (matrix[:3, column] for column in range(3) if column != self.axis)
+        self._across = np.cross(first, second)
 
     def world(self, ras: Sequence[float]) -> Sequence[float]:
         """RAS mm in the world of a point in the volume's own coordinates."""

@@ -28,13 +28,13 @@ def fingerprint(volumeNode: Any) -> str:
     """Of shape, type and values of a volume's voxels; "" without voxels.  Computed again only after a change."""
     image = volumeNode.GetImageData() if volumeNode is not None else None
     scalars = image.GetPointData().GetScalars() if image is not None else None
-    if scalars is None:
+    if image is None or scalars is None:
         return ""
     changed = (image.GetMTime(), scalars.GetMTime())  # VTK counts all changes of a process in one row
     if volumeNode.GetID() not in _known or _known[volumeNode.GetID()][0] != changed:
         values = np.ascontiguousarray(numpy_support.vtk_to_numpy(scalars))
         text = "{}:{}:{:08x}".format(",".join(map(str, image.GetDimensions())), values.dtype.str[1:],
-                                     zlib.crc32(values.view(np.uint8).reshape(-1)))
+                                     zlib.crc32(values.data))
         _known[volumeNode.GetID()] = (changed, text)
     return _known[volumeNode.GetID()][1]
 

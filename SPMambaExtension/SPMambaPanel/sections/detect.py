@@ -1,7 +1,7 @@
 """Detection of one volume or of all of the scene: from the click through the queue to the results."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from slicer.i18n import tr as _
 
@@ -14,6 +14,7 @@ from ..model.state import Event
 from ..reading import display
 from ..scene import auditlog, tables
 from ..scene.result import Result
+from ..scene.steps import Work
 from . import worklist
 from .panel import doneText
 
@@ -48,11 +49,13 @@ class DetectionController:
         anyway = place.machine.refused  # the button says so
         if place.machine.send(Event.CANCEL):
             self.queue.stop()
-            self.run.cancel()
-        elif place.machine.send(Event.DETECT) and self.installMissing():
+            if self.run is not None:
+                self.run.cancel()
+        elif place.parameters is not None and place.machine.send(Event.DETECT) and self.installMissing():
             self.queue.clear()
-            place.onVolumeChosen(place.parameters.inputVolume)  # what is analysed is on the screen
-            self._start(place.parameters.inputVolume, anyway=anyway)
+            volume = place.parameters.inputVolume
+            place.onVolumeChosen(volume)  # what is analysed is on the screen
+            self._start(volume, anyway=anyway)
 
     def onDetectAllButton(self, *args: Any) -> None:
         """Analyse every volume that was not tried yet, the one being read first; if all were, those that failed."""
@@ -60,7 +63,8 @@ class DetectionController:
         if place.machine.busy or place.parameters is None:
             return
         place.update()
-        volumes = sorted(worklist.pending(self.queue), key=lambda volume: volume is not place.parameters.inputVolume)
+        first = place.parameters.inputVolume
+        volumes = sorted(worklist.pending(self.queue), key=lambda volume: volume is not first)
         if not volumes:
             place.machine.say(_("Every volume of the scene has been analysed.") if Result.all() else
                               _("The scene has no volume that can be analysed."))
@@ -95,17 +99,17 @@ class DetectionController:
 
     def _start(self, volume: Any, anyway: bool = False) -> None:
         place = self._place
-        card = place.models.cardFor(volume)
-        sameModel = card["name"] == place.models.card()["name"]
+        model = place.models.nameFor(volume)
+        sameModel = model == place.models.name
         self.run = DetectionRun(
-            place.worker, volume, card["name"], place.device,
+            place.worker, volume, model, place.device,
             (place.rates.rate() or None) if sameModel else None, anyway=anyway,
             reveal=self._reveal, onProgress=self.onProgress, onDone=self.onDone, onCancelled=self.onCancelled,
             onFailed=self.onFailed)
         place.worklist.later()
         self.run.start()
 
-    def _reveal(self, result: Result) -> Iterator[None]:
+    def _reveal(self, result: Result) -> Work:
         """Show a result, unless the reader is at another volume."""
         parameters = self._place.parameters
         if parameters is not None and parameters.inputVolume is result.input:
@@ -172,7 +176,7 @@ class DetectionController:
         place.panel.log("[{}] {}\n{}".format(error.code, error.message, error.detail).rstrip())
         refused = error.code == InputCheckError.code
         if volume is not None and volume.GetScene() is not None and Result.of(volume) is None:
-            self.queue.failures[volume.GetID()] = Failure(error.message, refused, place.models.cardFor(volume)["name"])
+            self.queue.failures[volume.GetID()] = Failure(error.message, refused, place.models.nameFor(volume))
         self.queue.failed += 1
         if self.queue.active:
             place.update()  # the one being read may be the one that failed

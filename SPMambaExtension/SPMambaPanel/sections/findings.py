@@ -7,7 +7,7 @@ from slicer.i18n import tr as _
 
 from SPMambaLib.errors import UnreadableFileError
 
-from ..model.decisions import ACCEPTED, REASONS, REJECTED, UNSURE
+from ..model.decisions import ACCEPTED, REASONS, REJECTED, UNDECIDED, UNSURE
 from ..reading.review import Review
 from ..reading.scorebars import barsHtml
 from ..reading.whereabouts import Whereabouts
@@ -118,10 +118,12 @@ class FindingsSection:
             button.checked = row is not None and row["decision"] == decision
         ui.undoButton.enabled = self._undoable
         ui.mergeButton.enabled = len(self.table.selected()) > 1 and not self.review.blocked
-        rejected = row is not None and row["decision"] == REJECTED
-        ui.reasonSelector.enabled = rejected or row is not None and not row["decision"] and not self.review.blocked
+        rejected = row if row is not None and row["decision"] == REJECTED else None
+        undecided = row is not None and row["decision"] == UNDECIDED
+        ui.reasonSelector.enabled = rejected is not None or undecided and not self.review.blocked
         wasBlocked = ui.reasonSelector.blockSignals(True)
-        ui.reasonSelector.setCurrentIndex(ui.reasonSelector.findData(row["reason"] if rejected else ""))
+        reason = rejected["reason"] if rejected is not None else ""
+        ui.reasonSelector.setCurrentIndex(ui.reasonSelector.findData(reason))
         ui.reasonSelector.blockSignals(wasBlocked)
         ui.noteEdit.enabled = row is not None
         if ui.noteEdit.text != (row["note"] if row else ""):
@@ -132,8 +134,8 @@ class FindingsSection:
     def showWhy(self, *args: Any) -> None:
         """Pictures of the current finding and of what is normal there, while their section is open."""
         row = self.review.current
-        shown = row is not None and not self.ui.whyCollapsibleButton.collapsed
-        self.ui.whyLabel.text = picturesHtml(self.review.result, row) if shown else ""
+        shown = not self.ui.whyCollapsibleButton.collapsed
+        self.ui.whyLabel.text = picturesHtml(self.review.opened, row) if row is not None and shown else ""
 
     def toggleWhy(self) -> None:
         """Open the section of pictures, or close it."""
@@ -146,11 +148,12 @@ class FindingsSection:
         row, review = self.review.current, self.review
         if row is None:
             return _("Select a finding to see what its score is made of.") if self.table.shown else ""
-        words = Whereabouts(review.result)
+        result = review.opened
+        words = Whereabouts(result)
         text = _("<b>Finding {rank}</b>, {place}, {side}").format(
             rank=row["rank"], place=words.place(row), side=words.side(row))
         try:
-            evidence = evidenceOf(review.result)
+            evidence = evidenceOf(result)
         except UnreadableFileError:
             evidence = None  # the pictures say so
-        return text + barsHtml(row, review.result.calibration, evidence)
+        return text + barsHtml(row, result.calibration, evidence)

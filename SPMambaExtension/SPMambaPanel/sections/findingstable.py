@@ -85,16 +85,18 @@ class FindingsTable:
     def show(self, review: Review) -> None:
         """Fill the table and give the review the order in which the reader walks."""
         table = self._ui.findingsTable
-        calibration = review.result.calibration if review.result else None
+        result = review.result
         self.shown = review.order = self._chosen(review.findings)
-        words = Whereabouts(review.result) if review.result is not None and review.result.complete else None
+        words = Whereabouts(result) if result is not None and result.complete else None
         table.setHorizontalHeaderLabels(headers(words))
         wasBlocked = table.blockSignals(True)
         table.setRowCount(len(self.shown))
-        for line, index in enumerate(self.shown):
-            row = review.findings[index]
-            self._fillLine(line, row, cellTexts(row, review.sliceOf(row), calibration.band(row["band"]).name, words),
-                           calibration.band(row["band"]))
+        if result is not None and words is not None:
+            calibration = result.calibration
+            for line, index in enumerate(self.shown):
+                row = review.findings[index]
+                band = calibration.band(row["band"])
+                self._fillLine(line, row, cellTexts(row, review.sliceOf(row), band.name, words), band)
         table.blockSignals(wasBlocked)
         self._ui.findingsLabel.text = (summaryText(review.findings, len(self.shown)) if review.result
                                        else _("No result yet. What Detect anomalies finds is listed here."))

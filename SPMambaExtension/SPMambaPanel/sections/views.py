@@ -134,7 +134,7 @@ class ViewSection:
         sliceplot.mark(result, review.seen, review.seen.current, review.threshold)
 
     def onPlotButton(self, *args: Any) -> None:
-        result = self._review.result
+        result = self._review.opened
         slicer.modules.plots.logic().ShowChartInLayout(result.get("chart"))
         manager = slicer.app.layoutManager()
         widget = manager.plotWidget(0) if manager is not None and manager.plotViewCount else None

@@ -126,7 +126,7 @@ def walkThrough(widget: Any, case: Any) -> None:
         slicer.util.loadScene(scene)
         settle()
         result = Result.of(slicer.util.getNode("SelfTest"))
-        case.assertIsNotNone(result)
+        assert result is not None
         case.assertEqual(tables.readFindings(result.get("findings"))[0]["decision"], "unsure")
         widget.exit()
         widget.enter()

@@ -177,7 +177,7 @@ class SelfTests:
         second = addResult(volume)
         self._case.assertIsNone(first.map)
         self._case.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), count)
-        self._case.assertIs(Result.of(volume).node, second.node)
+        self._case.assertEqual([each.node for each in Result.all()], [second.node])
 
     def test_transform(self) -> None:
         volume = syntheticVolume()
@@ -211,6 +211,7 @@ class SelfTests:
             slicer.mrmlScene.Clear(0)
             slicer.util.loadScene(path)
         result = Result.of(slicer.util.getNode("Synthetic"))
+        assert result is not None
         self._case.assertEqual(result.summary["false_positive_rate"], 0.02)
         self._case.assertEqual(result.calibration, syntheticCalibration())
         self._case.assertEqual(result.segmentation.GetSegmentation().GetNumberOfSegments(), 1)
