@@ -214,11 +214,7 @@ class Review:
 
     @property
     def opened(self) -> Result:
-        """The result being read, where there must be one.
-
-        Raises:
-            RuntimeError: nothing is being read.
-        """
+        """The result being read, where there must be one; otherwise RuntimeError."""
         if self.result is None:
             raise RuntimeError("no result is being read")
         return self.result
