@@ -374,3 +374,32 @@ def test_nothing_says_who_the_patient_is(series, tmp_path):
     with pytest.raises((UnreadableFileError, UnsupportedImageError)) as caught:
         read_image(series)
     assert "SECRET" not in (caught.value.detail + message).upper()
+
+
+# -- codes -------------------------------------------------------------------------------------------------------------
+
+def shipped(name):
+    from pydicom.data import get_testdata_file
+
+    return get_testdata_file(name, download=False) or pytest.skip("this pydicom comes without {}".format(name))
+
+
+@pytest.mark.parametrize("name", ["MR_small_jp2klossless.dcm", "MR_small_jpeg_ls_lossless.dcm"])
+def test_what_follows_the_compressed_pixels_is_left_alone(name):
+    plain = pydicom.dcmread(shipped("MR_small.dcm")).pixel_array
+    assert np.array_equal(read_image(shipped(name)).voxels[0], plain)
+
+
+def test_a_deflated_file_is_read():
+    path = shipped("image_dfl.dcm")
+    assert np.array_equal(read_image(path).voxels[0], pydicom.dcmread(path).pixel_array)
+
+
+def test_bytes_that_fill_up_a_code_stream_are_not_missing_pixels():
+    """Some writers make the length even with 0xFF after the end mark."""
+    assert read_image(shipped("JPGExtended.dcm")).voxels.shape == (1, 1024, 256)
+    refused(shipped("examples_jpeg2k.dcm"), "colour-image")
+
+
+def test_pixels_whose_kind_alone_is_left_out():
+    refused(shipped("SC_rgb_jpeg.dcm"), "colour-image")

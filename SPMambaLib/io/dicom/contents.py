@@ -107,14 +107,14 @@ def _rank(stack: Stack) -> Tuple[bool, bool, int]:
 
 def _one(path: Path) -> File:
     header, pixels = read_header(path)
-    reason = foreign(header, pixels)
+    reason = foreign(header, pixels, path.name)
     if reason:
         raise UnsupportedImageError("{} holds no image but {}.".format(path.name, reason), code="not-an-image")
     assert pixels is not None
     return file_of(path, path.name, header, pixels)
 
 
-def foreign(header: Any, pixels: Any) -> str:
+def foreign(header: Any, pixels: Any, name: str) -> str:
     """What an object is that is not an image, as words; "" for an image.
 
     Raises:
@@ -126,8 +126,8 @@ def foreign(header: Any, pixels: Any) -> str:
     if modality in NOT_IMAGES or "SegmentSequence" in header:
         return "a DICOM object of type {}".format(modality or "SEG")
     if pixels is None and (modality in IMAGES_WITHOUT_PIXELS or "Rows" in header):
-        raise UnreadableFileError("The file is incomplete or damaged: it ends before its pixels; copy or export it "
-                                  "again.", code="damaged-file")
+        raise UnreadableFileError("The file {} is incomplete or damaged: it ends before its pixels; copy or export it "
+                                  "again.".format(name), code="damaged-file")
     if pixels is None:
         return "a DICOM object without pixels{}".format(" of type " + modality if modality else "")
     if pixels.kind != "integer":
@@ -180,7 +180,7 @@ def _files_of(paths: Iterator[Path], home: Path, result: Contents) -> List[File]
         name = os.fsencode(os.path.relpath(path, home)).decode("utf-8", "replace")
         try:
             header, pixels = read_header(path, name)
-            reason = foreign(header, pixels)
+            reason = foreign(header, pixels, name)
             if reason:
                 if "DICOMDIR" not in reason:
                     result.left_out.append(LeftOut(name, reason))
