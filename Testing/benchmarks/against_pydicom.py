@@ -42,8 +42,8 @@ place. Codes that lose information are decoded by two programs, which may round 
 |---|---|---|
 {counts}
 
-Refused is right where the object is not an image of a patient's body in grey (segmentation, dose, plan, report, coloured
-picture or film), where pixels are missing, or where several volumes would have to become one. Each refusal is below, in
+Refused is right where the object is not an image of a patient's body in grey (segmentation, dose, plan, report,
+coloured picture or film), where pixels are missing, or where several volumes would have to become one. Each refusal is below, in
 its own words; what pydicom makes of the same file stands beside it.
 """
 
@@ -101,7 +101,7 @@ def compared(name: str, path: Path) -> Dict[str, Any]:
         for file in (used(image, path) if path.is_dir() else [path]):
             more, tolerance = references.dicom_frames(file)
             frames += more
-        other = "{} x {}".format(len(frames), " x ".join(map(str, frames[0].values.shape)) if frames else "")
+        other = "{} x {}".format(len(frames), " x ".join(map(str, frames[0].values.shape))) if frames else "-"
     except references.NotComparable as error:
         frames, other = [], str(error)
     row["pydicom"] = other
@@ -115,14 +115,18 @@ def compared(name: str, path: Path) -> Dict[str, Any]:
 
 
 def used(image: Any, folder: Path) -> List[Path]:
-    """The files of the series that was taken, each object once."""
+    """The files of the series that was taken, each object once, and only those that look the same way."""
+    import numpy as np
     import pydicom
 
     found: Dict[Any, Path] = {}
     for path in sorted(folder.glob("*")) if image is not None else ():
         if looks_like_dicom(path):
             data = pydicom.dcmread(path, stop_before_pixels=True)
-            if data.get("SeriesInstanceUID") == image.facts.get("dicom_series_uid"):
+            view = np.array([float(v) for v in data.get("ImageOrientationPatient") or ()]).reshape(-1, 3)
+            turned = view * [-1.0, -1.0, 1.0] - (image.ijk_to_ras[:3, :2] / image.spacing[:2]).T[:len(view)]
+            same = data.get("SeriesInstanceUID") == image.facts.get("dicom_series_uid")
+            if same and abs(turned).max(initial=0.0) < 0.01:
                 found.setdefault((data.get("SOPInstanceUID"), str(data.get("ImagePositionPatient"))), path)
     return list(found.values())
 
@@ -161,8 +165,8 @@ def page(result: Dict[str, Any]) -> str:
 
 def alike(row: Dict[str, Any]) -> Tuple[Any, ...]:
     """Rows that say the same of files of one folder become one line."""
-    name = row["name"].rstrip("/").rsplit("/", 1)
-    return (name[0], row["what"], row["outcome"], row["here"].replace(name[-1], ""), str(row["notices"]), row["pydicom"])
+    folder, name = row["name"].rstrip("/").rsplit("/", 1)
+    return folder, row["what"], row["outcome"], row["here"].replace(name, ""), str(row["notices"]), row["pydicom"]
 
 
 def line(group: List[Dict[str, Any]]) -> str:

@@ -169,3 +169,55 @@ def compare_values(mine: np.ndarray, other: np.ndarray, tolerance: float = 0.0) 
         largest = float(np.abs(b[both]).max(initial=0.0))
         worst = float(np.abs(a[both] - b[both]).max(initial=0.0))
     return "" if worst <= max(tolerance, 0.0 if exact else 1e-6 * largest) else "values differ by {:g}".format(worst)
+
+
+# -- other images ------------------------------------------------------------------------------------------------------
+
+def other_voxels(path: Path) -> Tuple[np.ndarray, float]:
+    """(voxels (K, J, I[, channels]), tolerance) of a NIfTI, NRRD or picture by another reader.
+
+    Raises:
+        NotComparable: it does not read the file, or is not installed.
+    """
+    name = path.name.lower()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            if name.endswith((".nii", ".nii.gz")):
+                import nibabel
+
+                return _three(np.asanyarray(nibabel.load(str(path)).dataobj).T), 0.0
+            if name.endswith((".nrrd", ".nhdr")):
+                import nrrd  # pynrrd, where it is installed
+
+                return _three(nrrd.read(str(path), index_order="C")[0]), 0.0
+            if name.endswith((".mha", ".mhd")):
+                raise NotComparable("no other reader of MetaImage")
+            from PIL import Image
+
+            with Image.open(path) as picture:
+                return np.asarray(picture)[None], LOSSY_TOLERANCE if name.endswith("jpg") else 0.0
+        except NotComparable:
+            raise
+        except Exception as error:
+            raise NotComparable("{}: {}".format(type(error).__name__, str(error)[:160])) from error
+
+
+def _three(voxels: np.ndarray) -> np.ndarray:
+    while voxels.ndim > 3 and voxels.shape[0] == 1:
+        voxels = voxels[0]
+    return voxels.reshape((1,) * (3 - voxels.ndim) + voxels.shape)
+
+
+def compared_with_others(image: Any, path: Path) -> str:
+    """"right", "alone: ..." if no other reader reads the file, or "different: ..."."""
+    try:
+        if image.facts.get("format") == "DICOM":
+            problem = compare_dicom(image, *dicom_frames(path))
+        else:
+            problem = compare_values(image.voxels, *other_voxels(path))
+    except NotComparable as error:
+        return "alone: {}".format(error)
+    except MemoryError:
+        return "alone: the other reader ran out of memory"
+    return "different: " + problem if problem else "right"
