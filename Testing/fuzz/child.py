@@ -42,7 +42,8 @@ def attempt(read: Callable[[Path], Any], path: Path, seconds: float, compare: bo
 
     Returns:
         outcome ("read", "refused", "untyped", "crash", "hang"), code, message, digest and shape of what was read,
-        `compared` (see `compared_with_others`), stderr, seconds, and memory (largest, MB, the readers themselves included).
+        `compared` (see `compared_with_others`), stderr, seconds, memory (largest, in MB, with
+        all that is imported).
     """
     noise, (ours, theirs), started = path.with_suffix(".stderr"), os.pipe(), time.monotonic()
     child = os.fork()

@@ -68,7 +68,7 @@ def cut(content: bytearray, chance: random.Random) -> bytes:
 
 
 def first_bytes(content: bytearray, chance: random.Random) -> bytes:
-    for _ in range(chance.randint(1, 8)):
+    for _ in range(chance.randint(1, 3)):
         content[chance.randrange(min(len(content), 400))] = chance.choice([0, 1, 127, 128, 255, chance.randrange(256)])
     return bytes(content)
 

@@ -186,6 +186,7 @@ def other_voxels(path: Path) -> Tuple[np.ndarray, float]:
             if name.endswith((".nii", ".nii.gz")):
                 import nibabel
 
+                nibabel.imageglobals.logger.setLevel(logging.CRITICAL)
                 return _three(np.asanyarray(nibabel.load(str(path)).dataobj).T), 0.0
             if name.endswith((".nrrd", ".nhdr")):
                 import nrrd  # pynrrd, where it is installed
