@@ -2,8 +2,8 @@
 
     python -m fuzz --dicom 200 --headers 1000 --seed 0 --output fuzz.json     (in Testing; `make fuzz`)
 
-Each file is read twice, each time in a process of its own with 2 GB of memory and 10 s, with two patterns in fresh
-memory.  Wanted: a typed error or a right image each, nothing on the streams, and the same voxels both times.
+Each file is read twice, each time in a process of its own with 2 GB of memory and 10 s of processor time, with two
+patterns in fresh memory.  Wanted: a typed error or a right image each, nothing on the streams, and the same voxels both times.
 """
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--dicom", type=int, default=200, help="mutated DICOM files")
     parser.add_argument("--headers", type=int, default=1000, help="fuzzed headers of other formats")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=10.0, help="for each file")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of processor time, for each file")
     parser.add_argument("--keep", type=Path, help="folder for the files that went wrong")
     parser.add_argument("--output", type=Path, help="result as JSON")
     chosen = parser.parse_args()

@@ -14,8 +14,9 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Tuple
 
+PATIENCE = 6  # times as long by the clock as in processor time, on a machine that does other things
 MEMORY = 2 << 30  # bytes beside what the process has before it reads
 
 
@@ -42,10 +43,10 @@ def attempt(read: Callable[[Path], Any], path: Path, seconds: float, compare: bo
 
     Returns:
         outcome ("read", "refused", "untyped", "crash", "hang"), code, message, digest and shape of what was read,
-        `compared` (see `compared_with_others`), stderr, seconds, memory (largest, in MB, with
+        `compared` (see `compared_with_others`), stderr, seconds of processor time, memory (largest, in MB, with
         all that is imported).
     """
-    noise, (ours, theirs), started = path.with_suffix(".stderr"), os.pipe(), time.monotonic()
+    noise, (ours, theirs) = path.with_suffix(".stderr"), os.pipe()
     child = os.fork()
     if child == 0:
         try:
@@ -56,37 +57,32 @@ def attempt(read: Callable[[Path], Any], path: Path, seconds: float, compare: bo
         finally:
             os._exit(0)
     os.close(theirs)
-    answers, taken, late = _answers(ours, started, seconds)
+    answers, late = _answers(ours, PATIENCE * seconds)
     os.close(ours)
     if late:
         os.killpg(child, 9)
     _, status, usage = os.wait4(child, 0)
     result = answers or {"outcome": "hang" if late else "crash", "code": "status {}".format(status)}
-    result["seconds"] = round(taken, 2)
+    result.setdefault("seconds", round(usage.ru_utime + usage.ru_stime, 2))
+    if result["seconds"] > seconds:
+        result["outcome"] = "hang"
     result["memory"] = round(usage.ru_maxrss / 1024)
     result["stderr"] = noise.read_text(errors="replace")[-2000:]
     noise.unlink()
     return result
 
 
-def _answers(pipe: int, started: float, seconds: float) -> Any:
-    """(what the child said, seconds until it had read, whether it or the other reader went on for too long)."""
-    content, taken, late = b"", 0.0, False
-    while not late:
-        ready, _, _ = select.select([pipe], [], [], max(started + seconds - time.monotonic(), 0.0))
-        if not ready:
-            late = True
-            continue
+def _answers(pipe: int, seconds: float) -> Tuple[Dict[str, Any], bool]:
+    """(what the child said, whether it or the other reader went on for longer than `seconds`)."""
+    content, result, end = b"", {}, time.monotonic() + seconds
+    while select.select([pipe], [], [], max(end - time.monotonic(), 0.0))[0]:
         piece = os.read(pipe, 1 << 16)
         if not piece:
             break
         content += piece
-        if not taken and b"\n" in content:
-            taken, started = time.monotonic() - started, time.monotonic()
-    result: Dict[str, Any] = {}
     for line in content.splitlines():
         result.update(json.loads(line))
-    return result, taken or time.monotonic() - started, late
+    return result, time.monotonic() >= end
 
 
 def _limit(noise: Path) -> None:
@@ -112,6 +108,7 @@ def _read(read: Callable[[Path], Any], path: Path, pipe: int, compare: bool) -> 
         answer = {"outcome": "refused", "code": error.code, "message": error.message, "detail": error.detail[-300:]}
     except BaseException as error:
         answer = {"outcome": "untyped", "code": type(error).__name__, "message": traceback.format_exc()[-1500:]}
+    answer["seconds"] = round(sum(os.times()[:4]), 2)  # with those of the processes that it has waited for
     os.write(pipe, json.dumps(answer).encode() + b"\n")
     if image is not None and compare:
         from fuzz.references import compared_with_others

@@ -57,7 +57,7 @@ def header_cases(count: int, seed: int) -> Iterator[Case]:
 
 def flipped(content: bytearray, chance: random.Random) -> bytes:
     """Some bits, most of them in the header."""
-    for _ in range(chance.randint(1, 30)):
+    for _ in range(chance.randint(1, 6)):
         end = len(content) if chance.random() < 0.3 else min(len(content), 2500)
         content[chance.randrange(min(132, end - 1), end)] ^= 1 << chance.randrange(8)
     return bytes(content)

@@ -13,48 +13,22 @@ import sys
 import numpy as np
 import pydicom
 import pytest
+from dicom_checks import changed, codes, files, refused, steps
 from dicom_files import CR, CT, ENHANCED_MR, SEGMENTATION, ULTRASOUND_FILM, frames_in_space, write_dicom, write_series
 from image_references import LPS_TO_RAS, volume
 
 from SPMambaLib import cli
-from SPMambaLib.errors import SPMambaError, UnreadableFileError, UnsupportedImageError
+from SPMambaLib.errors import UnreadableFileError, UnsupportedImageError
 from SPMambaLib.io.image import read_image
 
 SHAPE = (12, 20, 24)
 RTDOSE = "1.2.840.10008.5.1.4.1.1.481.2"
 
 
-def steps(depths):
-    return np.outer(depths, [0.0, 0.0, 1.0]) + [-30.0, -20.0, 10.0]
-
-
-def codes(image):
-    return [notice.code for notice in image.notices]
-
-
-def refused(path, code, **options):
-    with pytest.raises(SPMambaError) as caught:
-        read_image(path, **options)
-    assert caught.value.code == code, caught.value.message
-    assert caught.value.message.endswith(".")
-    return caught.value.message
-
-
-def changed(path, change):
-    data = pydicom.dcmread(path)
-    change(data)
-    data.save_as(path, enforce_file_format=True)
-    return path
-
-
 @pytest.fixture
 def series(tmp_path):
     return write_series(tmp_path / "s", volume(SHAPE), steps(np.arange(12) * 3.0), SeriesDescription="good",
                         SeriesNumber=4)
-
-
-def files(folder):
-    return sorted(folder.iterdir())
 
 
 def case(data, name):

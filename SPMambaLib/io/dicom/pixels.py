@@ -17,6 +17,7 @@ from .frames import File, Slice
 from .header import BIG_ENDIAN, NATIVE, inflated, items, number, text, value
 
 RLE = "1.2.840.10008.1.2.5"
+JPEG = tuple("1.2.840.10008.1.2.4." + end for end in ("50", "51", "57", "70", "80", "81", "90", "91"))
 GREY = ("MONOCHROME1", "MONOCHROME2", "")
 LARGEST = 1 << 31  # bytes of the decoded frames of one file
 FREE = 1 << 26  # bytes that a compressed file may decode to, however small it is
@@ -58,6 +59,9 @@ def check_size(file: File) -> None:
     if file.rows < 1 or file.columns < 1 or samples not in (1, 3, 4) or bits not in (8, 16, 32):
         raise UnsupportedImageError("{} holds no picture of a known kind.".format(file.name), "{} x {}, {} samples of "
                                     "{} bits".format(file.rows, file.columns, samples, bits), code="not-an-image")
+    if file.syntax not in (*NATIVE, RLE, *JPEG):
+        raise UnsupportedImageError("{} is coded as {}, which cannot be read here; export it again "
+                                    "uncompressed.".format(file.name, coding(file.syntax)), code="unknown-encoding")
     needed = file.frames * file.rows * file.columns * samples * bits // 8
     there = file.pixels.length
     if file.syntax in NATIVE:
@@ -73,6 +77,13 @@ def check_size(file: File) -> None:
             file.name, needed / 1e9), code="too-large")
     if file.syntax not in NATIVE:
         check_codec(file, fragments(file)[1:])
+
+
+def coding(syntax: str) -> str:
+    """The name of a transfer syntax, or its number where it has none."""
+    from pydicom.uid import UID
+
+    return str(UID(syntax).name)
 
 
 def fragments(file: File) -> List[bytes]:
