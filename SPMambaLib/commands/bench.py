@@ -26,7 +26,7 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
                                         "backward, at the sizes of the paper's decoder.")
     scan.add_argument("--tokens", type=int, nargs="+", choices=TOKENS, default=TOKENS, metavar="N",
                       help="64, 256, 1024, 4096 (all)")
-    scan.add_argument("--batch", type=int, default=1)
+    scan.add_argument("--batch", type=int, default=1, help="images computed at once (1)")
     scan.set_defaults(run=run_scan)
 
     detect = kinds.add_parser("detect", parents=[common, options], help="a slice and a volume, by stage",
@@ -44,8 +44,8 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     train = kinds.add_parser("train", parents=[common, options], help="a training step, by every backend",
                              description="Time of a training step, forward and backward, beside autograd through the "
                                          "plain loop.")
-    train.add_argument("--preset", default="compact", choices=("compact", "paper"))
-    train.add_argument("--batch", type=int, default=8)
+    train.add_argument("--preset", default="compact", choices=("compact", "paper"), help="size of the network (compact)")
+    train.add_argument("--batch", type=int, default=8, help="images in one step (8)")
     train.set_defaults(run=run_train)
 
 

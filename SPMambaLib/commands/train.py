@@ -21,9 +21,9 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     adapt = subparsers.add_parser(
         "adapt-teacher", parents=[common, images], help="adapt an ImageNet teacher to medical images",
         description="Adapt an ImageNet ResNet-18 to the training images of one or more recipes, blind to the scanner.")
-    adapt.add_argument("recipes", nargs="+", metavar="RECIPE")
+    adapt.add_argument("recipes", nargs="+", metavar="RECIPE", help="whose images the teacher adapts to")
     adapt.add_argument("--imagenet", type=Path, required=True, help=".npz of ImageNet weights, batch norm folded")
-    adapt.add_argument("--steps", type=int, default=200)
+    adapt.add_argument("--steps", type=int, default=200, help="training steps (200)")
     adapt.add_argument("--output", type=Path, required=True, help=".safetensors file to write")
     adapt.set_defaults(run=run_adapt)
 

@@ -7,6 +7,7 @@ be read right is refused with a typed error.  Arrays are (K, J, I), geometry is 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
@@ -17,6 +18,8 @@ from ..detection import Notice
 from ..errors import OutputError, UnreadableFileError, UnsupportedImageError, UsageError
 from ..geometry import SlicePlane, Vector, check_geometry, plane_of, spacing_of
 from .nifti import read_nifti, write_nifti
+from .quiet import quiet
+from .sizes import check_declared
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -200,14 +203,18 @@ def _read_itk_volume(path: Path, image_io: str) -> Image:
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.SetImageIO(image_io)
-    reader.ReadImageInformation()
+    with quiet():
+        reader.ReadImageInformation()
     size = reader.GetSize()
     if max(size[3:], default=1) > 1:
         raise UnsupportedImageError("The image has more than three dimensions (a time series or several contrasts); "
                                     "extract one volume first.", "size {}".format(size), code="four-dimensional")
     if len(size) > 3:
         reader.SetExtractSize([*size[:3], *([0] * (len(size) - 3))])
-    itk_image = reader.Execute()
+    check_declared(path, size, _voxel_bytes(sitk.GetPixelIDValueAsString(reader.GetPixelIDValue()))
+                   * max(reader.GetNumberOfComponents(), 1))
+    with quiet():
+        itk_image = reader.Execute()
     notices = []
     if image_io == "NrrdImageIO" and "NRRD_space" not in reader.GetMetaDataKeys():
         notices.append(Notice("no-orientation", "The file does not say how the volume lies in the patient; left and "
@@ -221,6 +228,12 @@ def _read_itk_volume(path: Path, image_io: str) -> Image:
     ijk_to_lps[:dimension, 3] = itk_image.GetOrigin()
     format_name = "NRRD" if image_io == "NrrdImageIO" else "MetaImage"
     return Image(voxels, LPS_TO_RAS @ ijk_to_lps, {"format": format_name, "has_spacing": True}, notices=notices)
+
+
+def _voxel_bytes(kind: str) -> int:
+    """Bytes of one number from ITK's words for it, e.g. "vector of 16-bit unsigned integer"."""
+    bits = re.search(r"(\d+)-bit", kind)
+    return (int(bits.group(1)) // 8 if bits else 8) * (2 if "complex" in kind else 1)
 
 
 def _read_picture(path: Path) -> Image:

@@ -80,8 +80,9 @@ def read_nifti(path: Path) -> Tuple[np.ndarray, np.ndarray, List[Notice]]:
     if len(content) < needed:
         raise _truncated(path, "{} of {} bytes".format(len(content), needed))
     voxels = np.frombuffer(content, dtype, int(np.prod(shape)), offset).reshape(shape)
-    affine, notices = _affine(header)
-    return _scaled(voxels, header), affine, notices
+    with np.errstate(all="ignore"):  # a header of nonsense gives no geometry, which `check_geometry` refuses
+        affine, notices = _affine(header)
+        return _scaled(voxels, header), affine, notices
 
 
 def write_nifti(path: Path, array: np.ndarray, ijk_to_ras: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """Small DICOM files for tests, with every tag that matters under control."""
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any, List, Optional, Sequence
 
@@ -66,3 +67,14 @@ def frames_in_space(positions: Sequence[Sequence[float]], orientation: Sequence[
         frame.PixelMeasuresSequence = [measures]
         items.append(frame)
     return items
+
+
+def csa_header(**tags: Sequence[str]) -> bytes:
+    """Siemens' private header (CSA2) with these values."""
+    content = b"SV10\x04\x03\x02\x01" + struct.pack("<2I", len(tags), 77)
+    for name, values in tags.items():
+        content += struct.pack("<64si4s3i", name.encode(), len(values), b"FD", 4, len(values), 77)
+        for value in values:
+            data = value.encode() + b"\0"
+            content += struct.pack("<4i", len(data), len(data), 77, len(data)) + data + b"\0" * (-len(data) % 4)
+    return content

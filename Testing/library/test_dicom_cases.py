@@ -13,48 +13,22 @@ import sys
 import numpy as np
 import pydicom
 import pytest
+from dicom_checks import changed, codes, files, refused, steps
 from dicom_files import CR, CT, ENHANCED_MR, SEGMENTATION, ULTRASOUND_FILM, frames_in_space, write_dicom, write_series
 from image_references import LPS_TO_RAS, volume
 
 from SPMambaLib import cli
-from SPMambaLib.errors import SPMambaError, UnreadableFileError, UnsupportedImageError
+from SPMambaLib.errors import UnreadableFileError, UnsupportedImageError
 from SPMambaLib.io.image import read_image
 
 SHAPE = (12, 20, 24)
 RTDOSE = "1.2.840.10008.5.1.4.1.1.481.2"
 
 
-def steps(depths):
-    return np.outer(depths, [0.0, 0.0, 1.0]) + [-30.0, -20.0, 10.0]
-
-
-def codes(image):
-    return [notice.code for notice in image.notices]
-
-
-def refused(path, code, **options):
-    with pytest.raises(SPMambaError) as caught:
-        read_image(path, **options)
-    assert caught.value.code == code, caught.value.message
-    assert caught.value.message.endswith(".")
-    return caught.value.message
-
-
-def changed(path, change):
-    data = pydicom.dcmread(path)
-    change(data)
-    data.save_as(path, enforce_file_format=True)
-    return path
-
-
 @pytest.fixture
 def series(tmp_path):
     return write_series(tmp_path / "s", volume(SHAPE), steps(np.arange(12) * 3.0), SeriesDescription="good",
                         SeriesNumber=4)
-
-
-def files(folder):
-    return sorted(folder.iterdir())
 
 
 def case(data, name):
@@ -374,3 +348,32 @@ def test_nothing_says_who_the_patient_is(series, tmp_path):
     with pytest.raises((UnreadableFileError, UnsupportedImageError)) as caught:
         read_image(series)
     assert "SECRET" not in (caught.value.detail + message).upper()
+
+
+# -- codes -------------------------------------------------------------------------------------------------------------
+
+def shipped(name):
+    from pydicom.data import get_testdata_file
+
+    return get_testdata_file(name, download=False) or pytest.skip("this pydicom comes without {}".format(name))
+
+
+@pytest.mark.parametrize("name", ["MR_small_jp2klossless.dcm", "MR_small_jpeg_ls_lossless.dcm"])
+def test_what_follows_the_compressed_pixels_is_left_alone(name):
+    plain = pydicom.dcmread(shipped("MR_small.dcm")).pixel_array
+    assert np.array_equal(read_image(shipped(name)).voxels[0], plain)
+
+
+def test_a_deflated_file_is_read():
+    path = shipped("image_dfl.dcm")
+    assert np.array_equal(read_image(path).voxels[0], pydicom.dcmread(path).pixel_array)
+
+
+def test_bytes_that_fill_up_a_code_stream_are_not_missing_pixels():
+    """Some writers make the length even with 0xFF after the end mark."""
+    assert read_image(shipped("JPGExtended.dcm")).voxels.shape == (1, 1024, 256)
+    refused(shipped("examples_jpeg2k.dcm"), "colour-image")
+
+
+def test_pixels_whose_kind_alone_is_left_out():
+    refused(shipped("SC_rgb_jpeg.dcm"), "colour-image")

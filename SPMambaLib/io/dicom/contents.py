@@ -15,6 +15,7 @@ import numpy as np
 
 from ...errors import SPMambaError, UnreadableFileError, UnsupportedImageError
 from . import mosaic
+from .copies import once, unlike
 from .frames import MOMENTS, File, Slice, file_of
 from .header import items, lenient, looks_like_dicom, read_header, text, value
 from .volume import SAME_POSITION, directions, repeated
@@ -96,7 +97,9 @@ def look(path: Path) -> Contents:
         files = _files_of(_listed(path, result), path.parent, result)
     else:
         files = [_one(path)]
-    result.stacks = sorted(_stacks(_once(files, result)), key=_rank)
+    kept, copies = once(files)
+    result.left_out += [LeftOut(*copy) for copy in copies]
+    result.stacks = sorted(_stacks(kept, result), key=_rank)
     return result
 
 
@@ -107,14 +110,14 @@ def _rank(stack: Stack) -> Tuple[bool, bool, int]:
 
 def _one(path: Path) -> File:
     header, pixels = read_header(path)
-    reason = foreign(header, pixels)
+    reason = foreign(header, pixels, path.name)
     if reason:
         raise UnsupportedImageError("{} holds no image but {}.".format(path.name, reason), code="not-an-image")
     assert pixels is not None
     return file_of(path, path.name, header, pixels)
 
 
-def foreign(header: Any, pixels: Any) -> str:
+def foreign(header: Any, pixels: Any, name: str) -> str:
     """What an object is that is not an image, as words; "" for an image.
 
     Raises:
@@ -126,8 +129,8 @@ def foreign(header: Any, pixels: Any) -> str:
     if modality in NOT_IMAGES or "SegmentSequence" in header:
         return "a DICOM object of type {}".format(modality or "SEG")
     if pixels is None and (modality in IMAGES_WITHOUT_PIXELS or "Rows" in header):
-        raise UnreadableFileError("The file is incomplete or damaged: it ends before its pixels; copy or export it "
-                                  "again.", code="damaged-file")
+        raise UnreadableFileError("The file {} is incomplete or damaged: it ends before its pixels; copy or export it "
+                                  "again.".format(name), code="damaged-file")
     if pixels is None:
         return "a DICOM object without pixels{}".format(" of type " + modality if modality else "")
     if pixels.kind != "integer":
@@ -168,10 +171,23 @@ def _listed(directory: Path, result: Contents) -> Iterator[Path]:
         path = directory.parent.joinpath(*parts)
         if any(part in ("..", "") or "/" in part for part in parts):
             result.left_out.append(LeftOut("\\".join(parts), "the table of contents leads out of its folder"))
-        elif path.is_file():
-            yield path
+        elif path.is_file() or _any_case(directory.parent, parts) is not None:
+            yield path if path.is_file() else _any_case(directory.parent, parts) or path
         else:
             result.left_out.append(LeftOut("/".join(parts), "missing, although the table of contents names it"))
+
+
+def _any_case(place: Path, parts: Sequence[str]) -> Optional[Path]:
+    """A file below `place` by the names of a table of contents, which are in capitals, whatever the medium shows."""
+    for part in parts:
+        try:
+            found = [each for each in place.iterdir() if each.name.upper().split(";")[0] == part.upper()]
+        except OSError:
+            return None
+        if not found:
+            return None
+        place = found[0]
+    return place if place.is_file() else None
 
 
 def _files_of(paths: Iterator[Path], home: Path, result: Contents) -> List[File]:
@@ -180,7 +196,7 @@ def _files_of(paths: Iterator[Path], home: Path, result: Contents) -> List[File]
         name = os.fsencode(os.path.relpath(path, home)).decode("utf-8", "replace")
         try:
             header, pixels = read_header(path, name)
-            reason = foreign(header, pixels)
+            reason = foreign(header, pixels, name)
             if reason:
                 if "DICOMDIR" not in reason:
                     result.left_out.append(LeftOut(name, reason))
@@ -202,24 +218,9 @@ def _short(error: UnreadableFileError) -> str:
     return "cut short before its pixels" if "before its pixels" in error.message else "damaged"
 
 
-def _once(files: List[File], result: Contents) -> List[File]:
-    """Each object once: copies have the same identifier, the same place and the same size of pixels."""
-    seen: Dict[Tuple[Any, ...], File] = {}
-    kept = []
-    for file in files:
-        place = file.slices[0].position
-        key = (file.uid, file.instance, file.pixels.length, None if place is None else tuple(place.round(3)))
-        if file.uid and key in seen:
-            result.left_out.append(LeftOut(file.name, "the same image as {}".format(seen[key].name)))
-            continue
-        seen[key] = file
-        kept.append(file)
-    return kept
-
-
 # -- which images ------------------------------------------------------------------------------------------------------
 
-def _stacks(files: Sequence[File]) -> Iterator[Stack]:
+def _stacks(files: Sequence[File], result: Contents) -> Iterator[Stack]:
     groups: Dict[Tuple[Any, ...], List[Slice]] = {}
     for file in files:
         if mosaic.is_mosaic(file):
@@ -232,7 +233,9 @@ def _stacks(files: Sequence[File]) -> Iterator[Stack]:
             groups.setdefault(_key(each), []).append(each)
     for group in groups.values():
         for stack in _views(group):
-            yield _judged(stack)
+            different, copies = unlike(stack)
+            result.left_out += [LeftOut(*copy) for copy in copies]
+            yield _judged(different)
 
 
 def _key(each: Slice) -> Tuple[Any, ...]:

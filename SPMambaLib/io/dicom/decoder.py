@@ -113,10 +113,10 @@ def _failed(file: File, why: str, detail: str) -> UnreadableFileError:
 
 def copy_of(file: File) -> bytes:
     """A DICOM file with the pixels alone, without scale or inversion, so that what is decoded is what is stored."""
-    from .pixels import raw
+    from .pixels import fragments, raw
 
     native = file.syntax in NATIVE
-    content = raw(file)
+    content = raw(file) if native else b""
     if file.syntax == BIG_ENDIAN and (number(file.header, "BitsAllocated") == 16 or file.pixels.word):
         content = np.frombuffer(content[:len(content) // 2 * 2], ">u2").astype("<u2").tobytes()
     photometric = text(file.header, "PhotometricInterpretation")
@@ -138,9 +138,9 @@ def copy_of(file: File) -> bytes:
     if native:
         body += _element(0x7FE0, 0x0010, "OW", content + b"\0" * (len(content) % 2))
     else:
-        body += struct.pack("<2H2s2xI", 0x7FE0, 0x0010, b"OB", 0xFFFFFFFF) + content
-        if not content.rstrip(b"\0").endswith(b"\xfe\xff\xdd\xe0"):
-            body += b"\xfe\xff\xdd\xe0\0\0\0\0"
+        body += struct.pack("<2H2s2xI", 0x7FE0, 0x0010, b"OB", 0xFFFFFFFF)
+        body += b"".join(struct.pack("<2HI", 0xFFFE, 0xE000, len(piece)) + piece for piece in fragments(file))
+        body += struct.pack("<2HI", 0xFFFE, 0xE0DD, 0)
     syntax = (EXPLICIT if native else file.syntax).encode("ascii", "replace")
     meta = _element(0x0002, 0x0002, "UI", b"1.2.840.10008.5.1.4.1.1.7\0") + _element(
         0x0002, 0x0003, "UI", b"1.2.3\0") + _element(0x0002, 0x0010, "UI", syntax + b"\0" * (len(syntax) % 2))

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
+from ...errors import UnreadableFileError
 from .header import PixelElement, items, number, numbers, read_header, text, transfer_syntax
 
 Rescale = Tuple[float, float]  # slope, intercept
@@ -90,6 +91,11 @@ class File:
     slices: List[Slice] = field(default_factory=list)
 
     @property
+    def whole(self) -> bool:
+        """Whether all bytes of the pixels are there that the file says it has."""
+        return self.pixels.declared is None or self.pixels.length >= self.pixels.declared
+
+    @property
     def timed(self) -> bool:
         """Whether the file says that its frames follow one another in time."""
         pointer = text(self.header, "FrameIncrementPointer").lower().replace(" ", "")
@@ -106,8 +112,15 @@ def patient_of(header: Any) -> str:
 
 
 def file_of(path: Path, name: str, header: Any, pixels: PixelElement) -> File:
-    """The record of a file with pixels, its slices included."""
+    """The record of a file with pixels, its slices included.
+
+    Raises:
+        UnreadableFileError: ``"damaged-file"``: it claims more frames than it has bytes for.
+    """
     rows, columns, frames = (int(number(header, key) or 0) for key in ("Rows", "Columns", "NumberOfFrames"))
+    if frames > max(1, pixels.length // 2):  # before a record is made of each
+        raise UnreadableFileError("The file {} is incomplete or damaged: it claims {} frames and holds {} bytes; copy "
+                                  "or export it again.".format(name, frames, pixels.length), code="damaged-file")
     file = File(path, name, header, pixels, transfer_syntax(header), rows, columns, max(frames, 1),
                 text(header, "Modality"), text(header, "SeriesInstanceUID"), text(header, "SeriesNumber"),
                 text(header, "SeriesDescription"), text(header, "SOPInstanceUID"), patient_of(header), _facts(header),

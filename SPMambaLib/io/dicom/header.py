@@ -45,6 +45,7 @@ class PixelElement:
         declared: bytes that the element says it has; None for compressed pixels, whose length follows from them.
         kind: "integer", "float" or "double".
         word: whether the value is made of 16-bit words (VR OW).
+        deflated: whether the file is, so that it has to be unpacked first.
     """
 
     offset: int
@@ -52,6 +53,7 @@ class PixelElement:
     declared: Optional[int]
     kind: str
     word: bool
+    deflated: bool = False
 
 
 class Bounded(io.BufferedReader):
@@ -109,13 +111,14 @@ def _parsed(file: Bounded) -> Tuple[Any, Optional[PixelElement]]:
 
     stream: BinaryIO = file
     with lenient():
-        if _deflated(file):
+        packed = _deflated(file)
+        if packed:
             stream = io.BytesIO(_inflated(file))
         data = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
-        if not any(name in data for name in ("SOPClassUID", "Rows", "DirectoryRecordSequence")) and \
-                "MediaStorageSOPClassUID" not in getattr(data, "file_meta", {}):
+        known = any(name in data for name in ("SOPClassUID", "Rows", "DirectoryRecordSequence", "PatientName"))
+        if not known and "MediaStorageSOPClassUID" not in getattr(data, "file_meta", {}):
             raise ValueError("no element of a DICOM object")
-        return data, _pixel_element(stream, data)
+        return data, _pixel_element(stream, data, packed)
 
 
 @contextmanager
@@ -174,7 +177,7 @@ def _inflated(file: Bounded) -> bytes:
     return b"\0" * 128 + MAGIC + b"\x02\0\x10\0UI\x14\x001.2.840.10008.1.2.1\0" + bytes(body)
 
 
-def _pixel_element(stream: BinaryIO, data: Any) -> Optional[PixelElement]:
+def _pixel_element(stream: BinaryIO, data: Any, deflated: bool) -> Optional[PixelElement]:
     """The element at which the reading of the header stopped, if it holds pixels."""
     begin = stream.tell()
     size = stream.seek(0, os.SEEK_END)
@@ -187,7 +190,7 @@ def _pixel_element(stream: BinaryIO, data: Any) -> Optional[PixelElement]:
     kind = PIXELS.get(struct.unpack(order + "2H", start[:4]))
     if kind is None:
         return None
-    if implicit:
+    if implicit or not start[4:6].isalpha():  # some writers leave out the kind of the pixels alone
         length, offset, word = struct.unpack(order + "I", start[4:8])[0], begin + 8, True
     elif start[4:6] in (b"OW", b"OB", b"UN", b"OF", b"OD"):
         if len(start) < 12:
@@ -197,7 +200,7 @@ def _pixel_element(stream: BinaryIO, data: Any) -> Optional[PixelElement]:
         raise ValueError("pixels of type {!r}".format(start[4:6]))
     there = max(size - offset, 0)
     return PixelElement(offset, there if length == UNDEFINED else min(length, there),
-                        None if length == UNDEFINED else length, kind, word)
+                        None if length == UNDEFINED else length, kind, word, deflated)
 
 
 # -- values, or what stands for them when they are missing or make no sense --------------------------------------------

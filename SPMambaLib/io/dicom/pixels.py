@@ -14,12 +14,14 @@ import numpy as np
 from ...detection import Notice
 from ...errors import UnreadableFileError, UnsupportedImageError
 from .frames import File, Slice
-from .header import BIG_ENDIAN, DEFLATED, NATIVE, inflated, items, number, text, value
+from .header import BIG_ENDIAN, NATIVE, inflated, items, number, text, value
 
 RLE = "1.2.840.10008.1.2.5"
+JPEG = tuple("1.2.840.10008.1.2.4." + end for end in ("50", "51", "57", "70", "80", "81", "90", "91"))
 GREY = ("MONOCHROME1", "MONOCHROME2", "")
 LARGEST = 1 << 31  # bytes of the decoded frames of one file
 FREE = 1 << 26  # bytes that a compressed file may decode to, however small it is
+PADDING = 4  # bytes at the end of a code stream in which its end mark is looked for
 EXPANSION = 2000  # more than that a codec does not make of its data
 
 
@@ -57,6 +59,9 @@ def check_size(file: File) -> None:
     if file.rows < 1 or file.columns < 1 or samples not in (1, 3, 4) or bits not in (8, 16, 32):
         raise UnsupportedImageError("{} holds no picture of a known kind.".format(file.name), "{} x {}, {} samples of "
                                     "{} bits".format(file.rows, file.columns, samples, bits), code="not-an-image")
+    if file.syntax not in (*NATIVE, RLE, *JPEG):
+        raise UnsupportedImageError("{} is coded as {}, which cannot be read here; export it again "
+                                    "uncompressed.".format(file.name, coding(file.syntax)), code="unknown-encoding")
     needed = file.frames * file.rows * file.columns * samples * bits // 8
     there = file.pixels.length
     if file.syntax in NATIVE:
@@ -71,11 +76,18 @@ def check_size(file: File) -> None:
         raise UnsupportedImageError("{} is too large to be read ({:.1f} GB); extract a part of it first.".format(
             file.name, needed / 1e9), code="too-large")
     if file.syntax not in NATIVE:
-        check_codec(file, fragments(file))
+        check_codec(file, fragments(file)[1:])
+
+
+def coding(syntax: str) -> str:
+    """The name of a transfer syntax, or its number where it has none."""
+    from pydicom.uid import UID
+
+    return str(UID(syntax).name)
 
 
 def fragments(file: File) -> List[bytes]:
-    """The compressed pieces of the pixels, the offset table left out.
+    """The compressed pieces of the pixels, the first of which is the offset table; what follows their end is left out.
 
     Raises:
         UnreadableFileError: ``"damaged-file"``: a piece is cut short.
@@ -92,7 +104,7 @@ def fragments(file: File) -> List[bytes]:
         at += 8 + length
     if len(found) < 2:
         raise damaged(file, "its compressed pixels are missing")
-    return found[1:]
+    return found
 
 
 def check_codec(file: File, pieces: List[bytes]) -> None:
@@ -106,7 +118,7 @@ def check_codec(file: File, pieces: List[bytes]) -> None:
         size = codec_size(first)
         if size is not None and size != (file.rows, file.columns):
             raise damaged(file, "its header says {} x {}, its pixels {} x {}".format(file.rows, file.columns, *size))
-        if first[:2] in (b"\xff\xd8", b"\xff\x4f") and not last.rstrip(b"\0").endswith(b"\xff\xd9"):
+        if first[:2] in (b"\xff\xd8", b"\xff\x4f") and b"\xff\xd9" not in last[-PADDING:]:
             raise damaged(file, "its compressed pixels are cut short")
     if file.syntax == RLE and len(pieces) != file.frames:
         raise damaged(file, "{} of {} frames are there".format(len(pieces), file.frames))
@@ -129,8 +141,7 @@ def codec_size(data: bytes) -> Optional[Tuple[int, int]]:
 
 def raw(file: File) -> bytes:
     """The value of the pixel element, as far as it is there."""
-    packed = file.syntax == DEFLATED
-    with io.BytesIO(inflated(file.path)) if packed else open(file.path, "rb") as stream:
+    with io.BytesIO(inflated(file.path)) if file.pixels.deflated else open(file.path, "rb") as stream:
         stream.seek(file.pixels.offset)
         content = bytes(stream.read(file.pixels.length))
     if len(content) < file.pixels.length:
@@ -152,7 +163,7 @@ def _plain(file: File) -> np.ndarray:
     bits = int(number(file.header, "BitsAllocated") or 16)
     shape = (file.frames, file.rows, file.columns)
     if file.syntax == RLE:
-        content = b"".join(_run_lengths(file, piece, bits // 8) for piece in fragments(file))
+        content = b"".join(_run_lengths(file, piece, bits // 8) for piece in fragments(file)[1:])
         order = "<"
     else:
         content, order = raw(file), ">" if file.syntax == BIG_ENDIAN else "<"

@@ -18,7 +18,7 @@ from .header import lenient
 from .pixels import stored, values
 
 DicomImage = Tuple[np.ndarray, np.ndarray, Dict[str, Any], str, List[Notice]]
-NAMED = 8  # files that a notice names one by one
+NAMED = 8  # series, or files, that a message names one by one
 
 
 @lenient()
@@ -51,21 +51,26 @@ def choose(contents: Contents, series: Optional[str] = None) -> Tuple[Stack, Lis
         stacks = [stack for stack in stacks if stack.answers_to(series)]
         if not stacks:
             raise UsageError("There is no series {!r} in {}; it holds {}.".format(
-                series, contents.place.name, "; ".join(stack.title for stack in contents.stacks)))
+                series, contents.place.name, _titles(contents.stacks)))
     if len({stack.file.patient for stack in stacks} - {""}) > 1:
         raise UnsupportedImageError(
             "{} holds images of {} patients; choose one series with --series, or the folder of one patient. It holds "
             "{}.".format(contents.place.name, len({stack.file.patient for stack in stacks} - {""}),
-                         "; ".join(stack.title for stack in stacks)), code="several-patients")
+                         _titles(stacks)), code="several-patients")
     notices = []
     if len(stacks) > 1 and contents.place.is_file() and len({stack.file.path for stack in stacks}) == 1:
         raise UnsupportedImageError("The file holds several views or image sizes; extract one of them first. It holds "
-                                    "{}.".format("; ".join(stack.title for stack in stacks)), code="several-images")
+                                    "{}.".format(_titles(stacks)), code="several-images")
     if len(stacks) > 1:
         notices.append(Notice("several-series", "{} holds {} series; the largest that can be read, {}, was taken. Left "
                               "out: {}.".format(contents.place.name, len(stacks), stacks[0].title,
-                                                "; ".join(stack.title for stack in stacks[1:]))))
+                                                _titles(stacks[1:]))))
     return stacks[0], notices + _left_out(contents)
+
+
+def _titles(stacks: List[Stack]) -> str:
+    more = len(stacks) - NAMED
+    return "; ".join([stack.title for stack in stacks[:NAMED]] + (["and {} more".format(more)] if more > 0 else []))
 
 
 def _left_out(contents: Contents) -> List[Notice]:
