@@ -14,18 +14,19 @@ import io
 import json
 import os
 import sys
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, Tuple
 
 import numpy as np
 
-from ..errors import ModelDamagedError, ModelMissingError, OutputError, UsageError
+from ..errors import ModelDamagedError, ModelMissingError, UsageError
 from ..evidence import normal_tiles
 from ..geometry import PLANES
 from ..input_check import record
+from ..io.swap import whole_folder
+from ..io.whole import replacing
 from ..older_versions import CARD_FORMATS, FILES, present_card, present_tensor_name
 from ..scoring.calibration import Calibration
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 CARD = "card.json"
 WEIGHTS = "model.safetensors"
+RUN_LOG = "run.jsonl"  # of the training that made it, if there was one
 FORMAT = 3
 SCALE_SUFFIX = ".int8_scale"
 PREFIXES = ("scale.", "input_check.", "preprocessing.")  # of the tensors that are not the network's
@@ -170,10 +172,11 @@ def load_whole(path: Path) -> Tuple[Dict[str, Any], Dict[str, Tensor], Dict[str,
 
 def save(folder: Path, card: Dict[str, Any], tensors: Dict[str, Tensor], extra: Optional[Dict[str, bytes]] = None,
          ) -> None:
-    """Write a bundle; the card gains format and hashes.  A previous one in `folder` stays until the new one is whole.
+    """Write a bundle; the card gains format and hashes.  A previous one in `folder` stays until the new one is whole,
+    and goes with all its files.
 
     Args:
-        extra: further files by name; one of a previous bundle in `folder` goes if it is not among them.
+        extra: further files by name.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -183,19 +186,21 @@ def save(folder: Path, card: Dict[str, Any], tensors: Dict[str, Tensor], extra: 
     contents = {WEIGHTS: save_safetensors(pack(tensors)), **(extra or {})}
     card = dict(card, format=FORMAT, files={name: _sha256(data) for name, data in contents.items()})
     text = json.dumps(card, indent=1, ensure_ascii=False, sort_keys=False) + "\n"
-    folder = Path(folder)
+    with whole_folder(Path(folder), bundle_names, CARD) as files:
+        for name, data in {**contents, CARD: text.encode("utf-8")}.items():
+            with replacing(files / name) as file:
+                file.write(data)
+
+
+def bundle_names(folder: Path) -> Set[str]:
+    """The names in a folder that are those of a bundle."""
+    names = {CARD, WEIGHTS, RUN_LOG, normal_tiles.FILE, *FILES}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=str(folder), suffix=".part") as whole:  # all whole, then moved
-            contents[CARD] = text.encode("utf-8")  # moved last
-            for name, data in contents.items():
-                Path(whole, name).write_bytes(data)
-            for name in contents:
-                os.replace(str(Path(whole, name)), str(folder / name))
-        for name in {normal_tiles.FILE, *FILES} - set(contents):
-            (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError("The model could not be written to {}.".format(folder), str(error)) from error
+        listed = json.loads((folder / CARD).read_text(encoding="utf-8"))["files"]
+        names.update(name for name in listed if name == os.path.basename(name))
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # none is there, or what is there is of no use
+    return names
 
 
 def join_states(network: Dict[str, Tensor], scale: Dict[str, Tensor], check: Dict[str, Tensor],

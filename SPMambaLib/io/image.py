@@ -16,7 +16,9 @@ import numpy as np
 from ..detection import Notice
 from ..errors import OutputError, UnreadableFileError, UnsupportedImageError, UsageError
 from ..geometry import SlicePlane, Vector, check_geometry, plane_of, spacing_of
+from .names import utf8_path
 from .nifti import read_nifti, write_nifti
+from .temporary import working_folder
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -77,7 +79,7 @@ def read_image(path: PathLike, *, series: Optional[str] = None) -> Image:
         UsageError: `series` names none of the series.
     """
     path = Path(path)
-    _require(path)
+    require(path)
     suffix = _suffix(path)
     try:
         if path.is_dir() or suffix not in (*NIFTI, *ITK_VOLUMES, *PICTURES):
@@ -86,7 +88,8 @@ def read_image(path: PathLike, *, series: Optional[str] = None) -> Image:
             voxels, ijk_to_ras, notices = read_nifti(path)
             image = Image(voxels, ijk_to_ras, {"format": "NIfTI", "has_spacing": True}, notices=notices)
         elif suffix in ITK_VOLUMES:
-            image = _read_itk_volume(path, ITK_VOLUMES[suffix])
+            with utf8_path(path) as place:
+                image = _read_itk_volume(place, ITK_VOLUMES[suffix])
         else:
             image = _read_picture(path)
     except (OSError, RuntimeError) as error:
@@ -114,19 +117,17 @@ def write_image(path: PathLike, array: np.ndarray, ijk_to_ras: np.ndarray) -> No
         raise UsageError("Volumes are written as .nrrd, .nii.gz, .nii or .mha, not as {!r}.".format(path.name))
     storable = {"?": np.uint8, "e": np.float32}.get(array.dtype.char, array.dtype)
     array = np.ascontiguousarray(array, dtype=storable)
-    partial = path.with_name("{}.{}.part{}".format(path.name[:-len(suffix)], os.getpid(), suffix))
     try:
-        if suffix in NIFTI:
-            write_nifti(partial, array, matrix)
-        else:
-            _write_itk(partial, array, matrix)
-        os.replace(partial, path)
+        with working_folder(path.parent) as folder:
+            written = folder / ("volume" + suffix)
+            if suffix in NIFTI:
+                write_nifti(written, array, matrix)
+            else:
+                _write_itk(written, array, matrix)
+            os.replace(written, path)
     except (OSError, RuntimeError) as error:
         raise OutputError("{} could not be written: the folder may be missing or read-only, or the disk full.".format(
             path), str(error)) from error
-    finally:
-        if partial.exists():
-            partial.unlink()
 
 
 def finite_voxels(image: Image, plane: str = "") -> Tuple[np.ndarray, List[Notice]]:
@@ -272,4 +273,5 @@ def _write_itk(path: Path, array: np.ndarray, ijk_to_ras: np.ndarray) -> None:
     itk_image.SetSpacing(spacing_of(ijk_to_lps))
     itk_image.SetDirection((ijk_to_lps[:3, :3] / spacing_of(ijk_to_lps)).ravel().tolist())
     itk_image.SetOrigin(ijk_to_lps[:3, 3].tolist())
-    sitk.WriteImage(itk_image, str(path), useCompression=True)
+    with utf8_path(path) as place:
+        sitk.WriteImage(itk_image, str(place), useCompression=True)
