@@ -10,6 +10,7 @@ network is the calibrated one, bit for bit; only the statistics are rounded (to 
 """
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -44,18 +45,25 @@ REQUIRED = ("format", "name", "title", "purpose", "not_for", "modality", "plane"
 
 
 def user_folder() -> Path:
-    """Where the user's own bundles are."""
-    if sys.platform == "win32":
-        home = Path(os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local")))
-    else:
-        home = Path(os.environ.get("XDG_DATA_HOME", str(Path.home() / ".local" / "share")))
+    """Where the user's own bundles are.
+
+    Raises:
+        UsageError: this user has no home, as in some containers.
+    """
+    variable, inside = ("LOCALAPPDATA", "AppData/Local") if sys.platform == "win32" else ("XDG_DATA_HOME", ".local/share")
+    try:
+        home = Path(os.environ.get(variable) or Path.home() / inside)
+    except (RuntimeError, KeyError) as error:
+        raise UsageError("This user has no home folder to keep models in; set {} or SPMAMBA_MODELS.".format(variable),
+                         str(error), code="no-home") from error
     return home / "spmamba" / "models"
 
 
 def search_folders() -> List[Path]:
     """Where bundles are looked for, first hit wins: $SPMAMBA_MODELS, the user's folder, the folder shipped with us."""
     folders = [Path(p) for p in os.environ.get("SPMAMBA_MODELS", "").split(os.pathsep) if p]
-    folders.append(user_folder())
+    with contextlib.suppress(UsageError):  # who has no home has no models there
+        folders.append(user_folder())
     package = Path(__file__).resolve().parents[1]
     folders += [package / "Resources" / "models", package.parent / "Resources" / "models"]
     return folders
@@ -65,9 +73,11 @@ def installed_bundles() -> Dict[str, Path]:
     """Name -> path of every bundle in the search folders that has a card."""
     found: Dict[str, Path] = {}
     for folder in search_folders():
-        if not folder.is_dir():
+        try:
+            paths = sorted(folder.iterdir())
+        except OSError:  # not there, or not ours to look into
             continue
-        for path in sorted(folder.iterdir()):
+        for path in paths:
             if (path / CARD).is_file() or path.suffix == ".zip":
                 found.setdefault(path.stem if path.suffix == ".zip" else path.name, path)
     return found
