@@ -50,7 +50,8 @@ def user_folder() -> Path:
     Raises:
         UsageError: this user has no home, as in some containers.
     """
-    variable, inside = ("LOCALAPPDATA", "AppData/Local") if sys.platform == "win32" else ("XDG_DATA_HOME", ".local/share")
+    windows = sys.platform == "win32"
+    variable, inside = ("LOCALAPPDATA", "AppData/Local") if windows else ("XDG_DATA_HOME", ".local/share")
     try:
         home = Path(os.environ.get(variable) or Path.home() / inside)
     except (RuntimeError, KeyError) as error:

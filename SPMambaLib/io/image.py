@@ -16,14 +16,20 @@ import numpy as np
 from ..detection import Notice
 from ..errors import OutputError, UnreadableFileError, UnsupportedImageError, UsageError
 from ..geometry import SlicePlane, Vector, check_geometry, plane_of, spacing_of
+from .freesurfer import read_freesurfer
 from .names import utf8_path
-from .nifti import read_nifti, write_nifti
+from .nifti import pair_of, read_nifti, write_nifti
+from .pictures import read_picture
 from .temporary import working_folder
 
 PathLike = Union[str, "os.PathLike[str]"]
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # its own inverse
 NIFTI = (".nii", ".nii.gz")
+PAIR = (".hdr", ".img", ".hdr.gz", ".img.gz")  # NIfTI in two files
+FREESURFER = (".mgh", ".mgz", ".mgh.gz")
+OTHER_VOLUMES = (".mnc", ".head", ".brik", ".brik.gz", ".par", ".rec", ".vtk", ".vti", ".mif", ".mif.gz", ".mat",
+                 ".npy")
 ITK_VOLUMES = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 MINIMUM_SIDE = 16  # voxels; anything smaller shows no anatomy
@@ -70,7 +76,8 @@ def read_image(path: PathLike, *, series: Optional[str] = None) -> Image:
     """Read an image file, or a DICOM series from its folder.
 
     Args:
-        path: NIfTI, NRRD, MetaImage, DICOM, PNG, JPEG, BMP or TIFF file; or a folder with DICOM files.
+        path: NIfTI (also .hdr/.img), NRRD, MetaImage, FreeSurfer, DICOM, PNG, JPEG, BMP or TIFF file; or a folder
+            with DICOM files.
         series: which series of the folder (its UID, number or description); otherwise the largest, with a notice.
 
     Raises:
@@ -82,16 +89,25 @@ def read_image(path: PathLike, *, series: Optional[str] = None) -> Image:
     require(path)
     suffix = _suffix(path)
     try:
-        if path.is_dir() or suffix not in (*NIFTI, *ITK_VOLUMES, *PICTURES):
+        if suffix in OTHER_VOLUMES and path.is_file():
+            raise UnreadableFileError("{} cannot be read here; open it in 3D Slicer, or in the program that wrote it, "
+                                      "and save it as NIfTI (.nii.gz) or NRRD.".format(path.name), code="other-format")
+        if path.is_dir() or suffix not in (*NIFTI, *PAIR, *FREESURFER, *ITK_VOLUMES, *PICTURES) or (
+                suffix == ".img" and not _has_header(path)):
             image = _read_dicom(path, series)
-        elif suffix in NIFTI:
+        elif suffix in (*NIFTI, *PAIR):
             voxels, ijk_to_ras, notices = read_nifti(path)
             image = Image(voxels, ijk_to_ras, {"format": "NIfTI", "has_spacing": True}, notices=notices)
         elif suffix in ITK_VOLUMES:
             with utf8_path(path) as place:
                 image = _read_itk_volume(place, ITK_VOLUMES[suffix])
+        elif suffix in FREESURFER:
+            voxels, ijk_to_ras, notices = read_freesurfer(path)
+            image = Image(voxels, ijk_to_ras, {"format": "FreeSurfer", "has_spacing": True}, notices=notices)
         else:
-            image = _read_picture(path)
+            voxels, ijk_to_lps, notices = read_picture(path)
+            image = Image(voxels, LPS_TO_RAS @ ijk_to_lps, {"format": suffix[1:].upper(), "has_spacing": False},
+                          "image" if len(voxels) == 1 else "volume", notices)
     except (OSError, RuntimeError) as error:
         raise UnreadableFileError("{} could not be read; it may be damaged, or not be what its name says.".format(
             path.name), str(error)) from error
@@ -165,7 +181,12 @@ def finite_voxels(image: Image, plane: str = "") -> Tuple[np.ndarray, List[Notic
     return clean, notices
 
 
-def _require(path: Path) -> None:
+def require(path: Path) -> None:
+    """Whether there is a file or folder with anything in it.
+
+    Raises:
+        UnreadableFileError: there is not, or it is not ours to read.
+    """
     try:
         if not path.exists():
             raise UnreadableFileError("There is no file or folder {}.".format(path), code="file-missing")
@@ -177,8 +198,17 @@ def _require(path: Path) -> None:
 
 
 def _suffix(path: Path) -> str:
-    name = path.name.lower()
-    return ".nii.gz" if name.endswith(".nii.gz") else os.path.splitext(name)[1]
+    base, suffix = os.path.splitext(path.name.lower())
+    return os.path.splitext(base)[1] + suffix if suffix == ".gz" else suffix
+
+
+def _has_header(path: Path) -> bool:
+    """Whether an .img is one half of a pair; it may also be DICOM."""
+    try:
+        pair_of(path)
+    except UnreadableFileError:
+        return False
+    return True
 
 
 def _sitk() -> Any:
@@ -224,35 +254,12 @@ def _read_itk_volume(path: Path, image_io: str) -> Image:
     return Image(voxels, LPS_TO_RAS @ ijk_to_lps, {"format": format_name, "has_spacing": True}, notices=notices)
 
 
-def _read_picture(path: Path) -> Image:
-    """A picture's resolution (dots per inch) is that of paper, not of the patient: spacing stays unknown."""
-    _require_complete(path)
-    sitk = _sitk()
-    itk_image = sitk.ReadImage(str(path))
-    voxels = sitk.GetArrayFromImage(itk_image)
-    if itk_image.GetDimension() == 2:
-        voxels = voxels[None]
-    facts = {"format": _suffix(path)[1:].upper(), "has_spacing": False}
-    return Image(voxels, LPS_TO_RAS.copy(), facts, "image" if len(voxels) == 1 else "volume")
-
-
-def _require_complete(path: Path) -> None:
-    """ITK fills the missing part of a truncated JPEG or BMP with grey and says nothing."""
-    content = path.read_bytes()
-    complete = True
-    if content[:2] == b"\xff\xd8":  # JPEG: an end marker must follow the last start of scan
-        complete = content.rfind(b"\xff\xd9") > content.rfind(b"\xff\xda")
-    elif content[:2] == b"BM":
-        complete = len(content) >= int.from_bytes(content[2:6], "little")
-    if not complete:
-        raise UnreadableFileError("The file {} is incomplete or damaged; copy or download it again.".format(path.name),
-                                  "{} bytes".format(len(content)), code="damaged-file")
-
-
 def _grey(voxels: np.ndarray) -> np.ndarray:
     """(K, J, I) from (K, J, I) or from (K, J, I, channels) whose colours are all grey."""
     if voxels.ndim == 3:
         return voxels
+    if voxels.ndim == 4 and voxels.shape[3] == 1:
+        return np.ascontiguousarray(voxels[..., 0])
     if voxels.ndim == 4 and voxels.shape[3] in (3, 4):
         colours = voxels[..., :3].astype(np.float64)
         tolerance = GREY_TOLERANCE if voxels.dtype == np.uint8 else 0
