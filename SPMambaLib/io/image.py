@@ -6,6 +6,7 @@ be read right is refused with a typed error.  Arrays are (K, J, I), geometry is 
 """
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,8 @@ OTHER_VOLUMES = (".mnc", ".head", ".brik", ".brik.gz", ".par", ".rec", ".vtk", "
                  ".npy")
 ITK_VOLUMES = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+SPACING = (1e-3, 1e3)  # mm; beyond it is no scan of a patient
+TINY = 1e-4  # a largest value below it would be lost beside the smallest numbers of later steps
 MINIMUM_SIDE = 16  # voxels; anything smaller shows no anatomy
 GREY_TOLERANCE = 2  # levels of 255 between the channels of a grey JPEG that was stored as colour
 
@@ -161,12 +164,14 @@ def finite_voxels(image: Image, plane: str = "") -> Tuple[np.ndarray, List[Notic
         raise UnsupportedImageError("The image holds values that are not plain numbers.", str(voxels.dtype),
                                     code="unsupported-numbers")
     check_geometry(image.ijk_to_ras)
+    if image.facts.get("has_spacing", True):
+        _check_spacing(image.spacing)
     sides = image.plane(plane).stack_shape[1:] if plane else sorted(voxels.shape)[1:]
     if min(sides) < MINIMUM_SIDE or voxels.size == 0:
         raise UnsupportedImageError("The image is too small to be analysed: its slices need at least {0} x {0} "
                                     "voxels.".format(MINIMUM_SIDE), "shape {}".format(voxels.shape), code="too-small")
     with np.errstate(over="ignore"):  # beyond float32 is as good as infinite
-        clean = np.array(voxels, dtype=np.float32, order="C")
+        clean = np.array(_in_range(voxels), dtype=np.float32, order="C")
     finite = np.isfinite(clean)
     missing = clean.size - int(np.count_nonzero(finite))
     if missing == clean.size:
@@ -179,6 +184,24 @@ def finite_voxels(image: Image, plane: str = "") -> Tuple[np.ndarray, List[Notic
         raise UnsupportedImageError("The image is empty: all its voxels have the same value.",
                                     "value {}".format(clean.flat[0]), code="constant-image")
     return clean, notices
+
+
+def _check_spacing(spacing: Vector) -> None:
+    least, most = SPACING
+    if min(spacing) < least or max(spacing) > most:
+        raise UnsupportedImageError("The image's spacing of {:.3g} x {:.3g} x {:.3g} mm makes no sense; correct it in "
+                                    "the file, or export the image again.".format(*spacing), code="bad-geometry")
+
+
+def _in_range(voxels: np.ndarray) -> np.ndarray:
+    """Voxels, tiny ones multiplied by a power of two, which changes no digit: models know no units."""
+    if voxels.dtype.kind != "f" or not voxels.size:
+        return voxels
+    finite = voxels[np.isfinite(voxels)]
+    largest = float(np.abs(finite).max()) if finite.size else 0.0
+    if not 0.0 < largest < TINY:
+        return voxels
+    return np.ldexp(voxels.astype(np.float64), -math.frexp(largest)[1])
 
 
 def require(path: Path) -> None:

@@ -221,7 +221,8 @@ def _of_two(header: Header, sform: np.ndarray, qform: np.ndarray, spacing: np.nd
 
 def _qform(header: Header, pixdim: np.ndarray) -> np.ndarray:
     b, c, d = (float(header[name]) for name in ("quatern_b", "quatern_c", "quatern_d"))
-    a = np.sqrt(max(0.0, 1.0 - (b * b + c * c + d * d)))
+    rest = 1.0 - (b * b + c * c + d * d)
+    a = np.sqrt(rest) if rest > 1e-7 else 0.0  # less is rounding of 32-bit numbers, also to the NIfTI library
     length = np.sqrt(a * a + b * b + c * c + d * d)
     a, b, c, d = a / length, b / length, c / length, d / length
     rotation = np.array([[a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],

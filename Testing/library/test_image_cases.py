@@ -3,9 +3,13 @@ turned, and values and sizes at the ends of the scale.  Places are compared with
 from __future__ import annotations
 
 import gzip
+import re
 import struct
+import sys
 import warnings
+from pathlib import Path
 
+import fake_detector
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -13,7 +17,11 @@ from geometries import GEOMETRIES
 from image_references import LPS_TO_RAS, assert_same_in_patient, itk_geometry, mrml_volume, volume
 
 from SPMambaLib.errors import SPMambaError
-from SPMambaLib.io.image import finite_voxels, read_image, write_image
+from SPMambaLib.io.image import Image, finite_voxels, read_image, write_image
+from SPMambaLib.output.overview import draw_overview, gray_window
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+import nifti_headers
 
 nibabel = pytest.importorskip("nibabel")
 GEOMETRY, SHAPE = GEOMETRIES["oblique anisotropic"]
@@ -170,6 +178,19 @@ def test_an_sform_of_another_size(nifti, forms, scale):
         assert not np.allclose(nibabel.load(path).affine, image.ijk_to_ras, atol=1e-2), "that is what is noticed"
 
 
+def test_random_headers(monkeypatch):
+    """Some of those of the page that `nifti_headers.py` writes."""
+    assert nifti_headers.run(60)["wrong"] == []
+    monkeypatch.setattr("SPMambaLib.io.nifti._of_two", lambda header, sform, qform, spacing: sform)
+    assert len(nifti_headers.run(20)["wrong"]), "negative control: the sform alone, as nibabel has it"
+
+
+def test_the_rounding_of_a_half_turn(nifti):
+    """A rotation of 180 degrees in 32-bit numbers must not come out tilted."""
+    path = nifti((252, "2h", (1, 0)), (256, "3f", (0.70710665, 0.0, 0.70710665)))
+    assert_same_in_patient(read_image(path), *mrml_volume(path), tolerance=1e-4)
+
+
 # -- I3: pictures ----------------------------------------------------------------------------------------------------
 
 
@@ -285,3 +306,35 @@ def test_names_that_are_not_utf8(suffix, inside, tmp_path):
     assert [each.name for each in place.iterdir()] == [path.name] or not inside
     if suffix == ".nrrd":
         assert np.array_equal(image.voxels, itk_geometry(path.rename(tmp_path / "plain.nrrd"))[1])
+
+
+# -- I4: the ends of the scale ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1e-12, 1e-30, 1e-300, 3e-7])
+def test_tiny_values_keep_every_digit(size):
+    voxels = volume().astype(np.float64) * size
+    clean, notices = finite_voxels(Image(voxels, np.eye(4)))
+    ratio = clean.astype(np.float64).ravel() / np.maximum(voxels.ravel(), size)
+    assert notices == [] and clean.max() > 0.1 and np.allclose(ratio[voxels.ravel() > 0], ratio.max(), rtol=1e-6)
+    low, high = gray_window(voxels.astype(np.float64) if size > 1e-30 else clean)
+    assert low < high < 1.1 * max(voxels.max(), clean.max())
+
+
+def test_a_spacing_that_makes_no_sense_is_named():
+    for spacing in (1e-6, 1e5):
+        with pytest.raises(SPMambaError, match=re.escape("{:.3g}".format(spacing))) as caught:
+            finite_voxels(Image(volume().astype("f4"), np.diag([1.0, spacing, 1.0, 1.0])))
+        assert caught.value.code == "bad-geometry"
+    assert finite_voxels(Image(volume().astype("f4"), np.diag([0.005, 0.005, 0.005, 1.0])))[1] == []
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 3000), (1, 3000, 16), (4, 16, 3000)])
+@pytest.mark.parametrize("size", [1.0, 1e-12])
+def test_an_overview_of_strips_and_of_tiny_values(shape, size):
+    voxels = np.random.default_rng(0).normal(100.0, 5.0, shape)
+    voxels[0, 4:9, 4:9] = 400.0
+    detection = fake_detector.detection_of(voxels, np.diag([-1.0, -1.0, 2.0, 1.0]), 0.05, {"name": "x"})
+    picture = np.asarray(draw_overview(voxels * size, detection))
+    plain = np.asarray(draw_overview(voxels, detection))
+    assert picture.shape == plain.shape and np.abs(picture.astype(int) - plain).max() <= 1
