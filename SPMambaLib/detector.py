@@ -195,6 +195,11 @@ class Detector:
             elif not head.other_contrast:
                 calibration = self.normal_brain.calibration
         rate = calibration.default_rate if false_positive_rate is None else false_positive_rate
+        if rate < calibration.lowest_rate:
+            notices.append(Notice("lowest-rate", "{} normal {}s cannot tell a rate of {:g}; the lowest that they can, "
+                                  "1 in {:.0f}, was taken.".format(calibration.normals, calibration.unit, rate,
+                                                                 1.0 / calibration.lowest_rate)))
+            rate = calibration.lowest_rate
         threshold = calibration.threshold(rate)
         if fit is not None and fit.state == record.REFUSED and not force:
             raise InputCheckError(fit.message(), json.dumps(fit.to_dict()["statistics"]))

@@ -5,6 +5,7 @@ worker sends `to_dict()` over the wire and the panel shows `message`; nobody sho
 """
 from __future__ import annotations
 
+import errno
 import traceback
 from typing import Dict
 
@@ -116,6 +117,8 @@ class Cancelled(SPMambaError):
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 DEVICE_FAILED = ("cuda error", "cudnn error", "cublas", "no cuda gpus", "device-side assert", "nvidia driver",
                  "not compiled with cuda")
+NOT_OPENED = {errno.EACCES: "there is no permission", errno.EPERM: "there is no permission",
+              errno.ELOOP: "its link leads back to itself", errno.ENAMETOOLONG: "its name is too long for this system"}
 SHARED_LIBRARY = (".dll", ".so", ".dylib", "undefined symbol")
 
 
@@ -136,6 +139,9 @@ def typed_error(error: BaseException) -> SPMambaError:
                                 "as device.", detail)
     if isinstance(error, RuntimeError) and any(s in text for s in DEVICE_FAILED):
         return DeviceError("The graphics card stopped working; run again, or choose the CPU as device.", detail)
+    if isinstance(error, OSError) and error.errno in NOT_OPENED:
+        return UnreadableFileError("{} could not be opened: {}.".format(
+            error.filename if error.filename is not None else "A file", NOT_OPENED[error.errno]), detail)
     if isinstance(error, ModuleNotFoundError) and error.name:
         return DeviceError("The Python package {!r} is not installed here; `spmamba doctor` shows what this machine "
                            "has.".format(error.name.split(".")[0]), detail, code="package-missing")

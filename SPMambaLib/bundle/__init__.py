@@ -10,22 +10,24 @@ network is the calibrated one, bit for bit; only the statistics are rounded (to 
 """
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import sys
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, Tuple
 
 import numpy as np
 
-from ..errors import ModelDamagedError, ModelMissingError, OutputError, UsageError
+from ..errors import ModelDamagedError, ModelMissingError, UsageError
 from ..evidence import normal_tiles
 from ..geometry import PLANES
 from ..input_check import record
+from ..io.swap import whole_folder
+from ..io.whole import replacing
 from ..older_versions import CARD_FORMATS, FILES, present_card, present_tensor_name
 from ..scoring.calibration import Calibration
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 CARD = "card.json"
 WEIGHTS = "model.safetensors"
+RUN_LOG = "run.jsonl"  # of the training that made it, if there was one
 FORMAT = 3
 SCALE_SUFFIX = ".int8_scale"
 PREFIXES = ("scale.", "input_check.", "preprocessing.")  # of the tensors that are not the network's
@@ -42,18 +45,26 @@ REQUIRED = ("format", "name", "title", "purpose", "not_for", "modality", "plane"
 
 
 def user_folder() -> Path:
-    """Where the user's own bundles are."""
-    if sys.platform == "win32":
-        home = Path(os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local")))
-    else:
-        home = Path(os.environ.get("XDG_DATA_HOME", str(Path.home() / ".local" / "share")))
+    """Where the user's own bundles are.
+
+    Raises:
+        UsageError: this user has no home, as in some containers.
+    """
+    windows = sys.platform == "win32"
+    variable, inside = ("LOCALAPPDATA", "AppData/Local") if windows else ("XDG_DATA_HOME", ".local/share")
+    try:
+        home = Path(os.environ.get(variable) or Path.home() / inside)
+    except (RuntimeError, KeyError) as error:
+        raise UsageError("This user has no home folder to keep models in; set {} or SPMAMBA_MODELS.".format(variable),
+                         str(error), code="no-home") from error
     return home / "spmamba" / "models"
 
 
 def search_folders() -> List[Path]:
     """Where bundles are looked for, first hit wins: $SPMAMBA_MODELS, the user's folder, the folder shipped with us."""
     folders = [Path(p) for p in os.environ.get("SPMAMBA_MODELS", "").split(os.pathsep) if p]
-    folders.append(user_folder())
+    with contextlib.suppress(UsageError):  # who has no home has no models there
+        folders.append(user_folder())
     package = Path(__file__).resolve().parents[1]
     folders += [package / "Resources" / "models", package.parent / "Resources" / "models"]
     return folders
@@ -63,9 +74,11 @@ def installed_bundles() -> Dict[str, Path]:
     """Name -> path of every bundle in the search folders that has a card."""
     found: Dict[str, Path] = {}
     for folder in search_folders():
-        if not folder.is_dir():
+        try:
+            paths = sorted(folder.iterdir())
+        except OSError:  # not there, or not ours to look into
             continue
-        for path in sorted(folder.iterdir()):
+        for path in paths:
             if (path / CARD).is_file() or path.suffix == ".zip":
                 found.setdefault(path.stem if path.suffix == ".zip" else path.name, path)
     return found
@@ -170,10 +183,11 @@ def load_whole(path: Path) -> Tuple[Dict[str, Any], Dict[str, Tensor], Dict[str,
 
 def save(folder: Path, card: Dict[str, Any], tensors: Dict[str, Tensor], extra: Optional[Dict[str, bytes]] = None,
          ) -> None:
-    """Write a bundle; the card gains format and hashes.  A previous one in `folder` stays until the new one is whole.
+    """Write a bundle; the card gains format and hashes.  A previous one in `folder` stays until the new one is whole,
+    and goes with all its files.
 
     Args:
-        extra: further files by name; one of a previous bundle in `folder` goes if it is not among them.
+        extra: further files by name.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -183,19 +197,21 @@ def save(folder: Path, card: Dict[str, Any], tensors: Dict[str, Tensor], extra: 
     contents = {WEIGHTS: save_safetensors(pack(tensors)), **(extra or {})}
     card = dict(card, format=FORMAT, files={name: _sha256(data) for name, data in contents.items()})
     text = json.dumps(card, indent=1, ensure_ascii=False, sort_keys=False) + "\n"
-    folder = Path(folder)
+    with whole_folder(Path(folder), bundle_names, CARD) as files:
+        for name, data in {**contents, CARD: text.encode("utf-8")}.items():
+            with replacing(files / name) as file:
+                file.write(data)
+
+
+def bundle_names(folder: Path) -> Set[str]:
+    """The names in a folder that are those of a bundle."""
+    names = {CARD, WEIGHTS, RUN_LOG, normal_tiles.FILE, *FILES}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=str(folder), suffix=".part") as whole:  # all whole, then moved
-            contents[CARD] = text.encode("utf-8")  # moved last
-            for name, data in contents.items():
-                Path(whole, name).write_bytes(data)
-            for name in contents:
-                os.replace(str(Path(whole, name)), str(folder / name))
-        for name in {normal_tiles.FILE, *FILES} - set(contents):
-            (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError("The model could not be written to {}.".format(folder), str(error)) from error
+        listed = json.loads((folder / CARD).read_text(encoding="utf-8"))["files"]
+        names.update(name for name in listed if name == os.path.basename(name))
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # none is there, or what is there is of no use
+    return names
 
 
 def join_states(network: Dict[str, Tensor], scale: Dict[str, Tensor], check: Dict[str, Tensor],

@@ -21,7 +21,7 @@ def installed() -> List[Dict[str, Any]]:
     for name in bundle.available_models():
         path = bundle.find_bundle(name)
         try:
-            rows.append(summary(bundle.read_card(path), path))
+            rows.append({**summary(bundle.read_card(path), path), "name": name})  # a copy has its folder's name
         except SPMambaError as error:
             rows.append({"name": name, "path": str(path), "error": error.to_dict()})
     return rows

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -12,13 +13,28 @@ from typing import Any, Dict, Optional
 
 from ..bundle import catalogue
 from ..detection import Detection
-from ..errors import OutputError, UnreadableFileError, UsageError
-from ..output.files import RESULT_FILE, staged_folder, write_evidence, write_json
+from ..errors import UsageError
+from ..io.image import require
+from ..io.names import printable
+from ..io.swap import whole_folder
+from ..io.whole import replacing
+from ..output.files import (
+    PICTURE_FILE,
+    RESULT_FILE,
+    SEGMENTATION_FILE,
+    VOLUME_FILES,
+    VOLUME_FORMATS,
+    result_names,
+    write_evidence,
+    write_json,
+)
 from ..output.summary import summary_lines
 from ..progress import ProgressBar
 
 READ, LOADED, WRITING = 0.02, 0.06, 0.97  # parts of the progress bar
 IMAGE_SUFFIXES = (".nii.gz", ".seg.nrrd")  # of two parts; others have one
+LONGEST = 180  # bytes of an input's name in that of the results' folder
+INTERRUPTING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
 def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
@@ -38,7 +54,7 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
                         help="share of normal slices (or images) that may show a finding, e.g. 0.05")
     parser.add_argument("--force", "--anyway", action="store_true",
                         help="analyse also a scan that does not look like what the model knows; the result says so")
-    parser.add_argument("--format", choices=("nrrd", "nii.gz"), default="nrrd", help="of map and label map (nrrd)")
+    parser.add_argument("--format", choices=VOLUME_FORMATS, default="nrrd", help="of map and label map (nrrd)")
     parser.add_argument("--json", action="store_true", help="print result.json instead of the table")
     parser.set_defaults(run=run)
 
@@ -48,11 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
     if rate is not None and not 0.0 < rate < 1.0:
         raise UsageError("--false-positives must lie between 0 and 1, for example 0.05; got {:g}.".format(rate))
     source = Path(arguments.input)
-    if not source.exists():
-        raise UnreadableFileError("There is no file or folder {}.".format(source), code="file-missing")
-    folder = Path(arguments.output) if arguments.output else Path(stem(source) + "_spmamba")
-    with ProgressBar() as bar, staged_folder(folder) as files, Interruption() as stop:
-        bar(0.0, "reading {}".format(source.name))
+    require(source)
+    folder = Path(arguments.output) if arguments.output else Path(shortened(stem(source)) + "_spmamba")
+    with ProgressBar() as bar, whole_folder(folder, result_names, RESULT_FILE) as files, \
+            Interruption() as stop:
+        bar(0.0, "reading {}".format(printable(source.name)))
         image = read_image(source, arguments.series)
         model = arguments.model or choose_model(image)
         bar(READ, "loading model {}".format(model))
@@ -64,10 +80,15 @@ def run(arguments: argparse.Namespace) -> int:
         result = write_results(files, source, image, detection, arguments.format)
         stop.ignore()  # the files are moved into place now; half of them would be worse than all
     if arguments.json:
-        print(json.dumps({**result, "folder": str(folder)}, indent=1))
+        print(json.dumps({**result, "folder": printable(folder)}, indent=1))
     else:
         print("\n".join(summary_lines(source, image.kind, detection, folder, result["files"])))
     return 0
+
+
+def shortened(name: str) -> str:
+    """As much of a name as a folder's name has room for, which is counted in bytes."""
+    return os.fsencode(name)[:LONGEST].decode("utf-8", "ignore") if len(os.fsencode(name)) > LONGEST else name
 
 
 def stem(source: Path) -> str:
@@ -111,16 +132,14 @@ def write_results(folder: Path, source: Path, image: Any, detection: Detection, 
     from ..output.overview import draw_overview
     from ..output.segmentation import segments_of, write_segmentation
 
-    anomaly_map, severity = "anomaly_map." + suffix, "severity." + suffix
+    anomaly_map, severity = ("{}.{}".format(name, suffix) for name in VOLUME_FILES)
     write_image(folder / anomaly_map, detection.map, detection.ijk_to_ras)
     write_image(folder / severity, detection.severity, detection.ijk_to_ras)
-    write_segmentation(folder / "findings.seg.nrrd", detection.labels, detection.ijk_to_ras, segments_of(detection))
-    try:
-        draw_overview(image.voxels, detection, title=source.name).save(folder / "overview.png")
-    except OSError as error:
-        raise OutputError("The overview picture could not be written to {}.".format(folder), str(error)) from error
-    result = {**detection.to_dict(), "input": str(source), "kind": image.kind,
-              "files": [anomaly_map, severity, "findings.seg.nrrd", "overview.png", *write_evidence(detection, folder),
+    write_segmentation(folder / SEGMENTATION_FILE, detection.labels, detection.ijk_to_ras, segments_of(detection))
+    with replacing(folder / PICTURE_FILE) as file:
+        draw_overview(image.voxels, detection, title=printable(source.name)).save(file, "PNG")
+    result = {**detection.to_dict(), "input": printable(source), "kind": image.kind,
+              "files": [anomaly_map, severity, SEGMENTATION_FILE, PICTURE_FILE, *write_evidence(detection, folder),
                         RESULT_FILE]}
     write_json(folder / RESULT_FILE, result)
     return result
@@ -142,7 +161,8 @@ class Interruption:
         self._ignored = True
 
     def __enter__(self) -> "Interruption":
-        self._previous = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._previous = {number: signal.signal(number, self._handle) for number in INTERRUPTING
+                          if signal.getsignal(number) is not signal.SIG_IGN}  # nohup asks for that
         return self
 
     def __exit__(self, *exception: Any) -> None:

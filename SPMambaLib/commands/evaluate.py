@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
-from ..errors import OutputError, UsageError
+from ..errors import UsageError
+from ..io.whole import prepare_file
 from .detect import Interruption
 
 EXAMINED = 0.05  # of the progress bar
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.against:
         others += read_data(manifest=arguments.manifest, folder=arguments.folder, select=arguments.against).samples
     for path in (arguments.output, arguments.report):
-        prepare_place(path)
+        prepare_file(path)
     detector = load_model(arguments.model, arguments.device, arguments.scan)
     with ProgressBar() as bar, Interruption() as stop:
         sound, unusable = examined(samples, others, data.normals_only, arguments.allow, bar, stop)
@@ -74,21 +75,6 @@ def load_model(model: str, device: str, scan: Optional[str] = None) -> Any:
     from ..detector import load_model as load
 
     return load(model, device, scan=scan)
-
-
-def prepare_place(path: Any) -> None:
-    """Make the folder of a file to be written, and fail now and not after the work."""
-    from ..output.files import check_writable
-
-    if path is None:
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError("The folder {} could not be made.".format(path.parent), str(error)) from error
-    if path.is_dir():
-        raise OutputError("{} is a folder; name a file to write.".format(path))
-    check_writable(path.parent)
 
 
 def examined(samples: Sequence[Any], others: Sequence[Any], normals_only: bool, allow: Sequence[str], bar: Any,

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List
 
-from ..errors import UnreadableFileError
+from ..io.image import require
 
 
 def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
@@ -23,8 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..io.dicom.contents import look
 
     source = Path(arguments.input)
-    if not source.exists():
-        raise UnreadableFileError("There is no file or folder {}.".format(source), code="file-missing")
+    require(source)
     listing = as_dict(look(source))
     print(json.dumps(listing, indent=1) if arguments.json else "\n".join(lines(listing)))
     return 0

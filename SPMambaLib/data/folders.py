@@ -16,10 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterator, List, Set, Tuple
 
-from ..io.image import ITK_VOLUMES, NIFTI, PICTURES
+from ..io.image import FREESURFER, ITK_VOLUMES, NIFTI, PICTURES
 from .samples import Patterns, Sample, chosen
 
-SUFFIXES = (*NIFTI, *ITK_VOLUMES, *PICTURES)
+SUFFIXES = (*NIFTI, ".hdr", *FREESURFER, *ITK_VOLUMES, *PICTURES)
 
 
 def read_folder(folder: Path, select: Patterns = ()) -> List[Sample]:

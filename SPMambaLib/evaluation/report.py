@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
-from ..output.files import replacing
+from ..io.whole import replacing
 from .evaluate import Evaluation
 from .figures import figures
 from .gallery import Exhibit, Gallery

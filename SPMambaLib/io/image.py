@@ -6,6 +6,7 @@ be read right is refused with a typed error.  Arrays are (K, J, I), geometry is 
 """
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass, field
@@ -17,16 +18,26 @@ import numpy as np
 from ..detection import Notice
 from ..errors import OutputError, UnreadableFileError, UnsupportedImageError, UsageError
 from ..geometry import SlicePlane, Vector, check_geometry, plane_of, spacing_of
-from .nifti import read_nifti, write_nifti
+from .freesurfer import read_freesurfer
+from .names import utf8_path
+from .nifti import pair_of, read_nifti, write_nifti
+from .pictures import read_picture
 from .quiet import quiet
 from .sizes import check_declared
+from .temporary import working_folder
 
 PathLike = Union[str, "os.PathLike[str]"]
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # its own inverse
 NIFTI = (".nii", ".nii.gz")
+PAIR = (".hdr", ".img", ".hdr.gz", ".img.gz")  # NIfTI in two files
+FREESURFER = (".mgh", ".mgz", ".mgh.gz")
+OTHER_VOLUMES = (".mnc", ".head", ".brik", ".brik.gz", ".par", ".rec", ".vtk", ".vti", ".mif", ".mif.gz", ".mat",
+                 ".npy")
 ITK_VOLUMES = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+SPACING = (1e-3, 1e3)  # mm; beyond it is no scan of a patient
+TINY = 1e-4  # a largest value below it would be lost beside the smallest numbers of later steps
 MINIMUM_SIDE = 16  # voxels; anything smaller shows no anatomy
 GREY_TOLERANCE = 2  # levels of 255 between the channels of a grey JPEG that was stored as colour
 
@@ -71,7 +82,8 @@ def read_image(path: PathLike, *, series: Optional[str] = None) -> Image:
     """Read an image file, or a DICOM series from its folder.
 
     Args:
-        path: NIfTI, NRRD, MetaImage, DICOM, PNG, JPEG, BMP or TIFF file; or a folder with DICOM files.
+        path: NIfTI (also .hdr/.img), NRRD, MetaImage, FreeSurfer, DICOM, PNG, JPEG, BMP or TIFF file; or a folder
+            with DICOM files.
         series: which series of the folder (its UID, number or description); otherwise the largest, with a notice.
 
     Raises:
@@ -80,18 +92,28 @@ def read_image(path: PathLike, *, series: Optional[str] = None) -> Image:
         UsageError: `series` names none of the series.
     """
     path = Path(path)
-    _require(path)
+    require(path)
     suffix = _suffix(path)
     try:
-        if path.is_dir() or suffix not in (*NIFTI, *ITK_VOLUMES, *PICTURES):
+        if suffix in OTHER_VOLUMES and path.is_file():
+            raise UnreadableFileError("{} cannot be read here; open it in 3D Slicer, or in the program that wrote it, "
+                                      "and save it as NIfTI (.nii.gz) or NRRD.".format(path.name), code="other-format")
+        if path.is_dir() or suffix not in (*NIFTI, *PAIR, *FREESURFER, *ITK_VOLUMES, *PICTURES) or (
+                suffix == ".img" and not _has_header(path)):
             image = _read_dicom(path, series)
-        elif suffix in NIFTI:
+        elif suffix in (*NIFTI, *PAIR):
             voxels, ijk_to_ras, notices = read_nifti(path)
             image = Image(voxels, ijk_to_ras, {"format": "NIfTI", "has_spacing": True}, notices=notices)
         elif suffix in ITK_VOLUMES:
-            image = _read_itk_volume(path, ITK_VOLUMES[suffix])
+            with utf8_path(path) as place:
+                image = _read_itk_volume(place, ITK_VOLUMES[suffix])
+        elif suffix in FREESURFER:
+            voxels, ijk_to_ras, notices = read_freesurfer(path)
+            image = Image(voxels, ijk_to_ras, {"format": "FreeSurfer", "has_spacing": True}, notices=notices)
         else:
-            image = _read_picture(path)
+            voxels, ijk_to_lps, notices = read_picture(path)
+            image = Image(voxels, LPS_TO_RAS @ ijk_to_lps, {"format": suffix[1:].upper(), "has_spacing": False},
+                          "image" if len(voxels) == 1 else "volume", notices)
     except (OSError, RuntimeError) as error:
         raise UnreadableFileError("{} could not be read; it may be damaged, or not be what its name says.".format(
             path.name), str(error)) from error
@@ -117,19 +139,17 @@ def write_image(path: PathLike, array: np.ndarray, ijk_to_ras: np.ndarray) -> No
         raise UsageError("Volumes are written as .nrrd, .nii.gz, .nii or .mha, not as {!r}.".format(path.name))
     storable = {"?": np.uint8, "e": np.float32}.get(array.dtype.char, array.dtype)
     array = np.ascontiguousarray(array, dtype=storable)
-    partial = path.with_name("{}.{}.part{}".format(path.name[:-len(suffix)], os.getpid(), suffix))
     try:
-        if suffix in NIFTI:
-            write_nifti(partial, array, matrix)
-        else:
-            _write_itk(partial, array, matrix)
-        os.replace(partial, path)
+        with working_folder(path.parent) as folder:
+            written = folder / ("volume" + suffix)
+            if suffix in NIFTI:
+                write_nifti(written, array, matrix)
+            else:
+                _write_itk(written, array, matrix)
+            os.replace(written, path)
     except (OSError, RuntimeError) as error:
         raise OutputError("{} could not be written: the folder may be missing or read-only, or the disk full.".format(
             path), str(error)) from error
-    finally:
-        if partial.exists():
-            partial.unlink()
 
 
 def finite_voxels(image: Image, plane: str = "") -> Tuple[np.ndarray, List[Notice]]:
@@ -147,12 +167,14 @@ def finite_voxels(image: Image, plane: str = "") -> Tuple[np.ndarray, List[Notic
         raise UnsupportedImageError("The image holds values that are not plain numbers.", str(voxels.dtype),
                                     code="unsupported-numbers")
     check_geometry(image.ijk_to_ras)
+    if image.facts.get("has_spacing", True):
+        _check_spacing(image.spacing)
     sides = image.plane(plane).stack_shape[1:] if plane else sorted(voxels.shape)[1:]
     if min(sides) < MINIMUM_SIDE or voxels.size == 0:
         raise UnsupportedImageError("The image is too small to be analysed: its slices need at least {0} x {0} "
                                     "voxels.".format(MINIMUM_SIDE), "shape {}".format(voxels.shape), code="too-small")
     with np.errstate(over="ignore"):  # beyond float32 is as good as infinite
-        clean = np.array(voxels, dtype=np.float32, order="C")
+        clean = np.array(_in_range(voxels), dtype=np.float32, order="C")
     finite = np.isfinite(clean)
     missing = clean.size - int(np.count_nonzero(finite))
     if missing == clean.size:
@@ -167,7 +189,30 @@ def finite_voxels(image: Image, plane: str = "") -> Tuple[np.ndarray, List[Notic
     return clean, notices
 
 
-def _require(path: Path) -> None:
+def _check_spacing(spacing: Vector) -> None:
+    least, most = SPACING
+    if min(spacing) < least or max(spacing) > most:
+        raise UnsupportedImageError("The image's spacing of {:.3g} x {:.3g} x {:.3g} mm makes no sense; correct it in "
+                                    "the file, or export the image again.".format(*spacing), code="bad-geometry")
+
+
+def _in_range(voxels: np.ndarray) -> np.ndarray:
+    """Voxels, tiny ones multiplied by a power of two, which changes no digit: models know no units."""
+    if voxels.dtype.kind != "f" or not voxels.size:
+        return voxels
+    finite = voxels[np.isfinite(voxels)]
+    largest = float(np.abs(finite).max()) if finite.size else 0.0
+    if not 0.0 < largest < TINY:
+        return voxels
+    return np.ldexp(voxels.astype(np.float64), -math.frexp(largest)[1])
+
+
+def require(path: Path) -> None:
+    """Whether there is a file or folder with anything in it.
+
+    Raises:
+        UnreadableFileError: there is not, or it is not ours to read.
+    """
     try:
         if not path.exists():
             raise UnreadableFileError("There is no file or folder {}.".format(path), code="file-missing")
@@ -179,8 +224,17 @@ def _require(path: Path) -> None:
 
 
 def _suffix(path: Path) -> str:
-    name = path.name.lower()
-    return ".nii.gz" if name.endswith(".nii.gz") else os.path.splitext(name)[1]
+    base, suffix = os.path.splitext(path.name.lower())
+    return os.path.splitext(base)[1] + suffix if suffix == ".gz" else suffix
+
+
+def _has_header(path: Path) -> bool:
+    """Whether an .img is one half of a pair; it may also be DICOM."""
+    try:
+        pair_of(path)
+    except UnreadableFileError:
+        return False
+    return True
 
 
 def _sitk() -> Any:
@@ -236,35 +290,12 @@ def _voxel_bytes(kind: str) -> int:
     return (int(bits.group(1)) // 8 if bits else 8) * (2 if "complex" in kind else 1)
 
 
-def _read_picture(path: Path) -> Image:
-    """A picture's resolution (dots per inch) is that of paper, not of the patient: spacing stays unknown."""
-    _require_complete(path)
-    sitk = _sitk()
-    itk_image = sitk.ReadImage(str(path))
-    voxels = sitk.GetArrayFromImage(itk_image)
-    if itk_image.GetDimension() == 2:
-        voxels = voxels[None]
-    facts = {"format": _suffix(path)[1:].upper(), "has_spacing": False}
-    return Image(voxels, LPS_TO_RAS.copy(), facts, "image" if len(voxels) == 1 else "volume")
-
-
-def _require_complete(path: Path) -> None:
-    """ITK fills the missing part of a truncated JPEG or BMP with grey and says nothing."""
-    content = path.read_bytes()
-    complete = True
-    if content[:2] == b"\xff\xd8":  # JPEG: an end marker must follow the last start of scan
-        complete = content.rfind(b"\xff\xd9") > content.rfind(b"\xff\xda")
-    elif content[:2] == b"BM":
-        complete = len(content) >= int.from_bytes(content[2:6], "little")
-    if not complete:
-        raise UnreadableFileError("The file {} is incomplete or damaged; copy or download it again.".format(path.name),
-                                  "{} bytes".format(len(content)), code="damaged-file")
-
-
 def _grey(voxels: np.ndarray) -> np.ndarray:
     """(K, J, I) from (K, J, I) or from (K, J, I, channels) whose colours are all grey."""
     if voxels.ndim == 3:
         return voxels
+    if voxels.ndim == 4 and voxels.shape[3] == 1:
+        return np.ascontiguousarray(voxels[..., 0])
     if voxels.ndim == 4 and voxels.shape[3] in (3, 4):
         colours = voxels[..., :3].astype(np.float64)
         tolerance = GREY_TOLERANCE if voxels.dtype == np.uint8 else 0
@@ -285,4 +316,5 @@ def _write_itk(path: Path, array: np.ndarray, ijk_to_ras: np.ndarray) -> None:
     itk_image.SetSpacing(spacing_of(ijk_to_lps))
     itk_image.SetDirection((ijk_to_lps[:3, :3] / spacing_of(ijk_to_lps)).ravel().tolist())
     itk_image.SetOrigin(ijk_to_lps[:3, 3].tolist())
-    sitk.WriteImage(itk_image, str(path), useCompression=True)
+    with utf8_path(path) as place:
+        sitk.WriteImage(itk_image, str(place), useCompression=True)

@@ -22,6 +22,7 @@ APART_MM = 8.0  # between shown slices: neighbours look alike
 OPACITY = 0.55
 GAP, CAPTION, HEADER, BAR_WIDTH = 8, 18, 64, 110  # px
 NOTICE = 17  # px a line
+LEAST_HEIGHT = 160  # px below the header: room for the bar of colors beside a slice that is but a strip
 PAIR_WIDTH = 340  # px, at least: room for the caption of a volume's slice
 MARGIN = 0.04  # of the side, left around the anatomy
 BACKGROUND, INK, FAINT = (18, 18, 20), (235, 235, 235), (160, 160, 165)
@@ -50,7 +51,8 @@ def gray_window(voxels: np.ndarray) -> Tuple[float, float]:
     values = values[np.isfinite(values)]
     inside = values[values > values.min()]
     low, high = np.quantile(inside if inside.size else values, (0.005, 0.995))
-    return float(low), float(max(high, low + 1e-6))
+    least = max(abs(float(low)), abs(float(high))) * 1e-6 or 1e-6
+    return float(low), float(max(high, low + least))
 
 
 def draw_overview(voxels: np.ndarray, detection: Detection, title: str = "") -> Image.Image:
@@ -141,7 +143,8 @@ class _Montage:
     @property
     def size(self) -> Tuple[int, int]:
         width = self.columns * self.pair_width + GAP + BAR_WIDTH
-        return max(width, 760), self.header + self.rows * (self.tile[1] + CAPTION + GAP) + GAP
+        height = self.rows * (self.tile[1] + CAPTION + GAP) + GAP
+        return max(width, 760), self.header + max(height, LEAST_HEIGHT)
 
     def corner(self, place: int) -> Tuple[int, int]:
         """Upper left of the first tile of a pair."""

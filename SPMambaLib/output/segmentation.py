@@ -13,9 +13,9 @@ from typing import Dict, List, Sequence, Tuple
 import numpy as np
 
 from ..detection import Detection
+from ..io.whole import replacing
 from ..scoring.calibration import Calibration
 from .appearance import TERMINOLOGY
-from .files import replacing
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 

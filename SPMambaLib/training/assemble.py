@@ -29,6 +29,8 @@ from ..errors import Cancelled, UnreadableFileError, UsageError
 from ..evidence.fit import normal_tiles_of, thumbnails
 from ..evidence.normal_tiles import FILE, NormalTiles
 from ..input_check.statistics import InputCheck
+from ..io.swap import check_folder
+from ..io.whole import prepare_file, replacing
 from ..model.config import NetworkConfig
 from ..model.network import SPMamba
 from ..model.teacher import Teacher
@@ -113,6 +115,7 @@ def assemble(
         if not ranks.leads:
             follow(recipe, ranks, precision)
             return {}
+        check_folder(output, bundle.bundle_names)
         work = WorkFolder(output)
         work.open(plan_of(name, recipe, recipe.training, source=source, device=ranks.device, precision=precision),
                   resume=resume)
@@ -308,10 +311,11 @@ def load_split(recipe: Recipe, manifest: Path, progress: Progress,
 def adapt_for(recipes: Sequence[str], manifest: Path, imagenet: Path, output: Path, *, select: Patterns = (),
               steps: int = ADAPTATION_STEPS, progress: Progress = lambda fraction, text: None) -> float:
     """Adapt one teacher to the training images (never the held-out ones) of several recipes; returns the last loss."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     chosen = [find_recipe(name) for name in recipes]
     require_files(imagenet)
+    prepare_file(output)
     pixels = []
     for recipe in chosen:
         samples = read_normals(manifest, select or recipe.select)
@@ -323,7 +327,8 @@ def adapt_for(recipes: Sequence[str], manifest: Path, imagenet: Path, output: Pa
     for network in (teacher, original):
         load_imagenet(network, imagenet)
     losses = adapt_teacher(teacher, original, torch.cat(pixels), steps=steps, progress=progress)
-    save_file(teacher.state_dict(), str(output))
+    with replacing(output) as file:
+        file.write(save(teacher.state_dict()))
     return float(np.mean(losses[-50:]))
 
 

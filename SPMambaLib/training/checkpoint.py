@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from ..errors import UnreadableFileError, UsageError
+from ..io.whole import write_durably
 from ..model.network import SPMamba
-from ..output.files import write_durably
 
 LEARNING = ("neck", "decoder")  # parts of the network that training changes
 

@@ -17,12 +17,9 @@ gives the same bundle.  Nothing in the bundle depends on the clock.
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
-from uuid import uuid4
 
 import torch
 from torch import Tensor
@@ -33,6 +30,7 @@ from ..errors import ModelDamagedError, OutputError, UsageError
 from ..evidence.fit import LAYOUT, normal_tiles_of
 from ..evidence.normal_tiles import FILE
 from ..input_check.fit import fit_input_check
+from ..io.swap import check_folder
 from ..model.config import NetworkConfig
 from ..model.network import SPMamba
 from ..preprocessing.prepare import Preprocessing
@@ -75,6 +73,7 @@ def fit_site_model(base: Path, data: DataSet, output: Path, *, name: Optional[st
         OutputError: `output` is something else already, or cannot be written.
     """
     require_free(output)
+    check_folder(output, bundle.bundle_names)
     card, network, config, preprocessing = base_model(base)
     normals = site_normals(data, stretch(progress, 0.0, 0.05))
     plan = plan_of(normals.sources)
@@ -106,11 +105,11 @@ def fit_site_model(base: Path, data: DataSet, output: Path, *, name: Optional[st
     fresh = fitted_card(card, calibrated, held, features, normals, plan, distance, augmentation)
     fresh.update(normal_tiles=tiles.card(), name=name or output.name)
     fresh["title"] = title or card["title"].replace(SUFFIX, "") + SUFFIX
-    written = write_whole(output, fresh, bundle.join_states(
+    bundle.save(output, fresh, bundle.join_states(
         network.state_dict(), calibrated.scale.state_dict(), check.state_dict(), preprocessing.state_dict()),
         {FILE: tiles.png()})
     bench.remove()
-    return written
+    return bundle.verify(output)
 
 
 def base_model(path: Path) -> Tuple[Dict[str, Any], SPMamba, ScoringConfig, Preprocessing]:
@@ -228,30 +227,6 @@ def require_free(output: Path) -> None:
     """Only a bundle may be replaced."""
     if output.exists() and not (output / bundle.CARD).is_file() and not (output.is_dir() and not any(output.iterdir())):
         raise OutputError("{} exists and is not a model; name a new folder.".format(output))
-
-
-def write_whole(output: Path, card: Dict[str, Any], tensors: Dict[str, Tensor],
-                extra: Optional[Dict[str, bytes]] = None) -> Dict[str, Any]:
-    """Write the bundle next to its place, check it, then move it there; returns the card as a reader will find it.
-
-    A bundle that is there already steps aside first, and comes back if that fails.
-    """
-    whole = output.with_name("{}.{}.part".format(output.name, uuid4().hex[:8]))
-    former = whole.with_suffix(".former")
-    try:
-        bundle.save(whole, card, tensors, extra)
-        written = bundle.verify(whole)
-        if output.exists():
-            os.replace(str(output), str(former))
-        os.replace(str(whole), str(output))
-    except OSError as error:
-        raise OutputError("The model could not be written to {}.".format(output), str(error)) from error
-    finally:
-        shutil.rmtree(str(whole), ignore_errors=True)
-        if former.exists() and not output.exists():  # also after Ctrl-C between the two moves
-            os.replace(str(former), str(output))
-        shutil.rmtree(str(former), ignore_errors=True)
-    return written
 
 
 def stretch(progress: Progress, begin: float, end: float) -> Progress:

@@ -23,7 +23,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 from torch import Tensor
 
 from ..errors import OutputError, UnreadableFileError, UsageError
-from ..output.files import output_error, write_durably
+from ..io.whole import output_error, write_durably
 from .checkpoint import load_tensors, save_tensors
 
 PLAN, CHECKPOINT, LOG = "plan.json", "checkpoint.safetensors", "run.jsonl"

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any, Callable, Dict
-from uuid import uuid4
 
 from torch import Tensor
 
 from ..errors import OutputError
+from ..io.temporary import sweep
+from ..io.whole import partial
 
 SUFFIX = ".safetensors"
 
@@ -45,10 +45,9 @@ class Workbench:
             except (SafetensorError, OSError):
                 pass  # cut short by a crash of the machine: made anew
         result = {name: tensor.contiguous() for name, tensor in make().items()}
-        part = path.with_suffix(".{}.part".format(uuid4().hex[:8]))
         try:
-            save_file(result, str(part))
-            os.replace(str(part), str(path))
+            with partial(path) as file:
+                save_file(result, file.name)
         except (SafetensorError, OSError) as error:
             raise OutputError("Intermediate results could not be written to {}; is the disk full?".format(self.folder),
                               str(error)) from error
@@ -71,7 +70,8 @@ class Workbench:
 
     def remove(self) -> None:
         """Delete our files, and the folder unless somebody else's are in it."""
-        for path in (*self.folder.glob("*" + SUFFIX), *self.folder.glob("*.part")):
+        sweep(self.folder)
+        for path in self.folder.glob("*" + SUFFIX):
             path.unlink()
         if not any(self.folder.iterdir()):
             self.folder.rmdir()

@@ -11,7 +11,8 @@ from typing import IO, Any, Callable, Dict, List, Optional, Set, Tuple
 
 from .. import __version__
 from ..errors import Cancelled, SPMambaError, typed_error
-from ..output.files import check_writable, write_detection
+from ..io.whole import check_writable
+from ..output.files import write_detection
 from . import protocol
 from .channel import Channel, claim_standard_streams
 from .processors import share_processors

@@ -105,8 +105,8 @@ def empty(folder: Path) -> None:
 
 
 def sealed(folder: Path) -> None:
-    """Nothing can be made here, not even by the superuser: the name that is tried first is taken by a folder."""
-    (folder / ".writable.part").mkdir()
+    """No result can come here, not even by the superuser: the name of one of its files is taken by a folder."""
+    (folder / "labels.npy").mkdir()
 
 
 VOLUME = written("head.nrrd", voxels())

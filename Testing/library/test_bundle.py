@@ -233,11 +233,11 @@ def test_a_failure_leaves_the_previous_bundle_whole(folder, monkeypatch):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     card, tensors = bundle.load(folder)
 
-    def full(self, data):
+    def full(descriptor):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
+        patch.setattr("os.fsync", full)
         with pytest.raises(OutputError) as caught:
             bundle.save(folder, card, {name: tensor + 1 for name, tensor in tensors.items()})
     assert "No space left" in caught.value.detail

@@ -30,7 +30,7 @@ from SPMambaLib.training import site_model
 from SPMambaLib.training.augment import Augmentation
 from SPMambaLib.training.recipes import find_recipe
 from SPMambaLib.training.site_dataset import plan_of
-from SPMambaLib.training.site_model import Limits, augmentation_of, fit_site_model, workbench_of, write_whole
+from SPMambaLib.training.site_model import Limits, augmentation_of, fit_site_model, workbench_of
 from SPMambaLib.training.stream import FILMS, Source, drawn, groups, within
 
 FILMS_OF_SITE = 20
@@ -326,13 +326,12 @@ def test_a_damaged_intermediate_result_is_made_anew(tmp_path):
 
 
 def test_a_former_bundle_stays_until_the_new_one_is_whole(tmp_path, monkeypatch):
-    output, card = tmp_path / "out", {"name": "x"}
-    with pytest.raises(bundle.ModelDamagedError):
-        write_whole(output, card, {"x": torch.ones(1)})
-    assert not any(tmp_path.iterdir())
+    output = tmp_path / "out"
     card = bundle.read_card(fitted())
-    write_whole(output, card, {"x": torch.ones(1)})
-    write_whole(output, dict(card, name="second"), {"x": torch.ones(1)})
+    bundle.save(output, card, {"x": torch.ones(1)})
+    (output / bundle.RUN_LOG).write_text("of the first")
+    bundle.save(output, dict(card, name="second"), {"x": torch.ones(1)})
+    assert not (output / bundle.RUN_LOG).exists()
     assert bundle.verify(output)["name"] == "second" and [path.name for path in tmp_path.iterdir()] == ["out"]
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")

@@ -14,6 +14,7 @@ from geometries import GEOMETRIES, rotation
 from image_references import LPS_TO_RAS, assert_same_in_patient, itk_geometry, mrml_volume, volume
 
 from SPMambaLib.errors import OutputError, UnsupportedImageError, UsageError
+from SPMambaLib.geometry import spacing_of
 from SPMambaLib.io.image import Image, read_image, write_image
 
 suffixes = pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha"])
@@ -161,14 +162,14 @@ def test_big_endian_and_nifti_2(tmp_path):
     data = volume(shape)
     big = bytearray(352)
     for offset, layout, values in ((0, "i", (348,)), (40, "8h", (3, *shape[::-1], 1, 1, 1, 1)), (70, "2h", (4, 16)),
-                                   (76, "4f", (1, 1, 1, 1)), (108, "3f", (352, 1, 0)), (252, "2h", (0, 1)),
-                                   (280, "12f", ijk_to_ras[:3].ravel())):
+                                   (76, "4f", (1, *spacing_of(ijk_to_ras))), (108, "3f", (352, 1, 0)),
+                                   (252, "2h", (0, 1)), (280, "12f", ijk_to_ras[:3].ravel())):
         struct.pack_into(">" + layout, big, offset, *values)
     big[344:348] = b"n+1\0"
     (tmp_path / "big.nii.gz").write_bytes(gzip.compress(bytes(big) + data.astype(">i2").tobytes()))
     two = bytearray(544)
     for offset, layout, values in ((0, "i", (540,)), (12, "2h", (4, 16)), (16, "8q", (3, *shape[::-1], 1, 1, 1, 1)),
-                                   (104, "4d", (1, 1, 1, 1)), (168, "q", (544,)), (176, "2d", (1, 0)),
+                                   (104, "4d", (1, *spacing_of(ijk_to_ras))), (168, "q", (544,)), (176, "2d", (1, 0)),
                                    (344, "2i", (0, 1)), (400, "12d", ijk_to_ras[:3].ravel()), (500, "i", (2,))):
         struct.pack_into("<" + layout, two, offset, *values)
     two[4:12] = b"n+2\0\r\n\x1a\n"

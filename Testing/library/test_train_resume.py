@@ -35,7 +35,7 @@ import os, signal, sys
 from unittest import mock
 import torch
 import test_train_resume as test
-from SPMambaLib.output import files as result_files
+from SPMambaLib.io import whole
 from SPMambaLib.training import work_folder
 torch.set_num_threads(1)
 folder, output, moment, step, resume = sys.argv[1:]
@@ -51,7 +51,7 @@ def rename_hook(source, target):
     if moment == "rename" and str(target).endswith("checkpoint.safetensors") and done[0] >= int(step):
         die()
     rename(source, target)
-work_folder.RunManifest.step, result_files.os.replace = step_hook, rename_hook
+work_folder.RunManifest.step, whole.os.replace = step_hook, rename_hook
 test.run(test.Path(folder), test.Path(output), resume=resume == "resume")
 """
 
