@@ -97,7 +97,10 @@ class DetectionRun:
 
     def _onJobWritten(self, nothing: None) -> None:
         self._steps = None
-        self._run = self._worker.detect(str(self._folder), self._onEvent)
+        try:
+            self._run = self._worker.detect(str(self._folder), self._onEvent)
+        except Exception as error:  # the program cannot be started at all
+            self._onStepError(error)
 
     def _onEvent(self, event: Dict[str, Any]) -> None:
         kind = event["event"]

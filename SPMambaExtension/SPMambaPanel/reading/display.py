@@ -112,6 +112,8 @@ def _applyToLegends(result: Result, parameters: Any) -> None:
         if legend is not None:
             legend.SetVisibility(shown)
             legend.SetTitleText(title)
+            if node is result.severity:  # rejected findings have brought their gray
+                legend.SetMaxNumberOfColors(node.GetDisplayNode().GetColorNode().GetNumberOfColors())
             _restrict(legend, parameters)
             legend.Modified()  # drawn only by a change that comes after the volume is in the views
 
@@ -169,6 +171,4 @@ def _legend(volumeNode: Any, create: bool) -> Optional[Any]:
         legend.SetSize(width, LEGEND_HEIGHT)
         legend.SetPosition(*LEGEND_PLACE)
         legend.SetUseColorNamesForLabels(labels)
-        if labels:
-            legend.SetMaxNumberOfColors(volumeNode.GetDisplayNode().GetColorNode().GetNumberOfColors())
     return legend
