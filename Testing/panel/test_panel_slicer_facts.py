@@ -242,9 +242,8 @@ def test_an_export_makes_no_complaint(host: Any, workplace: Any, result: Any, tm
     workplace.exports.acceptedSegmentation()
     result.remove()
     assert not [line for line in capfd.readouterr().err.splitlines() if "propagateSizeHints" not in line]
-    stranger = slicer.vtkMRMLModelNode()
-    slicer.mrmlScene.RemoveNode(stranger)
-    assert capfd.readouterr().err, "negative control"
+    vtk.vtkOutputWindow.GetInstance().DisplayErrorText("RemoveNode: not in the scene")
+    assert "RemoveNode" in capfd.readouterr().err, "negative control"
 
 
 # -- from the click to the decision ----------------------------------------------------------------------------------
@@ -321,11 +320,16 @@ def manyFindings(volume: Any, count: int) -> Result:
 @pytest.mark.parametrize("where", ["run", "start", "process", "views", "packages", "end"])
 def test_whatever_fails_at_a_start_the_panel_can_be_used_again(host: Any, ui: Any, workplace: Any, case: Any,
                                                               fakeWorker: Callable[..., Path], where: str,
+                                                              tmp_path: Path,
                                                               monkeypatch: pytest.MonkeyPatch) -> None:
     from SPMambaPanel.detection import dependencies, run
     from SPMambaPanel.scene import auditlog
 
     fakeWorker("good")
+    working = tmp_path / "working"  # a run that has no folder yet once took Slicer's own away
+    working.mkdir()
+    (working / "mine.txt").write_text("keep")
+    monkeypatch.chdir(working)
 
     def fail(*args: Any, **more: Any) -> None:
         raise RuntimeError("broken on purpose")
@@ -341,6 +345,7 @@ def test_whatever_fails_at_a_start_the_panel_can_be_used_again(host: Any, ui: An
         assert "broken on purpose" in ui.logTextEdit.plainText
         ui.detectAllButton.click()
         host.waitFor(lambda: not workplace.machine.busy)
+        assert (working / "mine.txt").is_file()
     ui.detectButton.click()
     host.waitFor(lambda: not workplace.machine.busy)
     assert Result.of(case.volume) is not None and workplace.review.findings

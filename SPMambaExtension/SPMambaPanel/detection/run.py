@@ -56,11 +56,13 @@ class DetectionRun:
         self._run = ""
         self._steps: Optional[Steps] = None
         self._over = False
-        self._folder = Path()
+        self._folder = Path()  # of the job
+        self._made = False  # whether there is one: an empty path is the folder that Slicer works in
 
     def start(self) -> None:
         try:
             self._folder = Path(tempfile.mkdtemp(prefix="SPMamba-", dir=slicer.app.temporaryPath))
+            self._made = True
         except OSError as error:
             self._onFailed(_writeError(error))
             return
@@ -155,7 +157,8 @@ class DetectionRun:
         tell()
 
     def _removeFolder(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._made:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _writeError(error: OSError) -> OutputError:
