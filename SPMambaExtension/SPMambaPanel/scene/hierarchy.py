@@ -43,10 +43,11 @@ def _folderOf(result: Result, hierarchy: Any) -> int:
     """Item of the folder: the one that another result of the same volume has, otherwise a new one beside the volume."""
     scan = result.input
     for each in [result, *(other for other in Result.all() if scan is not None and other.input is scan)]:
-        item = hierarchy.GetItemByDataNode(each.map) if each.map is not None else 0
-        parent = hierarchy.GetItemParent(item) if item else 0
-        if parent and hierarchy.GetItemAttribute(parent, FOLDER):
-            return int(parent)
+        for node in [node for node in map(each.get, IN_FOLDER) if node is not None]:
+            item = hierarchy.GetItemByDataNode(node)
+            parent = hierarchy.GetItemParent(item) if item else 0
+            if parent and hierarchy.GetItemAttribute(parent, FOLDER):
+                return int(parent)
     item = hierarchy.GetItemByDataNode(scan) if scan is not None else 0
     above = hierarchy.GetItemParent(item) if item else hierarchy.GetSceneItemID()
     folder = hierarchy.CreateFolderItem(above, "SP-Mamba: {}".format(result.inputName))
