@@ -214,8 +214,6 @@ class CaseController:
             return
         self.onVolumeChosen(volume)
 
-    # -- choices ------------------------------------------------------------------------------------------------------
-
     def onModelChosen(self, *args: Any) -> None:
         if self.parameters is not None:
             self.parameters.model = self.ui.modelSelector.itemData(self.ui.modelSelector.currentIndex)
@@ -273,14 +271,14 @@ class CaseController:
                                "Its images are there, but it cannot be reviewed here. Detect again, or open the scene "
                                "with that version.").format(versions=", ".join(versions), own=__version__))
 
-    # -- reading ------------------------------------------------------------------------------------------------------
-
     def _onFindings(self) -> None:
         self.findings.showFindings()
         self.panel.showPosition(self.review)
 
     def _onDecided(self, event: str, rows: List[Row]) -> None:
         auditlog.appendDecision(event, self.review.opened, rows)
+        if self.parameters is not None:
+            display.applyToLegends(self.review.opened, self.parameters)
         self.worklist.later()
 
     def _step(self, move: Callable[[int], None], step: int) -> None:

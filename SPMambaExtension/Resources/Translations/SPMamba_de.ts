@@ -852,12 +852,12 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
       <translation>linke Bildhälfte</translation>
     </message>
     <message>
-      <source>right side</source>
-      <translation>rechte Seite</translation>
+      <source>right half of the scan</source>
+      <translation>rechte Hälfte der Aufnahme</translation>
     </message>
     <message>
-      <source>left side</source>
-      <translation>linke Seite</translation>
+      <source>left half of the scan</source>
+      <translation>linke Hälfte der Aufnahme</translation>
     </message>
     <message>
       <source>Place (RAS mm)</source>

@@ -852,12 +852,12 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>画像の左半分</translation>
     </message>
     <message>
-      <source>right side</source>
-      <translation>右側</translation>
+      <source>right half of the scan</source>
+      <translation>スキャンの右半分</translation>
     </message>
     <message>
-      <source>left side</source>
-      <translation>左側</translation>
+      <source>left half of the scan</source>
+      <translation>スキャンの左半分</translation>
     </message>
     <message>
       <source>Place (RAS mm)</source>

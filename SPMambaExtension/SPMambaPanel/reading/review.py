@@ -12,7 +12,7 @@ from ..model.applydecisions import Settled
 from ..model.decisions import Verdict, oneLine
 from ..scene import overlay, rejectedlayer, tables
 from ..scene.findagain import findAgain
-from ..scene.planes import AnalysedPlane
+from ..scene.planes import AnalysedPlane, sliceNumber
 from ..scene.result import Result
 from ..scene.tables import Row, ijkOf, rasOf
 from ..scene.volumeinfo import ijkToRas
@@ -287,7 +287,7 @@ class Review:
 
     def sliceOf(self, row: Row) -> int:
         """Number of the slice that the peak of a finding lies in."""
-        return _sliceNumber(row, self._ijkToRas, self._axis)
+        return sliceNumber(row, self._ijkToRas, self._axis)
 
     @property
     def slicePosition(self) -> Optional[Tuple[int, int, Row]]:
@@ -297,12 +297,3 @@ class Review:
     def _world(self, row: Row) -> Sequence[float]:
         """RAS of a row in the world: its parent transform applied."""
         return AnalysedPlane(self.opened).world(rasOf(row))
-
-
-def sliceOf(result: Result, row: Row) -> int:
-    """Number of the slice that the peak of a finding lies in."""
-    return _sliceNumber(row, ijkToRas(result.map), int(result.summary["slice_axis"]))
-
-
-def _sliceNumber(row: Row, matrix: np.ndarray, axis: int) -> int:
-    return int(round(ijkOf(row, matrix)[2 - axis]))

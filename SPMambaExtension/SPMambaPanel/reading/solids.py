@@ -144,7 +144,9 @@ def _surface(image: Any, label: int, extent: Extent, binary: str, surface: str) 
     """vtkPolyData around the voxels of a label, in the coordinates of its segmentation."""
     i0, i1, j0, j1, k0, k1 = extent
     i, j, k = image.GetExtent()[::2]
-    part = _labels(image)[k0 - k:k1 - k + 1, j0 - j:j1 - j + 1, i0 - i:i1 - i + 1] == label
+    labels = _labels(image)
+    assert labels is not None, "it has an extent"
+    part = labels[k0 - k:k1 - k + 1, j0 - j:j1 - j + 1, i0 - i:i1 - i + 1] == label
     cut = slicer.vtkOrientedImageData()
     cut.SetExtent(i0, i1, j0, j1, k0, k1)
     matrix = vtk.vtkMatrix4x4()

@@ -219,17 +219,17 @@ class Result:
     # -- facts --------------------------------------------------------------------------------------------------------
 
     @property
-    def summary(self) -> Dict[str, Any]:
-        """A copy of `SUMMARY_FIELDS` of ``result.json``; threshold and rate are those shown now."""
-        return dict(self._known.summary)
-
-    @property
     def _known(self) -> _Facts:
         text = str(self.node.GetParameter(SUMMARY_PARAMETER) or "")
         known = _facts.get(self.node.GetID())
         if known is None or known.text != text:
             known = _facts[self.node.GetID()] = _factsOf(text)
         return known
+
+    @property
+    def summary(self) -> Dict[str, Any]:
+        """A copy of `SUMMARY_FIELDS` of ``result.json``; threshold and rate are those shown now."""
+        return dict(self._known.summary)
 
     @summary.setter
     def summary(self, value: Dict[str, Any]) -> None:
