@@ -59,7 +59,6 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.workplace = CaseController(self.ui, self.logic.cards)
         self.shortcuts = Shortcuts(self.workplace.views.actions, uiWidget)
         self.workplace.worklist.onMore = self.onMoreVolumes
-        self._unasked: Any = None  # volume that nobody chose
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneReplaced)
@@ -113,14 +112,12 @@ class SPMambaWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if parameters.inputVolume is None:
             parameters.inputVolume = self.logic.shownVolume()
 
-    def onMoreVolumes(self, first: bool) -> None:
-        """Volumes were loaded beside the panel: take the one that is shown, as long as the reader has not chosen and
-        nothing was done with what was taken before."""
-        place, parameters = self.workplace, self.workplace.parameters
-        volume = parameters.inputVolume if parameters is not None else None
-        untouched = volume is not None and volume is self._unasked and Result.of(volume) is None
-        if parameters is not None and not place.machine.busy and (untouched or first and volume is None):
-            self._unasked = parameters.inputVolume = self.logic.shownVolume()
+    def onMoreVolumes(self) -> None:
+        """Volumes were loaded: where none was chosen, the panel takes one.  Later it follows the views, see
+        `caseguard`."""
+        parameters = self.workplace.parameters
+        if parameters is not None and parameters.inputVolume is None and not self.workplace.machine.busy:
+            parameters.inputVolume = self.logic.shownVolume()
 
 
 class SPMambaLogic(ScriptedLoadableModuleLogic):

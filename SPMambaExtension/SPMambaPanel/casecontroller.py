@@ -18,7 +18,7 @@ from .model.state import Facts, PanelStateMachine
 from .reading import display
 from .reading.review import Review
 from .reading.viewpoints import Viewpoints
-from .scene import auditlog, overlay, sample, sliceplot
+from .scene import auditlog, hierarchy, overlay, sample, sliceplot
 from .scene.parameters import MachineSettings, SPMambaParameterNode
 from .scene.result import Result
 from .scene.tables import Row
@@ -64,6 +64,7 @@ class CaseController:
                                  lambda: self.parameters.inputVolume if self.parameters is not None else None,
                                  self.onVolumeChosen)
         self.review.onDecided = self._onDecided
+        self.review.onSegments = self.views.showSolids
         self.viewpoints = Viewpoints()
         self.guard = CaseGuard(self.review, lambda: self.parameters, self.update, self._onGuarded)
         self.review.onMoved = lambda before: auditlog.appendOperatingPoint(self.review.opened, before,
@@ -120,7 +121,7 @@ class CaseController:
                 "inputVolume": self.ui.inputSelector, "overlayOpacity": self.ui.opacitySlider,
                 "overlayVisible": self.ui.overlayVisibleCheckBox, "outlineOnly": self.ui.outlineCheckBox,
                 "legend": self.ui.legendCheckBox, "wholeMap": self.ui.wholeMapCheckBox,
-                "compare": self.ui.compareCheckBox})
+                "show3D": self.ui.show3DCheckBox, "compare": self.ui.compareCheckBox})
             self._observation = parameters.parameterNode.AddObserver(
                 vtk.vtkCommand.ModifiedEvent, lambda caller, event: self.update())
             self.panel.fillModels(self._cards())
@@ -153,6 +154,7 @@ class CaseController:
         self.panel.showModel(card or {})
         if result is not None:
             overlay.mendColors(result)
+            hierarchy.arrange(result)
         if (result and result.node) is not (self.review.result and self.review.result.node):
             self._open(result)
         self.guard.check(volume, result)
@@ -212,8 +214,6 @@ class CaseController:
             return
         self.onVolumeChosen(volume)
 
-    # -- choices ------------------------------------------------------------------------------------------------------
-
     def onModelChosen(self, *args: Any) -> None:
         if self.parameters is not None:
             self.parameters.model = self.ui.modelSelector.itemData(self.ui.modelSelector.currentIndex)
@@ -271,14 +271,14 @@ class CaseController:
                                "Its images are there, but it cannot be reviewed here. Detect again, or open the scene "
                                "with that version.").format(versions=", ".join(versions), own=__version__))
 
-    # -- reading ------------------------------------------------------------------------------------------------------
-
     def _onFindings(self) -> None:
         self.findings.showFindings()
         self.panel.showPosition(self.review)
 
     def _onDecided(self, event: str, rows: List[Row]) -> None:
         auditlog.appendDecision(event, self.review.opened, rows)
+        if self.parameters is not None:
+            display.applyToLegends(self.review.opened, self.parameters)
         self.worklist.later()
 
     def _step(self, move: Callable[[int], None], step: int) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import slicer
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 
 from host import rendered_view
 from host.plot_view import qMRMLPlotWidget
+from host.segment_editor import qSlicerModuleSelectorToolBar
 from host.slice_view import qMRMLSliceWidget
 from host.threed_view import qMRMLThreeDWidget
 
@@ -110,7 +111,11 @@ class qSlicerLayoutManager(qMRMLLayoutManager):
 
 
 class qSlicerMainWindow(QtWidgets.QMainWindow):
-    """Panel of the module on the left, the views on the right, a status bar below."""
+    """Panel of the module on the left, the views on the right, a status bar below.
+
+    As seen in Slicer 5.12: the panel is never narrower than what is in it needs at least, so that the view area shrinks
+    when a text grows; Alt+Left and Alt+Right go through the module history.
+    """
 
     _panelWidth = 460
 
@@ -133,6 +138,23 @@ class qSlicerMainWindow(QtWidgets.QMainWindow):
         splitter.setStretchFactor(1, 1)
         self.setCentralWidget(splitter)
         self.setStatusBar(QtWidgets.QStatusBar())
+        self._selector = qSlicerModuleSelectorToolBar()
+        for key in ("Alt+Left", "Alt+Right"):
+            QtGui.QShortcut(QtGui.QKeySequence(key), self)
+
+    def moduleSelector(self):
+        return self._selector
+
+    def eventFilter(self, watched, event):
+        if watched is self._panelArea.widget() and event.type() == QtCore.QEvent.Type.LayoutRequest:
+            self._widen()
+        return super().eventFilter(watched, event)
+
+    def _widen(self):
+        """As wide as the panel needs at least, never narrower than it was made."""
+        bar = self.style().pixelMetric(QtWidgets.QStyle.PixelMetric.PM_ScrollBarExtent)
+        needed = self._panelArea.widget().layout().totalMinimumSize().width() + bar + 2
+        self._panelArea.setMinimumWidth(max(self._panelWidth, needed))
 
     def _showViews(self, layoutManager):
         self._layoutManager = layoutManager
@@ -167,4 +189,6 @@ class qSlicerMainWindow(QtWidgets.QMainWindow):
         if self._panelArea.widget() is not panel:
             self._panelArea.takeWidget()
             self._panelArea.setWidget(panel)
+            panel.installEventFilter(self)
             panel.show()
+            self._widen()

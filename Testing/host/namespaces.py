@@ -14,9 +14,10 @@ def install():
     qtNames = pythonqt.install()
     qt = _module("qt", "Stand-in of Slicer's qt: PySide6 classes with PythonQt manners.", qtNames)
 
-    from host import ctk_sliders, ctk_widgets
+    from host import ctk_sliders, ctk_widgets, dicom
 
-    ctkNames = {**_publicClasses(ctk_sliders, "ctk"), **_publicClasses(ctk_widgets, "ctk")}
+    ctkNames = {name: cls for each in (ctk_sliders, ctk_widgets, dicom)
+                for name, cls in _publicClasses(each, "ctk").items()}
     ctk = _module("ctk", "Stand-in of Slicer's ctk.", ctkNames)
     for module in (qt, ctk):
         sys.modules[module.__name__] = module
@@ -25,10 +26,21 @@ def install():
 
     slicer.__path__.append(os.path.join(os.path.dirname(__file__), "slicer_modules"))
 
-    from host import application, io_manager, layout, module_widgets, mrml_widgets, plot_view, slice_view, threed_view
+    from host import (
+        application,
+        io_manager,
+        layout,
+        module_widgets,
+        mrml_widgets,
+        plot_view,
+        segment_editor,
+        slice_view,
+        threed_view,
+    )
 
     for source in (
-        application, io_manager, layout, module_widgets, mrml_widgets, plot_view, slice_view, threed_view
+        application, io_manager, layout, module_widgets, mrml_widgets, plot_view, segment_editor, slice_view,
+        threed_view,
     ):
         for name, cls in _publicClasses(source, ("qMRML", "qSlicer")).items():
             setattr(slicer, name, cls)

@@ -16,6 +16,7 @@ from host.application import qSlicerApplication
 from host.layout import qSlicerLayoutManager, qSlicerMainWindow
 from host.module_widgets import qSlicerLoadableModule, qSlicerModuleManager, qSlicerScriptedLoadableModule
 from host.scene import SlicerCore
+from host.segment_editor import _SegmentEditorModule
 
 SlotException = namedtuple("SlotException", "type value text")
 
@@ -36,6 +37,7 @@ class Environment:
         self.moduleManager = qSlicerModuleManager()
         for name, logic in core.logics.items():
             self.moduleManager._add(qSlicerLoadableModule(name, logic))
+        self.moduleManager._add(_SegmentEditorModule())
         self.app._open(core, self.moduleManager)
         self.layoutManager = qSlicerLayoutManager()
         self.app.setLayoutManager(self.layoutManager)
@@ -75,6 +77,7 @@ class Host:
         self.panel = module.widgetRepresentation()
         self.mainWindow._showPanel(self.panel)
         self.mainWindow.setWindowTitle(f"{module.title or module.name} - 3D Slicer test host")
+        self.mainWindow.moduleSelector()._selected = module.name
         self.panel.enter()
         self.processEvents()
 

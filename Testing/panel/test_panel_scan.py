@@ -28,6 +28,8 @@ from vtk.util import numpy_support
 TURN = np.array([[0.8, -0.6, 0.0, 12.0], [0.6, 0.8, 0.0, -50.0], [0.0, 0.0, 1.0, 7.0], [0.0, 0.0, 0.0, 1.0]])
 SHIFT = np.array([[1.0, 0.0, 0.0, 3.0], [0.0, 1.0, 0.0, 10.0], [0.0, 0.0, 1.0, 50.0], [0.0, 0.0, 0.0, 1.0]])
 SCALE = np.diag([1.5, 0.8, 1.2, 1.0])
+SHEAR = np.array([[1.0, 0.3, 0.0, 5.0], [0.0, 1.0, -0.2, -8.0], [0.1, 0.0, 1.0, 3.0], [0.0, 0.0, 0.0, 1.0]])
+MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
 
 
 def transformed(volume: Any, matrix: np.ndarray) -> Any:
@@ -103,7 +105,8 @@ def together(result: Result) -> None:
 # -- the wrong place -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("matrix", [SHIFT, TURN, SCALE], ids=["shift", "rotation", "scaling"])
+@pytest.mark.parametrize("matrix", [SHIFT, TURN, SCALE, SHEAR, MIRROR],
+                         ids=["shift", "rotation", "scaling", "shear", "mirror"])
 @pytest.mark.parametrize("when", ["before", "after", "hardened before", "hardened after"])
 def test_everything_goes_where_the_scan_goes(host: Any, workplace: Any, case: Any, tmp_path: Path, matrix: np.ndarray,
                                             when: str) -> None:

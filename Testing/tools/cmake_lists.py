@@ -63,10 +63,10 @@ def present(root: Path, spec: FileList) -> List[str]:
                   if not IGNORED_FOLDERS.intersection(path.parts) and not path.name.startswith("."))
 
 
-def differences(root: Path = ROOT) -> Dict[str, List[str]]:
-    """By "file: variable", the entries that are missing in the list (+) or in the tree (-)."""
+def differences(root: Path = ROOT, folder: str = "") -> Dict[str, List[str]]:
+    """By "file: variable", the entries that are missing in the list (+) or in the tree (-), in files of `folder`."""
     result = {}
-    for spec in LISTS:
+    for spec in (each for each in LISTS if each.cmake.startswith(folder)):
         have = set(listed((root / spec.cmake).read_text(encoding="utf-8"), spec.variable))
         want = set(present(root, spec))
         if have != want:

@@ -252,6 +252,14 @@
       <translation>Vergleich</translation>
     </message>
     <message>
+      <source>Show in 3D</source>
+      <translation>In 3D zeigen</translation>
+    </message>
+    <message>
+      <source>Show the findings as surfaces in the 3D view, made one after the other. Off for long lists unless asked for; a film has none.</source>
+      <translation>Die Befunde als Oberflächen in der 3D-Ansicht zeigen; sie entstehen nacheinander. Bei langen Listen nur auf Wunsch; ein Röntgenbild hat keine.</translation>
+    </message>
+    <message>
       <source>Blink</source>
       <translation>Blinken</translation>
     </message>
@@ -844,12 +852,12 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
       <translation>linke Bildhälfte</translation>
     </message>
     <message>
-      <source>right side</source>
-      <translation>rechte Seite</translation>
+      <source>right half of the scan</source>
+      <translation>rechte Hälfte der Aufnahme</translation>
     </message>
     <message>
-      <source>left side</source>
-      <translation>linke Seite</translation>
+      <source>left half of the scan</source>
+      <translation>linke Hälfte der Aufnahme</translation>
     </message>
     <message>
       <source>Place (RAS mm)</source>
@@ -1077,6 +1085,10 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>The scene has no volume that can be analysed.</source>
       <translation>Die Szene enthält kein Volumen, das untersucht werden kann.</translation>
+    </message>
+    <message>
+      <source>The analysis could not be started or shown; the log has the details.</source>
+      <translation>Die Untersuchung konnte nicht begonnen oder gezeigt werden; Einzelheiten stehen im Protokoll.</translation>
     </message>
     <message>
       <source>{number} of {total}, {name}: {text}</source>

@@ -252,6 +252,14 @@
       <translation>比較</translation>
     </message>
     <message>
+      <source>Show in 3D</source>
+      <translation>3Dで表示</translation>
+    </message>
+    <message>
+      <source>Show the findings as surfaces in the 3D view, made one after the other. Off for long lists unless asked for; a film has none.</source>
+      <translation>所見を3D表示に面として表示します。面は一つずつ作られます。所見が多い場合は指定したときだけ表示し、X線写真にはありません。</translation>
+    </message>
+    <message>
       <source>Blink</source>
       <translation>点滅</translation>
     </message>
@@ -844,12 +852,12 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
       <translation>画像の左半分</translation>
     </message>
     <message>
-      <source>right side</source>
-      <translation>右側</translation>
+      <source>right half of the scan</source>
+      <translation>スキャンの右半分</translation>
     </message>
     <message>
-      <source>left side</source>
-      <translation>左側</translation>
+      <source>left half of the scan</source>
+      <translation>スキャンの左半分</translation>
     </message>
     <message>
       <source>Place (RAS mm)</source>
@@ -1077,6 +1085,10 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>The scene has no volume that can be analysed.</source>
       <translation>シーンに解析できるボリュームがありません。</translation>
+    </message>
+    <message>
+      <source>The analysis could not be started or shown; the log has the details.</source>
+      <translation>解析を開始または表示できませんでした。詳細はログにあります。</translation>
     </message>
     <message>
       <source>{number} of {total}, {name}: {text}</source>

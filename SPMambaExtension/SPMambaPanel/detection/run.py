@@ -56,11 +56,13 @@ class DetectionRun:
         self._run = ""
         self._steps: Optional[Steps] = None
         self._over = False
-        self._folder = Path()
+        self._folder = Path()  # of the job
+        self._made = False  # whether there is one: an empty path is the folder that Slicer works in
 
     def start(self) -> None:
         try:
             self._folder = Path(tempfile.mkdtemp(prefix="SPMamba-", dir=slicer.app.temporaryPath))
+            self._made = True
         except OSError as error:
             self._onFailed(_writeError(error))
             return
@@ -97,7 +99,10 @@ class DetectionRun:
 
     def _onJobWritten(self, nothing: None) -> None:
         self._steps = None
-        self._run = self._worker.detect(str(self._folder), self._onEvent)
+        try:
+            self._run = self._worker.detect(str(self._folder), self._onEvent)
+        except Exception as error:  # the program cannot be started at all
+            self._onStepError(error)
 
     def _onEvent(self, event: Dict[str, Any]) -> None:
         kind = event["event"]
@@ -152,7 +157,8 @@ class DetectionRun:
         tell()
 
     def _removeFolder(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._made:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _writeError(error: OSError) -> OutputError:

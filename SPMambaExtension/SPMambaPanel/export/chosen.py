@@ -78,6 +78,7 @@ def copySegments(result: Result, choice: str, target: Any) -> List[int]:
             continue
         segment = slicer.vtkSegment()
         segment.DeepCopy(result.segmentation.GetSegmentation().GetSegment(name))
+        segment.RemoveRepresentation(slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName())
         segment.SetTag(PEAK_TAG, peaks.get(name, name))
         copies.AddSegment(segment, name if copies.GetSegment(name) is None else copies.GenerateUniqueSegmentID(name))
     return list(ranks.values())

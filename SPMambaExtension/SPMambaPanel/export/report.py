@@ -17,11 +17,11 @@ from SPMambaLib.errors import OutputError, UsageError
 from ..model.decisions import ACCEPTED, REJECTED, UNDECIDED, UNSURE
 from ..reading.findingscolumns import DECISION, cellTexts, headers, summaryText
 from ..reading.operatingpoint import meaningOfBands, meaningOfRate
-from ..reading.review import sliceOf
 from ..reading.whereabouts import Whereabouts
 from ..reading.why import figureHtml
 from ..scene import auditlog, tables
 from ..scene.origin import originOf
+from ..scene.planes import sliceOf
 from ..scene.result import Result
 from ..scene.tables import Row
 from ..scene.texts import decisionText, reasonText

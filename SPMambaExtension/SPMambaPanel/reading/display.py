@@ -48,7 +48,7 @@ def applyChoices(result: Result, parameters: Any) -> None:
 
 def _choicesInSteps(result: Result, parameters: Any) -> Work:
     """The same in short steps."""
-    for part in (_applyToMap, _applyToViews, _applyToSegments, _applyToLegends):
+    for part in (_applyToMap, _applyToViews, _applyToSegments, applyToLegends):
         part(result, parameters)
         yield
 
@@ -103,8 +103,8 @@ def _restrict(displayNode: Any, parameters: Any) -> None:
                 displayNode.AddViewNodeID(view)
 
 
-def _applyToLegends(result: Result, parameters: Any) -> None:
-    """One legend at most: of the bands where they are shown, otherwise of the map."""
+def applyToLegends(result: Result, parameters: Any) -> None:
+    """One legend at most: of the bands where they are shown, otherwise of the map.  A rejection brings a color."""
     bands, continuous = (shown and bool(parameters.legend) for shown in _shown(parameters))
     for node, title, shown in ((result.severity, drawn(_("Severity"), "Severity"), bands),
                                (result.map, drawn(_("Anomaly"), "Anomaly"), continuous and not bands)):
@@ -112,6 +112,8 @@ def _applyToLegends(result: Result, parameters: Any) -> None:
         if legend is not None:
             legend.SetVisibility(shown)
             legend.SetTitleText(title)
+            if node is result.severity:  # rejected findings have brought their gray
+                legend.SetMaxNumberOfColors(node.GetDisplayNode().GetColorNode().GetNumberOfColors())
             _restrict(legend, parameters)
             legend.Modified()  # drawn only by a change that comes after the volume is in the views
 
@@ -169,6 +171,4 @@ def _legend(volumeNode: Any, create: bool) -> Optional[Any]:
         legend.SetSize(width, LEGEND_HEIGHT)
         legend.SetPosition(*LEGEND_PLACE)
         legend.SetUseColorNamesForLabels(labels)
-        if labels:
-            legend.SetMaxNumberOfColors(volumeNode.GetDisplayNode().GetColorNode().GetNumberOfColors())
     return legend

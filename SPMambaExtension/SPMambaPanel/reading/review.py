@@ -10,9 +10,9 @@ import slicer
 
 from ..model.applydecisions import Settled
 from ..model.decisions import Verdict, oneLine
-from ..scene import overlay, tables
+from ..scene import overlay, rejectedlayer, tables
 from ..scene.findagain import findAgain
-from ..scene.planes import AnalysedPlane
+from ..scene.planes import AnalysedPlane, sliceNumber
 from ..scene.result import Result
 from ..scene.tables import Row, ijkOf, rasOf
 from ..scene.volumeinfo import ijkToRas
@@ -40,6 +40,7 @@ class Review:
         order: indices of the findings to walk, as the reader has sorted and filtered them; None means all by rank.
         blocked: nothing may be decided now: what is read is not what is seen.
         onDecided: called with "decision" or "merge" and the rows that it is about.
+        onSegments: called once the segments were made anew.
         onMoved: called once the operating point rests and other findings are there, with what there was before.
     """
 
@@ -50,6 +51,7 @@ class Review:
         self.order: Optional[List[int]] = None
         self.onDecided: Callable[[str, List[Row]], None] = lambda event, rows: None
         self.onMoved: Callable[[Dict[str, Any]], None] = lambda before: None
+        self.onSegments: Callable[[], None] = lambda: None
         self._slices: List[Row] = []
         self._slice = -1
         self._left: Dict[str, int] = {}  # finding by the ID of the result's node
@@ -83,6 +85,8 @@ class Review:
         self.threshold = float(result.summary["threshold"]) if result else 0.0
         self._read(self._left.get(result.node.GetID(), -1) if result else -1)
         self._before = self._point()
+        if result is not None and result.complete:
+            rejectedlayer.paint(result, self.findings, self.threshold)
         self.seen.open(result)
         self._onSlices()
 
@@ -117,6 +121,7 @@ class Review:
         if self._bands is None or not self._bands.fits(result):
             self._bands = LiveBands(result)
         self._bands.show(self.threshold)
+        rejectedlayer.paint(result, self.findings, self.threshold)
         self._onSlices()
         if not self._timer.isActive():
             self._computed = time.monotonic()
@@ -135,6 +140,7 @@ class Review:
         if self._found is not None:
             overlay.fillSegmentation(result, self._found)
             self._found = None
+            self.onSegments()
         rate, threshold, findings = self._before
         self._before = self._point()
         if rate != self._before[0] and findings != self._before[2]:
@@ -151,6 +157,7 @@ class Review:
         self._found = findAgain(result, self._rate)
         self._computed = time.monotonic()
         self._read(self._found.at(ijkOf(current, matrix)) if current else -1)
+        rejectedlayer.paint(result, self.findings, self.threshold)
 
     # -- decisions ----------------------------------------------------------------------------------------------------
 
@@ -185,6 +192,7 @@ class Review:
         result.decisions = book
         tables.writeVerdict(result.get("findings"), row, verdict)
         overlay.showDecision(result, row["rank"], row["band"], verdict.decision)
+        rejectedlayer.paint(result, self.findings, self.threshold)
         self.onDecided("decision", [row])
         self._onFindings()
 
@@ -279,7 +287,7 @@ class Review:
 
     def sliceOf(self, row: Row) -> int:
         """Number of the slice that the peak of a finding lies in."""
-        return _sliceNumber(row, self._ijkToRas, self._axis)
+        return sliceNumber(row, self._ijkToRas, self._axis)
 
     @property
     def slicePosition(self) -> Optional[Tuple[int, int, Row]]:
@@ -289,12 +297,3 @@ class Review:
     def _world(self, row: Row) -> Sequence[float]:
         """RAS of a row in the world: its parent transform applied."""
         return AnalysedPlane(self.opened).world(rasOf(row))
-
-
-def sliceOf(result: Result, row: Row) -> int:
-    """Number of the slice that the peak of a finding lies in."""
-    return _sliceNumber(row, ijkToRas(result.map), int(result.summary["slice_axis"]))
-
-
-def _sliceNumber(row: Row, matrix: np.ndarray, axis: int) -> int:
-    return int(round(ijkOf(row, matrix)[2 - axis]))

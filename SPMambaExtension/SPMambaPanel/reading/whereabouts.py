@@ -67,7 +67,7 @@ class Whereabouts:
             return _("right half of the image") if right else _("left half of the image")
         middle = self._matrix @ [*((n - 1) / 2 for n in self._dimensions), 1.0]
         here, there = (self._plane.world(each) for each in (rasOf(row), middle[:3]))
-        return _("right side") if here[0] >= there[0] else _("left side")
+        return _("right half of the scan") if here[0] >= there[0] else _("left half of the scan")
 
     def record(self, row: Row) -> Dict[str, Any]:
         """The row for a file: its place in the world (RAS mm), or of a picture in pixels; what a picture does not have

@@ -10,10 +10,12 @@ from slicer.i18n import tr as _
 from SPMambaLib.output.appearance import MAP_COLORS
 from SPMambaLib.scoring.calibration import Calibration
 
+from ..model.decisions import REJECTED
 from .drawntext import drawn
-from .texts import bandText
+from .texts import bandText, decisionText
 
 MAP_COLOR_COUNT = 256
+REJECTED_COLOR = (0.55, 0.55, 0.55)
 
 
 def fillMapColors(colorNode: Any) -> None:
@@ -27,7 +29,30 @@ def fillBandColors(colorNode: Any, calibration: Calibration) -> None:
     """Fill a vtkMRMLColorTableNode: 0 is transparent, n is the n-th severity band."""
     bands = [(drawn(bandText(band.name), band.name), band.color, 1.0) for band in calibration.bands]
     _fill(colorNode, [(_("not marked"), (0.0, 0.0, 0.0), 0.0), *bands])
-    if hasattr(colorNode, "SetColorDefined"):  # the legend lists defined colors only
+    _leaveOut(colorNode)
+
+
+def hasRejected(colorNode: Any, gray: int) -> bool:
+    """Whether a table of bands has the color of rejected findings, number `gray`; None has not."""
+    return colorNode is not None and colorNode.GetNumberOfColors() > gray
+
+
+def addRejected(colorNode: Any, gray: int) -> None:
+    """Give a table of bands the color of rejected findings; the legend names it from now on."""
+    if colorNode is None or hasRejected(colorNode, gray):
+        return
+    entries = []
+    for index in range(gray):
+        color = [0.0] * 4
+        colorNode.GetColor(index, color)
+        entries.append((colorNode.GetColorName(index), (color[0], color[1], color[2]), color[3]))
+    _fill(colorNode, [*entries, (drawn(decisionText(REJECTED), REJECTED), REJECTED_COLOR, 1.0)])
+    _leaveOut(colorNode)
+
+
+def _leaveOut(colorNode: Any) -> None:
+    """Color 0 means that nothing is marked: the legend does not list it."""
+    if hasattr(colorNode, "SetColorDefined"):
         colorNode.SetColorDefined(0, False)
     else:  # before 5.8 it lists those with a name
         colorNode.SetColorName(0, colorNode.GetNoName())

@@ -43,10 +43,28 @@ def numberOf(node: Any) -> int:
     return int(node.GetAttribute(NUMBER) or 1)
 
 
+def titleOf(volumeNode: Any) -> str:
+    """Name of a volume in the names of its nodes: two of one name are told apart by their number."""
+    number = numberOf(volumeNode)
+    return str(volumeNode.GetName()) if number == 1 else "{} ({})".format(volumeNode.GetName(), number)
+
+
 def sameName(node: Any) -> List[Any]:
     """Volumes (and segmentations of those that are gone) whose name comes to the same, `node` among them."""
-    key = _key(node).casefold()
-    return [each for each in _nodes() if _key(each).casefold() == key]
+    return byName().get(keyOf(node), [])
+
+
+def keyOf(node: Any) -> str:
+    """What a name comes to: equal for those that need a number."""
+    return _key(node).casefold()
+
+
+def byName() -> Dict[str, List[Any]]:
+    """Volumes and segmentations of those that are gone by `keyOf`."""
+    groups: Dict[str, List[Any]] = {}
+    for each in _nodes():
+        groups.setdefault(keyOf(each), []).append(each)
+    return groups
 
 
 def _nodes() -> List[Any]:

@@ -6,12 +6,12 @@ never come from the same.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Sequence
 
 import slicer
 from slicer.i18n import tr as _
 
-from .naming import numberOf, sameName
+from .naming import byName, keyOf, numberOf, sameName
 from .volumeinfo import dicomValue, seriesNumber
 
 DESCRIPTION = "0008,103E"  # of a series
@@ -23,7 +23,17 @@ BUNDLED = "Data"  # folder in a scene bundle, relative to it
 def originOf(volumeNode: Any) -> str:
     """"Doe (17), MR 2026-01-02, series 3 T1 sag", or "case-17/FLAIR.nii.gz", or nothing; where that is true of another
     volume of the same name as well, with the number that tells the two apart."""
-    text, others = _known(volumeNode), [each for each in sameName(volumeNode) if each is not volumeNode]
+    return _origin(volumeNode, sameName(volumeNode))
+
+
+def originsOf(volumeNodes: Sequence[Any]) -> List[str]:
+    """`originOf` of each of many: who has the same name as another is found out once."""
+    groups = byName()
+    return [_origin(each, groups.get(keyOf(each), [])) for each in volumeNodes]
+
+
+def _origin(volumeNode: Any, same: Sequence[Any]) -> str:
+    text, others = _known(volumeNode), [each for each in same if each is not volumeNode]
     if any(_known(each) == text for each in others if not each.IsA("vtkMRMLSegmentationNode")):
         number = _("no. {number}").format(number=numberOf(volumeNode))
         return "{}, {}".format(text, number) if text else number

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Dict, Iterable, Sequence
+from typing import Any, Dict, Sequence
 
 import numpy as np
 import slicer
@@ -24,15 +24,15 @@ from SPMambaLib.worker import protocol
 
 from ..model.applydecisions import Settled, settle
 from ..model.decisions import REJECTED
-from . import colors, evidencenode, scanstate, sliceplot, tables
+from . import colors, evidencenode, hierarchy, scanstate, sliceplot, tables
+from .naming import titleOf
 from .origin import keepFile
-from .result import Result
+from .result import ACCEPTED_REFERENCE, Result
 from .steps import Work, copyArray
 from .volumeinfo import ijkToRas
 
 LABEL_TYPE = np.int16
 DECISION_TAG = "SPMamba.Decision"
-REJECTED_COLOR = (0.55, 0.55, 0.55)
 _FINDING_FIELDS = frozenset(field.name for field in fields(Finding))
 
 
@@ -53,7 +53,7 @@ def build(folder: Path, volumeNode: Any, voxels: str = "") -> Work:
     keepFile(volumeNode)
     whole = False
     try:
-        name = volumeNode.GetName()
+        name = titleOf(volumeNode)
         calibration = result.calibration
         matrix = np.asarray(summary["ijk_to_ras"], dtype=np.float64)  # where it was when it was analysed
         findings = [findingFromDict(entry) for entry in summary["findings"]]
@@ -64,6 +64,7 @@ def build(folder: Path, volumeNode: Any, voxels: str = "") -> Work:
         severityNode = _addVolume(result, "severity", "vtkMRMLLabelMapVolumeNode", name + " severity")
         yield from _fillVolume(severityNode, matrix, np.load(folder / "severity.npy", mmap_mode="r"))
         segmentationNode = result.add("segmentation", "vtkMRMLSegmentationNode", name + " anomalies")
+        hierarchy.putIntoFolder(result, [segmentationNode])  # before it has segments
         segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
         segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
         segmentationNode.CreateDefaultDisplayNodes()
@@ -87,7 +88,7 @@ def build(folder: Path, volumeNode: Any, voxels: str = "") -> Work:
         yield
         for node in (mapNode, severityNode, segmentationNode):
             node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
-        placeBeside(volumeNode, [mapNode, severityNode, segmentationNode, result.get("findings"), slicesNode])
+        hierarchy.arrange(result)
         whole = True
     finally:
         if not whole:
@@ -132,6 +133,9 @@ def _carryDecisions(result: Result) -> None:
     for former in Result.all():
         if former.input is result.input:
             result.exported = former.exported
+            accepted = former.node.GetNodeReferenceID(ACCEPTED_REFERENCE)
+            if accepted:
+                result.node.SetNodeReferenceID(ACCEPTED_REFERENCE, accepted)  # what the reader edits there goes on
             if former.summary.get("model") == result.summary["model"]:
                 result.decisions = former.decisions
 
@@ -168,20 +172,8 @@ def showDecision(result: Result, rank: int, band: int, decision: str) -> None:
 
 
 def _showVerdict(segment: Any, band: Band, decision: str) -> None:
-    segment.SetColor(*(REJECTED_COLOR if decision == REJECTED else band.color))
+    segment.SetColor(*(colors.REJECTED_COLOR if decision == REJECTED else band.color))
     segment.SetTag(DECISION_TAG, decision or "undecided")
-
-
-def placeBeside(volumeNode: Any, nodes: Iterable[Any]) -> None:
-    """Put nodes where the volume is in the subject hierarchy: under its study, or at the top."""
-    hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
-    if hierarchy is None:
-        return
-    source = hierarchy.GetItemByDataNode(volumeNode)
-    parent = hierarchy.GetItemParent(source) if source else hierarchy.GetSceneItemID()
-    for node in nodes:
-        item = hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(parent, node)
-        hierarchy.SetItemParent(item, parent)
 
 
 def _checkFits(summary: Dict[str, Any], volumeNode: Any, voxels: str) -> None:

@@ -40,6 +40,7 @@ class SPMambaParameterNode(_Wrapped):
         outlineOnly: show bands as outlines instead of filled.
         legend: show the legend of the colors in the views.
         wholeMap: show the continuous map below the operating point too.
+        show3D: show the findings as surfaces in the 3D view.
         compare: two views side by side, the plain image beside the marked one.
         beforeCompare: what the views were before that, see `compare.Compare`; empty while not comparing.
     """
@@ -53,6 +54,7 @@ class SPMambaParameterNode(_Wrapped):
     outlineOnly: bool = False
     legend: bool = True
     wholeMap: bool = False
+    show3D: bool = True
     compare: bool = False
     beforeCompare: str = ""
 

@@ -8,7 +8,7 @@ import slicer
 import vtk
 
 from .result import Result
-from .tables import rasOf
+from .tables import Row, ijkOf, rasOf
 from .volumeinfo import ijkToRas
 
 PARALLEL = 0.9  # cosine above which a view counts as lying in the analysed plane
@@ -71,6 +71,16 @@ def inWorld(row: Dict[str, Any], plane: AnalysedPlane) -> Dict[str, Any]:
     """A row of findings or slices with its place in the world, RAS mm."""
     right, anterior, superior = plane.world(rasOf(row))
     return {**row, "right": right, "anterior": anterior, "superior": superior}
+
+
+def sliceOf(result: Result, row: Row) -> int:
+    """Number of the slice that the peak of a finding lies in."""
+    return sliceNumber(row, ijkToRas(result.map), int(result.summary["slice_axis"]))
+
+
+def sliceNumber(row: Row, matrix: np.ndarray, axis: int) -> int:
+    """The same, of slices across `axis` of a (K, J, I) array whose voxels lie by `matrix` (IJK to RAS)."""
+    return int(round(ijkOf(row, matrix)[2 - axis]))
 
 
 def _sliceToRas(sliceNode: Any) -> np.ndarray:

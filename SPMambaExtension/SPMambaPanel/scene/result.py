@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 import slicer
 
@@ -26,9 +26,12 @@ EXPORTED_PARAMETER = "SPMamba.Exported"
 NAME_PARAMETER = "SPMamba.InputName"
 IDENTITY_PARAMETER = "SPMamba.Identity"
 INPUT = "spmambaInput"
+ACCEPTED_REFERENCE = "spmambaAccepted"  # segmentation of the reader, with the findings accepted
+FOLDER = "SPMamba.Folder"  # attribute of the folder of a volume in the subject hierarchy
 OWNED = ("mapColors", "bandColors", "map", "severity", "segmentation", "findings", "slices", "series", "chart",
          "normalTable", "normalSeries", "unseenTable", "unseenSeries", "marksTable", "currentSeries", "thresholdSeries",
          "evidence")
+VISIBLE = ("map", "severity", "findings")  # in Data and in the selectors of other modules; all else is ours alone
 NEEDED = {"findings": ("rank", "right", "anterior", "superior", "volume_ml", "voxels", "peak", "mean", "band",
                        "size_i_mm", "size_j_mm", "size_k_mm"),
           "slices": ("slice", "score", "peak", "analysed", "right", "anterior", "superior")}
@@ -36,6 +39,18 @@ SUMMARY_FIELDS = ("threshold", "false_positive_rate", "slice_axis", "plane", "sc
                   "model", "backend", "device", "timings", "notices", "unit")
 
 Stamp = List[int]  # of a file: size and time of last change
+
+
+class _Facts(NamedTuple):
+    """What the text of a summary says; parsed once, however often it is asked for."""
+
+    text: str
+    summary: Dict[str, Any]
+    calibration: Optional[Calibration]  # None if it makes no sense
+    usable: bool
+
+
+_facts: Dict[str, _Facts] = {}  # by node ID; another scene may use the ID again, with another text
 
 
 class Result:
@@ -56,7 +71,7 @@ class Result:
     def create(cls, volumeNode: Any, summary: Dict[str, Any]) -> "Result":
         """A result without nodes yet, not to be found before `finish`.  `summary` is the content of ``result.json``."""
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")
-        node.SetName(slicer.mrmlScene.GenerateUniqueName("SP-Mamba result of {}".format(volumeNode.GetName())))
+        node.SetName("SP-Mamba result of {}".format(volumeNode.GetName()))
         node.SetNodeReferenceID(INPUT, volumeNode.GetID())
         node.SetParameter(NAME_PARAMETER, volumeNode.GetName())
         node.SetParameter(IDENTITY_PARAMETER, uuid.uuid4().hex)
@@ -97,15 +112,23 @@ class Result:
         """The newest complete result of a volume."""
         if volumeNode is None:
             return None
-        own = [result for result in cls.all() if result.input is volumeNode and result.complete]
-        return own[-1] if own else None
+        return next((each for each in reversed(cls.all()) if each.input is volumeNode and each.complete), None)
+
+    @classmethod
+    def byVolume(cls) -> Dict[str, "Result"]:
+        """The newest complete result of each volume of the scene, by the ID of the volume."""
+        newest = {result.input.GetID(): result for result in cls.all() if result.input is not None and result.complete}
+        return newest
 
     # -- nodes --------------------------------------------------------------------------------------------------------
 
     def add(self, role: str, nodeClass: str, name: str) -> Any:
-        """A new node of the scene that this result owns under `role` (one of `OWNED`)."""
-        node = slicer.mrmlScene.AddNewNodeByClass(nodeClass)
-        node.SetName(slicer.mrmlScene.GenerateUniqueName(name))
+        """A new node of the scene that this result owns under `role` (one of `OWNED`).  What no reader needs is hidden
+        from the start: Slicer's subject hierarchy leaves it out then."""
+        node = getattr(slicer, nodeClass)()
+        node.SetName(name)
+        node.SetHideFromEditors(role not in VISIBLE)
+        slicer.mrmlScene.AddNode(node)
         self.node.SetNodeReferenceID("spmamba" + role, node.GetID())
         return node
 
@@ -150,14 +173,11 @@ class Result:
     @property
     def _isSound(self) -> bool:
         """Whether summary and tables, which a file or a user may have changed, still say what a review needs."""
-        try:
-            summary = self.summary
-            known = Calibration.from_dict(summary["calibration"])
-            float(summary["threshold"]), float(summary["false_positive_rate"]), int(summary["slice_axis"])
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        facts = self._known
+        if not facts.usable or facts.calibration is None:
             return False
         tables = [(self.get(role).GetTable(), columns) for role, columns in NEEDED.items()]
-        return bool(known.thresholds) and all(
+        return all(
             not table.GetNumberOfRows() or all(table.GetColumnByName(name) is not None for name in columns)
             for table, columns in tables)
 
@@ -166,12 +186,14 @@ class Result:
         scene = slicer.mrmlScene
         self.node.SetParameter(FORMAT_PARAMETER, "")  # first: nobody is to find, or to mend, what goes
         hierarchy = scene.GetSubjectHierarchyNode()
+        folders = set()
         for role in OWNED:
             node = self.get(role)
             if node is None:
                 continue
             item = hierarchy.GetItemByDataNode(node) if hierarchy is not None else 0
             if item:
+                folders.add(hierarchy.GetItemParent(item))
                 hierarchy.RemoveItem(item, False, True)
             helpers = []
             if node.IsA("vtkMRMLDisplayableNode"):
@@ -183,6 +205,9 @@ class Result:
                     scene.RemoveNode(each)
         if self.node.GetScene() is scene:
             scene.RemoveNode(self.node)
+        for folder in folders:
+            if hierarchy.GetItemAttribute(folder, FOLDER) and not hierarchy.GetNumberOfItemChildren(folder):
+                hierarchy.RemoveItem(folder, False, False)
 
     def _kept(self, name: str, default: Any) -> Any:
         """JSON of a parameter; `default` where there is none, or where it was damaged."""
@@ -194,10 +219,17 @@ class Result:
     # -- facts --------------------------------------------------------------------------------------------------------
 
     @property
+    def _known(self) -> _Facts:
+        text = str(self.node.GetParameter(SUMMARY_PARAMETER) or "")
+        known = _facts.get(self.node.GetID())
+        if known is None or known.text != text:
+            known = _facts[self.node.GetID()] = _factsOf(text)
+        return known
+
+    @property
     def summary(self) -> Dict[str, Any]:
-        """`SUMMARY_FIELDS` of ``result.json``; threshold and rate are those shown now."""
-        found = self._kept(SUMMARY_PARAMETER, {})
-        return found if isinstance(found, dict) else {}
+        """A copy of `SUMMARY_FIELDS` of ``result.json``; threshold and rate are those shown now."""
+        return dict(self._known.summary)
 
     @summary.setter
     def summary(self, value: Dict[str, Any]) -> None:
@@ -239,7 +271,26 @@ class Result:
 
     @property
     def calibration(self) -> Calibration:
-        return Calibration.from_dict(self.summary["calibration"])
+        known = self._known
+        return known.calibration or Calibration.from_dict(known.summary["calibration"])
 
     def setOperatingPoint(self, rate: float, threshold: float) -> None:
         self.summary = dict(self.summary, false_positive_rate=rate, threshold=threshold)
+
+
+def _factsOf(text: str) -> _Facts:
+    try:
+        summary = json.loads(text or "{}")
+    except ValueError:
+        summary = {}
+    if not isinstance(summary, dict):
+        summary = {}
+    calibration: Optional[Calibration] = None
+    usable = True
+    try:
+        calibration = Calibration.from_dict(summary["calibration"])
+        float(summary["threshold"]), float(summary["false_positive_rate"]), int(summary["slice_axis"])
+        usable = bool(calibration.thresholds)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        usable = False
+    return _Facts(text, summary, calibration, usable)

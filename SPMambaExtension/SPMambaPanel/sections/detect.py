@@ -1,7 +1,8 @@
 """Detection of one volume or of all of the scene: from the click through the queue to the results."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional
+import traceback
+from typing import TYPE_CHECKING, Any, Callable, List, Optional
 
 from slicer.i18n import tr as _
 
@@ -51,10 +52,14 @@ class DetectionController:
             self.queue.stop()
             if self.run is not None:
                 self.run.cancel()
-        elif place.parameters is not None and place.machine.send(Event.DETECT) and self.installMissing():
-            self.queue.clear()
+        elif place.parameters is not None and place.machine.send(Event.DETECT):
             volume = place.parameters.inputVolume
-            place.onVolumeChosen(volume)  # what is analysed is on the screen
+            self._orFail(lambda: self._startOne(volume, anyway))
+
+    def _startOne(self, volume: Any, anyway: bool) -> None:
+        if self.installMissing():
+            self.queue.clear()
+            self._place.onVolumeChosen(volume)  # what is analysed is on the screen
             self._start(volume, anyway=anyway)
 
     def onDetectAllButton(self, *args: Any) -> None:
@@ -71,9 +76,23 @@ class DetectionController:
             return
         if not place.machine.facts.detectable:
             place.parameters.inputVolume = volumes[0]
-        if place.machine.send(Event.DETECT) and self.installMissing():
+        if place.machine.send(Event.DETECT):
+            self._orFail(lambda: self._startAll(volumes))
+
+    def _startAll(self, volumes: List[Any]) -> None:
+        if self.installMissing():
             self.queue.fill(volumes)
             self._startNext()
+
+    def _orFail(self, work: Callable[[], None]) -> None:
+        """Whatever goes wrong while a run starts or ends, the panel can be used again, and its log says what it was."""
+        try:
+            work()
+        except Exception as error:
+            if self.run is not None:
+                self.run.drop()
+            self.onFailed(error if isinstance(error, SPMambaError) else SPMambaError(
+                _("The analysis could not be started or shown; the log has the details."), traceback.format_exc()))
 
     def installMissing(self) -> bool:
         """True if all packages are there, after asking and installing where they were not."""
@@ -119,7 +138,7 @@ class DetectionController:
         """False at the end of the queue."""
         volume = self.queue.next() if self.queue.active else None
         if volume is not None:
-            self._start(volume)
+            self._orFail(lambda: self._start(volume))
         return volume is not None
 
     def onProgress(self, fraction: float, text: str) -> None:
@@ -137,6 +156,9 @@ class DetectionController:
 
     def onDone(self, result: Result) -> None:
         self._end()
+        self._orFail(lambda: self._take(result))
+
+    def _take(self, result: Result) -> None:
         self.queue.failures.pop(result.input.GetID(), None)
         auditlog.appendDetection(result, len(tables.readFindings(result.get("findings"))))
         self._place.update()

@@ -14,14 +14,14 @@ from .. import export
 from ..export import chosen
 from ..model.decisions import ACCEPTED
 from ..scene import auditlog, tables
-from ..scene.overlay import placeBeside
+from ..scene.hierarchy import putIntoFolder
+from ..scene.naming import titleOf
 from ..scene.parameters import MachineSettings
-from ..scene.result import Result
+from ..scene.result import ACCEPTED_REFERENCE, Result
 
 REPORT = "report"
 LOG_FILE = "SP-Mamba_log.jsonl"
 EDITOR = "SegmentEditor"
-ACCEPTED_REFERENCE = "spmambaAccepted"
 
 
 class ExportSection:
@@ -181,14 +181,12 @@ class ExportSection:
             return None
         node = result.node.GetNodeReference(ACCEPTED_REFERENCE)
         if node is None:
-            name = _("{name} accepted").format(name=result.inputName or result.segmentation.GetName())
-            node = slicer.mrmlScene.AddNewNodeByClass(
-                "vtkMRMLSegmentationNode", slicer.mrmlScene.GenerateUniqueName(name)
-            )
+            title = titleOf(result.input) if result.input is not None else result.inputName
+            name = _("{name} accepted").format(name=title or result.segmentation.GetName())
+            node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
             node.CreateDefaultDisplayNodes()
             result.node.SetNodeReferenceID(ACCEPTED_REFERENCE, node.GetID())
-            if result.input is not None:
-                placeBeside(result.input, [node])
+            putIntoFolder(result, [node])
         ranks = chosen.copySegments(result, export.ACCEPTED_ONLY, node)
         auditlog.append("editor", result, findings=ranks, segmentation=node.GetName())
         self._say(_("The accepted findings are in the segmentation {name}.").format(name=node.GetName()))

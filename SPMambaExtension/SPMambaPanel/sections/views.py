@@ -11,6 +11,7 @@ from ..model.decisions import ACCEPTED, REJECTED, UNSURE
 from ..reading import display
 from ..reading.compare import Compare
 from ..reading.review import Review
+from ..reading.solids import MANY, Solids, canBeShown
 from ..scene import sliceplot
 from ..scene.parameters import BANDS, MAP
 from . import shortcuts
@@ -48,6 +49,9 @@ class ViewSection:
         self._blinker.setInterval(BLINK_MS)
         self._blinker.timeout.connect(self.onBeat)
         self._compare = Compare(self.onCompareLeft)
+        self._solids = Solids()
+        self._many = False  # findings, more than are shown in 3D without being asked for
+        ui.show3DCheckBox.clicked.connect(self.onShow3D)
         ui.blinkButton.toggled.connect(self.onBlink)
         ui.nextUnseenButton.clicked.connect(lambda *args: review.stepUnseen(1))
         ui.previousUnseenButton.clicked.connect(lambda *args: review.stepUnseen(-1))
@@ -59,6 +63,7 @@ class ViewSection:
         self._blinker.stop()
         self._clickTimer.stop()
         self._compare.close()
+        self._solids.stop()
         if self._plotView is not None:
             self._plotView.dataSelected.disconnect(self.onPlotClicked)
             self._plotView = None
@@ -70,6 +75,7 @@ class ViewSection:
             self._compare.follow(parameters, bool(parameters.compare) and result is not None)
         if result is None and self.ui.blinkButton.checked:
             self.ui.blinkButton.checked = False
+        self.showSolids()
 
     def leave(self) -> None:
         """Another module is opened: what moves by itself or rearranges the views ends."""
@@ -111,6 +117,28 @@ class ViewSection:
         if self._review.result is not None and parameters is not None:
             parameters.overlay = BANDS if parameters.overlay == MAP else MAP
             self.ui.overlaySelector.setCurrentIndex(self.ui.overlaySelector.findData(parameters.overlay))
+
+    # -- in 3D ---------------------------------------------------------------------------------------------------------
+
+    def showSolids(self) -> None:
+        """Surfaces as the box says.  It goes off by itself when a list becomes long: it would take minutes."""
+        parameters, review = self._choices(), self._review
+        self.ui.show3DCheckBox.enabled = canBeShown(review.result)
+        if parameters is None:
+            self._solids.stop()
+            return
+        many = len(review.findings) > MANY
+        if many and not self._many and parameters.show3D:
+            self._many = many
+            parameters.show3D = False  # comes back to this function
+        self._many = many
+        self._solids.follow(review.result, bool(parameters.show3D) and not review.blocked)
+
+    def onShow3D(self, *args: Any) -> None:
+        """The reader has clicked the box: the view turns to what it shows."""
+        manager = slicer.app.layoutManager()
+        if self.ui.show3DCheckBox.checked and manager is not None:
+            self._solids.whenShown(manager.resetThreeDViews)
 
     # -- slices -------------------------------------------------------------------------------------------------------
 

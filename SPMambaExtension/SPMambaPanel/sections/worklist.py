@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from ..model.detectionqueue import DetectionQueue
 from ..scene import auditlog, tables
-from ..scene.origin import originOf
+from ..scene.origin import originsOf
 from ..scene.result import Result
 from ..scene.volumeinfo import problemOf
 
@@ -38,7 +38,8 @@ def pending(queue: DetectionQueue) -> List[Any]:
 
 
 def _notRun() -> List[Any]:
-    return [volume for volume in volumes() if not problemOf(volume) and Result.of(volume) is None]
+    analysed = Result.byVolume()
+    return [volume for volume in volumes() if not problemOf(volume) and volume.GetID() not in analysed]
 
 
 def resultText(result: Result) -> str:
@@ -63,7 +64,7 @@ class Worklist:
         onChosen: called with the volume that was clicked.
 
     Attributes:
-        onMore: called when there are more volumes than before, with whether there were none.
+        onMore: called when there are volumes that were not there before.
     """
 
     def __init__(self, ui: Any, queue: DetectionQueue, running: Callable[[], Any], shown: Callable[[], Any],
@@ -73,7 +74,7 @@ class Worklist:
         self._running = running
         self._shown = shown
         self._onChosen = onChosen
-        self.onMore: Callable[[bool], None] = lambda first: None
+        self.onMore: Callable[[], None] = lambda: None
         self._ids: List[str] = []
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
@@ -104,13 +105,13 @@ class Worklist:
         """The volumes of this scene."""
         self._ids = []
 
-    def textOf(self, volume: Any) -> str:
-        """State of a volume in a few words."""
+    def textOf(self, volume: Any, result: Optional[Result]) -> str:
+        """State of a volume, whose newest result is `result`, in a few words."""
         if volume is self._running():
             return _("running")
         if self._queue.waits(volume):
             return _("waiting")
-        result, failure = Result.of(volume), self._queue.failures.get(volume.GetID())
+        failure = self._queue.failures.get(volume.GetID())
         if result is not None:
             return resultText(result)
         if failure is None:
@@ -120,16 +121,18 @@ class Worklist:
 
     def refresh(self) -> None:
         self._timer.stop()
-        table, found = self._ui.worklistTable, volumes()
+        table, found, analysed = self._ui.worklistTable, volumes(), Result.byVolume()
+        origins = originsOf(found)
         known, self._ids = self._ids, [volume.GetID() for volume in found]
         if set(self._ids) - set(known):
-            self.onMore(not known)
+            self.onMore()
         wasBlocked = table.blockSignals(True)
         table.setRowCount(len(found))
         lines = min(max(len(found), FEWEST_LINES), MOST_LINES) + 1  # with the header
         table.minimumHeight = table.maximumHeight = lines * ROW_HEIGHT + FRAME
         for line, volume in enumerate(found):
-            for column, text in enumerate((volume.GetName(), self.textOf(volume), originOf(volume))):
+            for column, text in enumerate((
+                    volume.GetName(), self.textOf(volume, analysed.get(volume.GetID())), origins[line])):
                 item = qt.QTableWidgetItem(text)
                 item.setToolTip(text)
                 table.setItem(line, column, item)
