@@ -36,6 +36,12 @@ def run(device: str, progress: Progress = lambda fraction, text: None, check: Ca
         device: "cpu", "cuda" or "cuda:N"; "auto" is the graphics card if there is one or should be one.
         check: called between computations; may raise to end the run.
         budget: s after which nothing more is begun.
+
+    Returns:
+        ``facts``, ``problems``, ``parity``, ``maps``, ``memory``, ``speed``, ``numba`` (see the modules of this room),
+        ``verdict`` and ``advice`` in words, and ``recommendation``: ``device``, ``backend``, ``precision``, ``batch``
+        (None: not measured), ``force_backend`` (the software would take another, wrong one by itself) and ``avoid`` (a
+        device that must not be used, or empty).
     """
     start = time.monotonic()
     torch: Any = None
@@ -138,7 +144,7 @@ class _Proof:
                 self.budget, ", ".join(self.left_out)), "Close other programs and check again.", fatal=False))
         usual = backends_for(self.device)
         found["recommendation"] = {"device": self.device, "backend": scan, "precision": "single", "batch": batch,
-                                   "force_backend": not _usual(rows, usual, scan)}
+                                   "force_backend": not _usual(rows, usual, scan), "avoid": ""}
         return found
 
 
@@ -206,7 +212,8 @@ def _report(device: str, facts: Facts, problems: List[Problem], parts: Dict[str,
     fatal = any(problem.fatal for problem in problems)
     recommendation = parts.pop("recommendation", None)
     if fatal or recommendation is None:
-        recommendation = {"device": "cpu", "backend": "", "precision": "single", "batch": None, "force_backend": False}
+        recommendation = {"device": "cpu", "backend": "", "precision": "single", "batch": None, "force_backend": False,
+                          "avoid": device if device != "cpu" else ""}
     report = {
         "format": 1, "spmamba": __version__, "date": datetime.date.today().isoformat(), "device": device,
         "system": platform.platform(terse=True), "python": platform.python_version(), "processors": os.cpu_count(),
