@@ -21,6 +21,8 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="auto|cpu|cuda[:N]",
                         help="prove one device, in under two minutes: driver, card, every scan backend against the "
                              "float64 reference, whole maps against the CPU, memory that runs out, speed")
+    parser.add_argument("--seconds", type=float, default=110.0, metavar="S",
+                        help="with --device: begin nothing more after S seconds, and say what is left out (110)")
     parser.set_defaults(run=run)
 
 
@@ -51,7 +53,7 @@ def run_check(arguments: argparse.Namespace) -> int:
     if kind[0] not in ("auto", "cpu", "cuda") or (kind[1] and (kind[0] != "cuda" or not kind[2].isdigit())):
         raise UsageError("Unknown device {!r}; use auto, cpu or cuda:0.".format(arguments.device))
     with ProgressBar() as bar:
-        report = check.run(arguments.device, bar)
+        report = check.run(arguments.device, bar, budget=arguments.seconds)
     if arguments.json:
         _give(report, arguments.json)
         if arguments.json == "-":
