@@ -99,8 +99,8 @@ def of_roofline(result: Dict[str, Any]) -> List[str]:
                     "gflops": "GFLOP/s", "of_matmul": "of a matrix product", "gbytes": "GB/s",
                     "of_copy": "of a copy"}, result["rows"])
     return lines + ["", "In the same run: a product of two {matmul_side} x {matmul_side} float32 matrices "
-                        "{matmul_gflops} GFLOP/s, a copy of {copy_mib} MiB {copy_gbytes} GB/s (read and written).".format(
-                            **result)]
+                        "{matmul_gflops} GFLOP/s, a copy of {copy_mib} MiB {copy_gbytes} GB/s (read and "
+                        "written).".format(**result)]
 
 
 def of_training(result: Dict[str, Any]) -> List[str]:

@@ -1,4 +1,4 @@
-"""The script for a graphics card: its stand-in runs to the end and goes on where it was; no page claims what it has not."""
+"""The script for a graphics card: its stand-in runs to the end and goes on where it was; pages claim nothing more."""
 from __future__ import annotations
 
 import json
@@ -113,7 +113,7 @@ def claims(text):
 
 
 def pages():
-    return [path for path in [*ROOT.glob("*.md"), *(ROOT / "Resources").rglob("*.md"), *(ROOT / "Testing").rglob("*.md")]]
+    return [*ROOT.glob("*.md"), *(ROOT / "Resources").rglob("*.md"), *(ROOT / "Testing").rglob("*.md")]
 
 
 def test_pages_say_that_nothing_ran_on_a_card_until_it_did():
