@@ -17,12 +17,10 @@ from . import bundle
 from .detection import Detection, Notice, SliceScore
 from .errors import (
     Cancelled,
-    DeviceError,
     InputCheckError,
     ModelDamagedError,
     OutOfMemoryError,
     UnsupportedImageError,
-    UsageError,
     typed_error,
 )
 from .evidence.gathering import Gathering
@@ -33,6 +31,7 @@ from .input_check import record, stated
 from .input_check.statistics import InputCheck, extent_mm, scan_statistics
 from .io.image import Image, finite_voxels
 from .model.config import NetworkConfig
+from .model.device import BATCH, choose_device, half_precision, single_means_single
 from .model.network import SPMamba
 from .model.prototypes import at_height, pick
 from .model.teacher import to_teacher_input
@@ -49,11 +48,10 @@ from .volume.normal_brain import HeadVolume, NormalBrain, compare
 
 Progress = Callable[[float, str], None]
 T = TypeVar("T")
-BATCH = {"cpu": 4, "cuda": 32}
 
 
 def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] = None,
-               precision: str = "single") -> Detector:
+               precision: str = "single", batch_size: Optional[int] = None) -> Detector:
     """Detector for an installed model name, a bundle folder or a zip.
 
     Args:
@@ -62,6 +60,8 @@ def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] =
             names, or else the fastest that works.
         precision: ``"single"``, or ``"half"`` on CUDA: convolutions and matrix products in bfloat16 (float16 where the
             device has no bfloat16), scan and cosines in float32 all the same.  Thresholds were calibrated in single.
+        batch_size: slices computed at once, such as `spmamba doctor --device` recommends; None takes what suits the
+            kind of device.  Where memory is short, fewer are taken.
 
     Raises:
         ModelMissingError, ModelDamagedError: no such bundle, or its files do not match its card.
@@ -83,41 +83,10 @@ def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] =
         check = InputCheck(known) if card["calibration"].get("input_check") else None
         preprocessing = Preprocessing.from_dict(card["preprocessing"], preparation)
         return Detector(card, network.to(chosen), scale, preprocessing, chosen, check=check, scan=scan,
-                        precision=precision, normal_tiles=others.get(FILE),
+                        precision=precision, batch_size=batch_size, normal_tiles=others.get(FILE),
                         normal_brain=NormalBrain.of(card, others.get(normal_brain.FILE)))
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamagedError("Model {} does not fit its own card.".format(card["name"]), str(error)) from error
-
-
-def choose_device(device: str) -> torch.device:
-    """The torch device for a user's choice; raises DeviceError rather than falling back in silence."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-    except RuntimeError as error:
-        message = "Unknown device {!r}; use auto, cpu or cuda:0.".format(device)
-        raise DeviceError(message, str(error)) from error
-    if chosen.type not in BATCH:
-        raise DeviceError("Device {!r} is not supported; use auto, cpu or cuda:0.".format(device))
-    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
-        raise DeviceError("This computer has no {}; choose auto or cpu.".format(device))
-    return chosen
-
-
-def half_precision(precision: str, device: torch.device) -> Optional[torch.dtype]:
-    """What autocast computes in for a user's choice of precision; None for single precision.
-
-    Raises:
-        UsageError: no such precision, or half precision on a CPU, which emulates it many times slower.
-    """
-    if precision not in ("single", "half"):
-        raise UsageError("Unknown precision {!r}; use single or half.".format(precision))
-    if precision == "single":
-        return None
-    if device.type != "cuda":
-        raise UsageError("Half precision needs a graphics card; a CPU is faster in single precision.")
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
 @dataclass
@@ -137,11 +106,13 @@ class Detector:
         name: the model's name.
         device: ``"cpu"``, ``"cuda:0"``, ...
         backend: name of the selective-scan backend in use.
+        batch_size: slices computed at once; None takes what suits the kind of device.
     """
 
     def __init__(self, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, preprocessing: Preprocessing,
                  device: torch.device, *, check: Optional[InputCheck] = None, scan: Optional[str] = None,
-                 precision: str = "single", normal_tiles: Union[bytes, NormalTiles, None] = None,
+                 precision: str = "single", batch_size: Optional[int] = None,
+                 normal_tiles: Union[bytes, NormalTiles, None] = None,
                  normal_brain: Optional[NormalBrain] = None) -> None:
         self.card, self.name, self.device = card, card["name"], str(device)
         self.network, self.scale, self.check = network.eval(), scale.eval(), check
@@ -151,7 +122,9 @@ class Detector:
         self.calibration = Calibration.from_dict(card["calibration"]["map"])
         with using(scan):
             self.backend = default_backend(device)
+        single_means_single(device)
         self._half = half_precision(precision, device)
+        self.batch_size = batch_size
         self.normal_brain = normal_brain
         self._normal_tiles = normal_tiles  # decoded when it is first needed
 
@@ -261,7 +234,7 @@ class Detector:
 
     def _run(self, prepared: PreparedSlices, report: Progress, checkpoint: Callable[[], None]) -> _Volume:
         index = np.flatnonzero(prepared.analysed)
-        batch = BATCH[self.device.split(":")[0]]
+        batch = self.batch_size or BATCH[self.device.split(":")[0]]
         parts: List[Dict[str, Tensor]] = []
         nearest: List[Tensor] = []
         start = 0
@@ -276,7 +249,10 @@ class Detector:
                 if batch == 1:
                     raise OutOfMemoryError("There is not enough memory on {} for a single slice; choose the CPU or "
                                            "close other programs.".format(self.device), str(error)) from error
-                batch = max(1, batch // 2)
+                batch, full = max(1, batch // 2), True
+            else:
+                full = False
+            if full:  # only here: within `except` the error still holds all that the failed batch had computed
                 if self.device != "cpu":
                     torch.cuda.empty_cache()
                 continue

@@ -24,6 +24,7 @@ from .scene.result import Result
 from .scene.tables import Row
 from .scene.volumeinfo import problemOf
 from .sections.caseguard import CaseGuard
+from .sections.computer import ComputerSection
 from .sections.detect import DetectionController
 from .sections.export import ExportSection
 from .sections.findings import FindingsSection
@@ -70,10 +71,10 @@ class CaseController:
         self.review.onMoved = lambda before: auditlog.appendOperatingPoint(self.review.opened, before,
                                                                            self.review.findings)
         self.worker = WorkerClient(onStatus=self._onWorkerStatus, onLog=self.panel.log)
+        self.computer = ComputerSection(ui, self.settings, self.worker, self.panel.log)
         self.parameters: Optional[SPMambaParameterNode] = None
         self._cards = cards
-        self._guiTag: Any = None
-        self._observation: Any = None
+        self._guiTag = self._observation = None
         self._connect()
         self.panel.fillDevices(self.settings.devices, self.settings.device)
         self.findings.showFindings()

@@ -80,7 +80,7 @@ def run(device: torch.device, *, model: str = "paper", scan: str = "", precision
     if slices:
         progress(0.7, "a volume of {} slices".format(slices))
         start = time.perf_counter()
-        detection = detector.detect(head(slices, size), force=True,  # noise is no scan, and takes as long
+        detection = detector.detect(head(slices, size), force=True,  # noise is not a head
                                     progress=lambda part, text: progress(0.7 + 0.3 * part, text))
         result["volume"] = {"slices": slices, "seconds": round(time.perf_counter() - start, 2),
                             "analysed": sum(s.analysed for s in detection.slices), "timings": detection.timings}

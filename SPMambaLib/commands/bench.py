@@ -74,7 +74,7 @@ def run_train(arguments: argparse.Namespace) -> int:
 
 
 def _run(measure: Any, arguments: argparse.Namespace, columns: Sequence[str], **options: Any) -> int:
-    from ..detector import choose_device
+    from ..model.device import choose_device
     from ..progress import ProgressBar
 
     batches = arguments.batch if isinstance(arguments.batch, list) else [arguments.batch]

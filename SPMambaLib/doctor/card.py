@@ -94,7 +94,7 @@ def obstacles(facts: Facts) -> List[Problem]:
     """Everything that keeps this computer from computing on its card, the first to mend first."""
     driver = facts.driver
     if not facts.usable and driver.state == ABSENT:
-        return [_no_driver(facts)] + ([] if facts.torch else [_no_torch(facts)])
+        return [_no_driver(facts)] + ([] if facts.torch else [no_torch(facts)])
     found: List[Problem] = []
     if not facts.usable and driver.state == BROKEN:
         mismatch = "mismatch" in driver.text.lower()
@@ -105,7 +105,7 @@ def obstacles(facts: Facts) -> List[Problem]:
             "Restart the computer." if mismatch else
             "Restart the computer; if that does not help, install the driver again from nvidia.com/drivers."))
     if not facts.torch:
-        return found + [_no_torch(facts)]
+        return found + [no_torch(facts)]
     if not facts.built_for:
         return found + [Problem("torch-without-cuda", "This PyTorch ({}) is built without CUDA.".format(facts.torch),
                                 "Install one built for it: {}.".format(how_to_install(driver)))]
@@ -202,5 +202,6 @@ def _no_driver(facts: Facts) -> Problem:
                    "If there is an NVIDIA card, install its driver from nvidia.com/drivers; else use the CPU.")
 
 
-def _no_torch(facts: Facts) -> Problem:
+def no_torch(facts: Facts) -> Problem:
+    """PyTorch itself is missing."""
     return Problem("no-torch", "PyTorch is not installed.", "Install it: {}.".format(how_to_install(facts.driver)))

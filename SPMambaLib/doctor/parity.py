@@ -140,16 +140,17 @@ def distances(found: Sequence[Tensor], right: Sequence[Tensor]) -> Tuple[float, 
 
 
 def run(device: str, *, wanted: Sequence[Size] = (), progress: Progress = lambda fraction, text: None,
-        check: Callable[[], None] = lambda: None) -> List[Dict[str, Any]]:
+        check: Callable[[], None] = lambda: None, enough: Callable[[], bool] = lambda: False) -> List[Dict[str, Any]]:
     """One row for each backend made for the device and each size; JSON-ready.
 
-    A row has ``backend``, ``state`` ("right", "wrong", "absent", "failed"), ``text``, and where it was computed
-    ``tokens``, ``channels``, ``states``, ``forward`` and ``backward`` errors.  A backend that is absent or fails the
-    small probe has one row.
+    A row has ``backend``, ``state`` ("right", "wrong", "absent", "failed", "left out"), ``text``, and where it was
+    computed ``tokens``, ``channels``, ``states``, ``forward`` and ``backward`` errors.  A backend that is absent or
+    fails the small probe has one row.
 
     Args:
         wanted: sizes; none: `sizes()`.
         check: called between computations; may raise to end the run.
+        enough: asked before each size; from a yes on the sizes are left out.
     """
     rows: List[Dict[str, Any]] = []
     usable: List[str] = []
@@ -164,6 +165,10 @@ def run(device: str, *, wanted: Sequence[Size] = (), progress: Progress = lambda
     chosen = list(wanted) or sizes()
     for number, size in enumerate(chosen):
         progress(number / len(chosen), "the scan at {0} x {0}, {1} channels".format(size.side, size.channels))
+        if enough():
+            rows += [{"backend": name, "tokens": size.side ** 2, "channels": size.channels, "states": size.states,
+                      "state": "left out", "text": "not computed, the time was up"} for name in usable]
+            continue
         inputs, order = problem(size)
         right = ground_truth(inputs, order)
         for backend in usable:

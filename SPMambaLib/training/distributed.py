@@ -21,8 +21,8 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 import torch
 from torch import Tensor, nn
 
-from ..detector import choose_device
 from ..errors import DeviceError, UsageError
+from ..model.device import choose_device
 from ..model.ss2d import StateSpaceUnit
 from .adapt import at_least_single
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from .. import __version__
-from ..detector import half_precision
 from ..errors import UsageError
+from ..model.device import half_precision
 from ..scan import default_backend
 from .recipes import Recipe
 from .train import TrainingConfig

@@ -3,6 +3,7 @@
 Requests (stdin)::
 
     {"v":1, "id":"7", "command":"detect", "job":"<folder>"}     progress, then one of result, error, cancelled
+    {"v":1, "id":"8", "command":"check", "device":"auto"}       progress, then one of checked, error, cancelled
     {"v":1, "id":"7", "command":"cancel"}                       id of the run to stop
     {"v":1, "command":"models"} | {"v":1, "command":"status"} | {"v":1, "command":"shutdown"}
 
@@ -11,6 +12,7 @@ Events (stdout)::
     {"v":1, "event":"ready", "version", "pid"}                  once, before torch is imported
     {"v":1, "event":"progress", "id", "fraction", "text"}       fraction in [0, 1]
     {"v":1, "event":"result", "id", "folder", "result"}         the files of the run lie complete in `folder`
+    {"v":1, "event":"checked", "id", "report"}                  as `doctor.check.run` gives it
     {"v":1, "event":"error", "id", "code", "message", "detail"} id is null when no run is concerned
     {"v":1, "event":"cancelled", "id"}                          the run sends nothing more
     {"v":1, "event":"models", "id", "models"}                   card summaries
@@ -85,6 +87,8 @@ class Job:
         kind: "volume", or "image" for a single two-dimensional picture.
         false_positive_rate: operating point; None means the model's own.
         force: analyse also a scan that does not look like what the model knows; else it is refused.
+        scan: backend of the selective scan; empty takes the fastest that works.
+        batch_size: slices computed at once; 0 takes what suits the kind of device.
     """
 
     voxels: np.ndarray
@@ -95,6 +99,8 @@ class Job:
     kind: str = "volume"
     false_positive_rate: Optional[float] = None
     force: bool = False
+    scan: str = ""
+    batch_size: int = 0
 
     def write(self, folder: Union[str, Path]) -> None:
         """Write ``input.npy`` and then ``job.json`` into an existing folder.
@@ -107,7 +113,8 @@ class Job:
         write_json(folder / JOB_FILE, {
             "v": VERSION, "input": INPUT_FILE, "ijk_to_ras": np.asarray(self.ijk_to_ras, dtype=float).tolist(),
             "facts": self.facts, "kind": self.kind, "model": self.model, "device": self.device,
-            "false_positive_rate": self.false_positive_rate, "force": self.force})
+            "false_positive_rate": self.false_positive_rate, "force": self.force,
+            "scan": self.scan, "batch_size": self.batch_size})
 
     @classmethod
     def read(cls, folder: Union[str, Path]) -> "Job":
@@ -126,7 +133,8 @@ class Job:
                 raise ValueError("ijk_to_ras is not a 4x4 matrix")
             return cls(voxels, matrix, str(job["model"]), str(job.get("device", "auto")),
                        dict(job.get("facts") or {}), str(job.get("kind", "volume")),
-                       None if rate is None else float(rate), forced(job))
+                       None if rate is None else float(rate), forced(job), str(job.get("scan") or ""),
+                       int(job.get("batch_size") or 0))
         except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError) as error:
             raise UnreadableFileError("The run's input could not be read from its folder; run it again.",
                                       "{}: {}: {}".format(folder, type(error).__name__, error)) from error

@@ -26,11 +26,18 @@ LOADED, WRITING = 0.03, 0.97  # parts of the progress bar: before is loading, be
 
 
 class Run:
-    """One request to detect.  Ends exactly once, with a result, an error or a cancellation."""
+    """One request to detect or to check.  Ends exactly once, with a result, an error or a cancellation.
 
-    def __init__(self, name: str, folder: Path, send: Callable[[Dict[str, Any]], None]) -> None:
+    Attributes:
+        folder: the job of a detection; None for a check.
+        device: the device to be checked.
+    """
+
+    def __init__(self, name: str, folder: Optional[Path], send: Callable[[Dict[str, Any]], None],
+                 device: str = "") -> None:
         self.name = name
         self.folder = folder
+        self.device = device
         self._send = send
         self._lock = threading.Lock()
         self._ended = False
@@ -66,23 +73,25 @@ class Server:
     Args:
         requests: lines of the viewer.
         channel: where events go.
-        load: ``(model, device) -> detector`` with ``detect(image, false_positive_rate=, force=,
-            progress=, cancelled=)``.
+        load: ``(model, device, **options) -> detector`` with ``detect(image, false_positive_rate=, force=,
+            progress=, cancelled=)``; options of `load_model`, only those that the job names.
         make_image: the detector's input from a `Job`.
         models: card summaries of the installed models.
+        check: ``(device, progress, check) -> report``, see `doctor.check.run`.
         warm_up: run in the main thread before the first run, so that its cost is paid while the user still chooses;
             returns the names of the devices found, and a status event then tells them.
         leave: ends the process when a computation does not stop by itself.
     """
 
-    def __init__(self, requests: IO[bytes], channel: Channel, *, load: Callable[[str, str], Any],
+    def __init__(self, requests: IO[bytes], channel: Channel, *, load: Callable[..., Any],
                  make_image: Callable[[Job], Any], models: Callable[[], List[Dict[str, Any]]],
+                 check: Callable[..., Dict[str, Any]],
                  warm_up: Callable[[], List[str]] = list, leave: Callable[[int], Any] = os._exit) -> None:
         self._requests = requests
         self._channel = channel
         self._load, self._make_image, self._models = load, make_image, models
-        self._warm_up, self._leave = warm_up, leave
-        self._detectors: "OrderedDict[Tuple[str, str], Any]" = OrderedDict()
+        self._check, self._warm_up, self._leave = check, warm_up, leave
+        self._detectors: "OrderedDict[Tuple[str, str, str, int], Any]" = OrderedDict()
         self._waiting: "queue.Queue[Optional[Run]]" = queue.Queue()
         self._runs: "OrderedDict[str, Run]" = OrderedDict()  # waiting and current, by id
         self._ended_ids: Set[str] = set()
@@ -132,7 +141,15 @@ class Server:
         if name is not None and not isinstance(name, str):
             raise ProtocolError("The id of a request must be text.", repr(name)[:200])
         if command == "detect":
-            self._accept(name, message.get("job"))
+            folder = message.get("job")
+            if not isinstance(folder, str) or not folder:
+                raise ProtocolError("A run needs an id and a job folder, both as text.")
+            self._accept(name, Path(folder))
+        elif command == "check":
+            device = message.get("device", "auto")
+            if not isinstance(device, str) or device.split(":")[0] not in ("auto", "cpu", "cuda"):
+                raise ProtocolError("A check needs a device: auto, cpu or cuda:0.", repr(device)[:200])
+            self._accept(name, None, device)
         elif command == "cancel":
             self._cancel(name)
         elif command == "models":
@@ -143,10 +160,10 @@ class Server:
             raise ProtocolError("The worker does not know the command {!r}.".format(command))
         return command != "shutdown"
 
-    def _accept(self, name: Optional[str], folder: Any) -> None:
-        if not name or not isinstance(folder, str) or not folder:
-            raise ProtocolError("A run needs an id and a job folder, both as text.")
-        run = Run(name, Path(folder), self._channel.send)
+    def _accept(self, name: Optional[str], folder: Optional[Path], device: str = "") -> None:
+        if not name:
+            raise ProtocolError("A run needs an id, as text.")
+        run = Run(name, folder, self._channel.send, device)
         with self._lock:
             if name in self._runs:
                 raise ProtocolError("A run with the id {!r} is already waiting or running.".format(name))
@@ -168,7 +185,7 @@ class Server:
         with self._lock:
             loaded = [{"model": model, "device": getattr(detector, "device", device),
                        "backend": getattr(detector, "backend", "")}
-                      for (model, device), detector in self._detectors.items()]
+                      for (model, device, *_), detector in self._detectors.items()]
             return {"state": self._state, "runs": list(self._runs), "devices": list(self._devices), "loaded": loaded,
                     "counters": dict(self._counters), "version": __version__, "pid": os.getpid()}
 
@@ -186,10 +203,12 @@ class Server:
         event: Dict[str, Any] = {"event": "cancelled", "id": run.name}
         outcome = "cancelled"
         try:
-            self._detect(run)
-            if not run.cancelled():
+            if run.folder is None:
+                event = {"event": "checked", "id": run.name, "report": self._checked(run)}
+            else:
+                self._detect(run, run.folder)
                 event = {"event": "result", "id": run.name, "folder": str(run.folder), "result": protocol.RESULT_FILE}
-                outcome = "results"
+            outcome = "cancelled" if run.cancelled() else "results"
         except Exception as error:
             typed = typed_error(error)
             if not run.cancelled() and not isinstance(typed, Cancelled):
@@ -202,14 +221,19 @@ class Server:
             self._ended_ids.add(run.name)
         run.end(event)
 
-    def _detect(self, run: Run) -> None:
+    def _checked(self, run: Run) -> Dict[str, Any]:
+        """The report on a device; no model is kept in memory meanwhile."""
+        with self._lock:
+            self._detectors.clear()
+        return self._check(run.device, run.progress, lambda: _stop_if(run.cancelled()))
+
+    def _detect(self, run: Run, folder: Path) -> None:
         def check() -> None:
-            if run.cancelled():
-                raise Cancelled()
+            _stop_if(run.cancelled())
 
         check()
-        job = Job.read(run.folder)
-        check_writable(run.folder)
+        job = Job.read(folder)
+        check_writable(folder)
         detector = self._detector(job, run)
         check()
         image = self._make_image(job)
@@ -218,15 +242,16 @@ class Server:
             progress=lambda part, text: run.progress(LOADED + (WRITING - LOADED) * part, text))
         check()
         run.progress(WRITING, "Writing the result")
-        write_detection(detection, run.folder, run.cancelled)
+        write_detection(detection, folder, run.cancelled)
 
     def _detector(self, job: Job, run: Run) -> Any:
-        """The detector of the job's model and device, loaded once and kept."""
-        key = (job.model, job.device)
+        """The detector of the job's model, device and options, loaded once and kept."""
+        key = (job.model, job.device, job.scan, job.batch_size)
         detector = self._detectors.get(key)
         if detector is None:
             run.progress(0.0, "Loading the model")
-            detector = self._load(*key)
+            options = {"scan": job.scan, "batch_size": job.batch_size}
+            detector = self._load(job.model, job.device, **{name: value for name, value in options.items() if value})
         with self._lock:
             self._counters["models_loaded"] += key not in self._detectors
             self._detectors[key] = detector
@@ -234,6 +259,11 @@ class Server:
             while len(self._detectors) > KEPT_DETECTORS:
                 self._detectors.popitem(last=False)
         return detector
+
+
+def _stop_if(cancelled: bool) -> None:
+    if cancelled:
+        raise Cancelled()
 
 
 def main(**parts: Any) -> int:
@@ -251,10 +281,15 @@ def main(**parts: Any) -> int:
 def library_parts() -> Dict[str, Callable[..., Any]]:
     """What a real worker computes with; every import waits until it is needed."""
 
-    def load(model: str, device: str) -> Any:
+    def load(model: str, device: str, **options: Any) -> Any:
         from ..detector import load_model
 
-        return load_model(model, device)
+        return load_model(model, device, **options)
+
+    def check(device: str, progress: Callable[[float, str], None], stop: Callable[[], None]) -> Dict[str, Any]:
+        from ..doctor.check import run
+
+        return run(device, progress, stop)
 
     def make_image(job: Job) -> Any:
         from ..io.image import Image
@@ -271,4 +306,5 @@ def library_parts() -> Dict[str, Callable[..., Any]]:
 
         return ["cpu"] + ["cuda:{}".format(n) for n in range(torch.cuda.device_count())]
 
-    return {"load": load, "make_image": make_image, "models": models, "warm_up": warm_up}
+    return {"load": load, "make_image": make_image, "models": models, "check": check,
+            "warm_up": warm_up}

@@ -16,9 +16,10 @@ PAGE = HERE / "SPEED.md"
 HEAD = """\
 # Speed
 
-Written by `speed_page.py` from `results/bench_*.json` and `results/image_size_*.json`; do not edit. Every table names
-the command, machine and date of its run. Times depend on the machine: compare ratios, each to a baseline of its run. On
-a machine that does other things, run the commands with priority (`chrt -r 10 spmamba bench ...`), as was done here.
+Written by `speed_page.py` from `results/bench_*.json`, `results/card_*.json` (made by `card.sh` on a graphics card) and
+`results/image_size_*.json`; do not edit. Every table names the command, device and date of its run. Times depend on the
+machine: compare ratios, each to a baseline of its run. On a machine that does other things, run the commands with
+priority (`chrt -r 10 spmamba bench ...`), as was done here.
 
 * *authors' layout*, *sequential reference form*: the published computation, one step, one direction, one cell at a time
   (`SPMambaLib/bench/sequential.py`), with the same weights and the same result.
@@ -28,15 +29,16 @@ a machine that does other things, run the commands with priority (`chrt -r 10 sp
 {gpu}
 """
 NO_GPU = """\
-**Nothing on this page ran on a GPU.** The backends `triton`, `mamba_ssm` and the two-height form of `torch` are written
-and tested as far as a CPU can: Triton's kernels in its interpreter and through the whole compiler to machine code for
-sm_80 and sm_90, the adapter for mamba-ssm on an imitation of its documented call, the two-height form on the CPU. Their
-speed on a GPU is unknown. On a CUDA machine the same commands, with `--device cuda`, make the missing tables."""
+**This has never run on a graphics card.** The backends `triton`, `mamba_ssm` and the two-height form of `torch` are
+written and tested as far as a CPU can: Triton's kernels in its interpreter and through the whole compiler to machine
+code for sm_80 and sm_90, the adapter for mamba-ssm on an imitation of its documented call, the two-height form on the
+CPU. Their speed there is unknown. On a computer with a card `Testing/benchmarks/card.sh` makes the missing tables."""
 
 
 def results() -> List[Dict[str, Any]]:
     """All runs, by file name."""
-    paths = sorted(HERE.glob("results/bench_*.json")) + sorted(HERE.glob("results/image_size_*.json"))
+    paths = [path for kind in ("bench", "card", "image_size")
+             for path in sorted(HERE.glob("results/{}_*.json".format(kind)))]
     return [dict(json.loads(path.read_text()), file=path.name) for path in paths]
 
 
@@ -91,6 +93,24 @@ def of_train(result: Dict[str, Any]) -> List[str]:
                          result["rows"])
 
 
+def of_roofline(result: Dict[str, Any]) -> List[str]:
+    lines = ["## How near to what the device can, {batch} image(s)".format(**result), *facts(result)]
+    lines += table({"tokens": "tokens", "channels": "channels", "backend": "scan by", "forward_ms": "forward ms",
+                    "gflops": "GFLOP/s", "of_matmul": "of a matrix product", "gbytes": "GB/s",
+                    "of_copy": "of a copy"}, result["rows"])
+    return lines + ["", "In the same run: a product of two {matmul_side} x {matmul_side} float32 matrices "
+                        "{matmul_gflops} GFLOP/s, a copy of {copy_mib} MiB {copy_gbytes} GB/s (read and "
+                        "written).".format(**result)]
+
+
+def of_training(result: Dict[str, Any]) -> List[str]:
+    lines = ["## Training: {preset}, {batch} images, scan by `{backend}`".format(**result), *facts(result)]
+    lines += ["{steps} steps in {seconds} s, {step_ms} ms each, on {slices} slices of the sample; held-out loss at "
+              "the end {validation_loss}. Loss at some steps:".format(**result), ""]
+    shown = result["rows"][::max(1, len(result["rows"]) // 10)]
+    return lines + table({"step": "step", "loss": "loss"}, shown)
+
+
 def of_image_size(result: Dict[str, Any]) -> List[str]:
     lines = ["## Image size: linear, where attention is quadratic", *facts(result),
              "![time over image size](results/{})".format(result["file"].replace(".json", ".png")), ""]
@@ -109,14 +129,15 @@ def facts(result: Dict[str, Any]) -> List[str]:
         machine["date"]), ""]
 
 
-SECTIONS = {"scan": of_scan, "detect": of_detect, "train": of_train, "image size": of_image_size}
+SECTIONS = {"detect": of_detect, "scan": of_scan, "roofline": of_roofline, "train": of_train, "training": of_training,
+            "image size": of_image_size}
 
 
 def page() -> str:
     runs = results()
     on_gpu = any(run["machine"]["device"] != "cpu" for run in runs)
     lines = HEAD.format(gpu="" if on_gpu else NO_GPU).splitlines()
-    for kind in ("detect", "scan", "train", "image size"):
+    for kind in SECTIONS:
         for run in runs:
             if run["benchmark"] == kind:
                 lines += ["", *SECTIONS[kind](run)]

@@ -117,13 +117,23 @@ def load(name, device, scan=None):
     return FakeDetector(name)
 
 
+def check(device, progress, stop):
+    progress(0.5, "the scan")
+    for _ in range(int(os.environ.get("FAKE_CHECKS", "1"))):
+        stop()
+        time.sleep(0.05)
+    if device == "cuda:9":
+        raise ZeroDivisionError("a bug")
+    return {"device": device, "verdict": "right"}
+
+
 def main():
     from SPMambaLib.worker.server import main as serve
 
     warm_up = float(os.environ.get("FAKE_WARM_UP", "0"))
     return serve(load=load, warm_up=lambda: time.sleep(warm_up) or ["cpu"],
                  make_image=lambda job: SimpleNamespace(voxels=job.voxels, ijk_to_ras=job.ijk_to_ras),
-                 models=lambda: [{"name": name} for name in KNOWN])
+                 check=check, models=lambda: [{"name": name} for name in KNOWN])
 
 
 if __name__ == "__main__":

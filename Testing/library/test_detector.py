@@ -11,7 +11,7 @@ import tiny
 import torch
 
 from SPMambaLib import bundle
-from SPMambaLib.detector import BATCH, Detector, choose_device, load_model
+from SPMambaLib.detector import Detector, load_model
 from SPMambaLib.errors import (
     Cancelled,
     DeviceError,
@@ -23,6 +23,7 @@ from SPMambaLib.errors import (
     UsageError,
 )
 from SPMambaLib.io.image import Image
+from SPMambaLib.model.device import BATCH, choose_device
 from SPMambaLib.model.prototypes import at_height
 from SPMambaLib.model.teacher import to_teacher_input
 from SPMambaLib.preprocessing.prepare import prepare

@@ -459,3 +459,39 @@ def test_unsupported_images_are_typed(start, tmp_path):
         Job(voxels, np.eye(4), "brain-flair").write(tmp_path / code)
         answers[code] = worker.detect(tmp_path / code, code)[0].get("code")
     assert answers == {code: code for code in UNSUPPORTED}
+
+
+# -- the check of this computer ---------------------------------------------------------------------------------------
+
+def test_a_check_ends_with_its_report(start, make_job):
+    worker = start()
+    worker.ask("check", "8", device="cpu")
+    event, before = worker.wait("checked", *ENDINGS)
+    assert event == {"v": 1, "event": "checked", "id": "8", "report": {"device": "cpu", "verdict": "right"}}
+    assert [e["fraction"] for e in before if e["event"] == "progress"] == [0.0, 0.5]
+    assert worker.detect(make_job(), "9")[0]["event"] == "result", "detections go on afterwards"
+
+
+def test_a_check_is_cancelled_or_fails_like_any_run(start):
+    worker = start(FAKE_CHECKS="1000")
+    worker.ask("check", "8")
+    worker.wait("progress")
+    worker.ask("cancel", "8")
+    assert worker.wait("checked", *ENDINGS)[0]["event"] == "cancelled"
+    worker.ask("check", "9", device="quantum")
+    assert worker.wait("error")[0]["code"] == "bad-request"
+    assert start().close() == 0
+
+
+def test_the_options_of_a_job_reach_the_model():
+    from types import SimpleNamespace
+
+    from SPMambaLib.worker.server import Server
+
+    seen = []
+    server = Server(None, None, load=lambda *names, **options: seen.append((names, options)) or SimpleNamespace(),
+                    make_image=None, models=list, check=None)
+    run = SimpleNamespace(progress=lambda fraction, text: None)
+    for options in ({}, {"scan": "torch", "batch_size": 8}, {}):
+        server._detector(Job(np.zeros((1, 1, 1)), np.eye(4), "quick", "cpu", **options), run)
+    assert seen == [(("quick", "cpu"), {}), (("quick", "cpu"), {"scan": "torch", "batch_size": 8})]

@@ -82,11 +82,24 @@ if behaviour != "deaf":
     send(event="ready", version="test", pid=0)
 if behaviour == "status":
     send(event="status", id=None, devices=["cuda:0", "cuda:1", "cpu"])
+def check(run: str) -> None:
+    """The report that a test has put into FOLDER."""
+    progress(run, 0.1)
+    if behaviour in ("good", "status"):
+        send(event="checked", id=run, report=json.loads((folder / "report.json").read_text()))
+    elif behaviour == "error":
+        send(event="error", id=run, code="out-of-memory", message="There is not enough memory.", detail="tried 8, 4, 1")
+    elif behaviour == "crash":
+        raise SystemExit(139)
+
+
 runs = 0
 for line in sys.stdin:
     message = json.loads(line)
     if message["command"] == "detect" and behaviour != "deaf":
         runs += 1
         detect(message["id"], Path(message["job"]), runs)
+    elif message["command"] == "check":
+        check(message["id"])
     elif message["command"] == "cancel" and behaviour in ("patient", "tired"):
         send(event="cancelled", id=message["id"])

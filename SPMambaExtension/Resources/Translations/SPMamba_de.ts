@@ -404,6 +404,22 @@
       <translation>Wo gerechnet wird. Automatisch nimmt die Grafikkarte, wenn eine funktioniert.</translation>
     </message>
     <message>
+      <source>Try graphics card or CPU in under two minutes: right numbers, memory, speed. Slicer stays usable.</source>
+      <translation>Grafikkarte oder CPU in weniger als zwei Minuten prüfen: richtige Zahlen, Speicher, Geschwindigkeit. Slicer bleibt benutzbar.</translation>
+    </message>
+    <message>
+      <source>Check this computer</source>
+      <translation>Diesen Computer prüfen</translation>
+    </message>
+    <message>
+      <source>Install an optional package after asking.</source>
+      <translation>Ein zusätzliches Paket installieren, nach Rückfrage.</translation>
+    </message>
+    <message>
+      <source>Faster with numba...</source>
+      <translation>Schneller mit numba...</translation>
+    </message>
+    <message>
       <source>Details</source>
       <translation>Einzelheiten</translation>
     </message>
@@ -448,6 +464,22 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>SP-Mamba: install packages</source>
       <translation>SP-Mamba: Pakete installieren</translation>
+    </message>
+    <message>
+      <source>numba is not needed; with it, models that use the selective scan compute faster on this computer:
+
+{gains}
+
+It is downloaded from the internet ({size}) and installed into this Slicer; packages that are there stay as they are. Nothing of your images leaves this computer. Install it now?</source>
+      <translation>numba wird nicht gebraucht; mit ihm rechnen Modelle, die den selektiven Scan benutzen, auf diesem Computer schneller:
+
+{gains}
+
+Es wird aus dem Internet geladen ({size}) und in dieses Slicer installiert; vorhandene Pakete bleiben, wie sie sind. Nichts von Ihren Bildern verlässt diesen Computer. Jetzt installieren?</translation>
+    </message>
+    <message>
+      <source>numba was not installed; everything works without it. Details say why.</source>
+      <translation>numba wurde nicht installiert; alles geht auch ohne. Der Grund steht unter Details.</translation>
     </message>
     <message>
       <source>The installation of {packages} did not succeed. Check the internet connection and the free disk space, then click Detect again.</source>
@@ -1074,6 +1106,65 @@ Sie werden aus dem Internet geladen und in diesem Slicer installiert. Von Ihren 
     <message>
       <source>The voxels of {name} were changed after the detection: its findings belong to the former ones. Detect again.</source>
       <translation>Die Voxel von {name} wurden nach der Suche verändert: die Befunde gehören zu den früheren. Bitte erneut suchen.</translation>
+    </message>
+  </context>
+  <context>
+    <name>sections.computer</name>
+    <message>
+      <source>Checking...</source>
+      <translation>Prüfung läuft...</translation>
+    </message>
+    <message>
+      <source>Checking: {percent} %, {text}</source>
+      <translation>Prüfung: {percent} %, {text}</translation>
+    </message>
+    <message>
+      <source>The check failed: {reason}</source>
+      <translation>Die Prüfung ist fehlgeschlagen: {reason}</translation>
+    </message>
+    <message>
+      <source>The check was stopped.</source>
+      <translation>Die Prüfung wurde abgebrochen.</translation>
+    </message>
+    <message>
+      <source>Stop the check</source>
+      <translation>Prüfung abbrechen</translation>
+    </message>
+    <message>
+      <source>Check this computer</source>
+      <translation>Diesen Computer prüfen</translation>
+    </message>
+    <message>
+      <source>The graphics card cannot be used as it is; Auto now means the CPU.</source>
+      <translation>Die Grafikkarte ist so nicht benutzbar; Automatisch heißt jetzt CPU.</translation>
+    </message>
+    <message>
+      <source>This computer cannot detect as it is.</source>
+      <translation>Dieser Computer kann so nichts suchen.</translation>
+    </message>
+    <message>
+      <source>This computer computes rightly, but:</source>
+      <translation>Dieser Computer rechnet richtig, aber:</translation>
+    </message>
+    <message>
+      <source>This computer computes rightly.</source>
+      <translation>Dieser Computer rechnet richtig.</translation>
+    </message>
+    <message>
+      <source>{card}, driver {driver}, PyTorch {torch}</source>
+      <translation>{card}, Treiber {driver}, PyTorch {torch}</translation>
+    </message>
+    <message>
+      <source>Used from now on: {device}, scan by {backend}, {count} slices at once.</source>
+      <translation>Ab jetzt benutzt: {device}, Scan mit {backend}, {count} Schichten auf einmal.</translation>
+    </message>
+    <message>
+      <source>Used from now on: {device}, scan by {backend}.</source>
+      <translation>Ab jetzt benutzt: {device}, Scan mit {backend}.</translation>
+    </message>
+    <message>
+      <source>The whole report is in Details. It does not say whose computer this is.</source>
+      <translation>Der ganze Bericht steht unter Details. Wem der Computer gehört, sagt er nicht.</translation>
     </message>
   </context>
   <context>

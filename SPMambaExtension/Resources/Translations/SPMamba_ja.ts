@@ -404,6 +404,22 @@
       <translation>計算に使う装置。「自動」は使用可能なGPUがあればそれを使います。</translation>
     </message>
     <message>
+      <source>Try graphics card or CPU in under two minutes: right numbers, memory, speed. Slicer stays usable.</source>
+      <translation>グラフィックカードまたは CPU を 2 分以内に調べます: 計算の正しさ、メモリ、速度。その間も Slicer は使えます。</translation>
+    </message>
+    <message>
+      <source>Check this computer</source>
+      <translation>このコンピューターを調べる</translation>
+    </message>
+    <message>
+      <source>Install an optional package after asking.</source>
+      <translation>確認のうえで任意のパッケージをインストールします。</translation>
+    </message>
+    <message>
+      <source>Faster with numba...</source>
+      <translation>numba で高速化...</translation>
+    </message>
+    <message>
       <source>Details</source>
       <translation>詳細</translation>
     </message>
@@ -448,6 +464,22 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>SP-Mamba: install packages</source>
       <translation>SP-Mamba: パッケージのインストール</translation>
+    </message>
+    <message>
+      <source>numba is not needed; with it, models that use the selective scan compute faster on this computer:
+
+{gains}
+
+It is downloaded from the internet ({size}) and installed into this Slicer; packages that are there stay as they are. Nothing of your images leaves this computer. Install it now?</source>
+      <translation>numba は必須ではありません。あると、選択的スキャンを使うモデルの計算がこのコンピューターで速くなります:
+
+{gains}
+
+インターネットからダウンロードし ({size})、この Slicer にインストールします。すでにあるパッケージは変わりません。画像がこのコンピューターの外に出ることはありません。今すぐインストールしますか?</translation>
+    </message>
+    <message>
+      <source>numba was not installed; everything works without it. Details say why.</source>
+      <translation>numba はインストールされませんでした。なくてもすべて動作します。理由は詳細にあります。</translation>
     </message>
     <message>
       <source>The installation of {packages} did not succeed. Check the internet connection and the free disk space, then click Detect again.</source>
@@ -1074,6 +1106,65 @@ They are downloaded from the internet and installed into this Slicer. Nothing of
     <message>
       <source>The voxels of {name} were changed after the detection: its findings belong to the former ones. Detect again.</source>
       <translation>{name}のボクセルは検出後に変更されました。所見は以前のものです。もう一度検出してください。</translation>
+    </message>
+  </context>
+  <context>
+    <name>sections.computer</name>
+    <message>
+      <source>Checking...</source>
+      <translation>調べています...</translation>
+    </message>
+    <message>
+      <source>Checking: {percent} %, {text}</source>
+      <translation>調べています: {percent} %、{text}</translation>
+    </message>
+    <message>
+      <source>The check failed: {reason}</source>
+      <translation>調べられませんでした: {reason}</translation>
+    </message>
+    <message>
+      <source>The check was stopped.</source>
+      <translation>中止しました。</translation>
+    </message>
+    <message>
+      <source>Stop the check</source>
+      <translation>中止</translation>
+    </message>
+    <message>
+      <source>Check this computer</source>
+      <translation>このコンピューターを調べる</translation>
+    </message>
+    <message>
+      <source>The graphics card cannot be used as it is; Auto now means the CPU.</source>
+      <translation>グラフィックカードはこのままでは使えません。「自動」は CPU を意味するようになりました。</translation>
+    </message>
+    <message>
+      <source>This computer cannot detect as it is.</source>
+      <translation>このコンピューターはこのままでは検出できません。</translation>
+    </message>
+    <message>
+      <source>This computer computes rightly, but:</source>
+      <translation>このコンピューターは正しく計算しますが、次の点があります:</translation>
+    </message>
+    <message>
+      <source>This computer computes rightly.</source>
+      <translation>このコンピューターは正しく計算します。</translation>
+    </message>
+    <message>
+      <source>{card}, driver {driver}, PyTorch {torch}</source>
+      <translation>{card}、ドライバー {driver}、PyTorch {torch}</translation>
+    </message>
+    <message>
+      <source>Used from now on: {device}, scan by {backend}, {count} slices at once.</source>
+      <translation>以後の設定: {device}、スキャンは {backend}、一度に {count} スライス。</translation>
+    </message>
+    <message>
+      <source>Used from now on: {device}, scan by {backend}.</source>
+      <translation>以後の設定: {device}、スキャンは {backend}。</translation>
+    </message>
+    <message>
+      <source>The whole report is in Details. It does not say whose computer this is.</source>
+      <translation>報告の全文は詳細にあります。誰のコンピューターかは書かれていません。</translation>
     </message>
   </context>
   <context>

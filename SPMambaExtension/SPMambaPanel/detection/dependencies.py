@@ -15,8 +15,9 @@ from slicer.i18n import tr as _
 
 from SPMambaLib.errors import SPMambaError
 
-REQUIREMENTS_FILE = Path(__file__).resolve().parent.parent / "Resources" / "requirements.txt"
+REQUIREMENTS_FILE = Path(__file__).resolve().parents[2] / "Resources" / "requirements.txt"
 DOWNLOAD_SIZE = {"torch": "200 MB - 3 GB", "safetensors": "1 MB", "packaging": "1 MB"}  # torch: without and with CUDA
+NUMBA_SIZE = "60 MB"  # with llvmlite
 PYTORCH_EXTENSION, PYTORCH_MODULE = "PyTorch", "PyTorchUtils"
 
 
@@ -50,6 +51,30 @@ def consent(packages: List[str]) -> bool:
              "They are downloaded from the internet and installed into this Slicer. Nothing of your images leaves this "
              "computer. Install them now?").format(packages="\n".join(lines))
     return bool(slicer.util.confirmOkCancelDisplay(text, windowTitle=_("SP-Mamba: install packages")))
+
+
+def consentToNumba(gains: List[str]) -> bool:
+    """Ask whether the optional package may be installed, with what it gains on this computer."""
+    text = _("numba is not needed; with it, models that use the selective scan compute faster on this computer:\n\n"
+             "{gains}\n\nIt is downloaded from the internet ({size}) and installed into this Slicer; packages that are "
+             "there stay as they are. Nothing of your images leaves this computer. Install it now?")
+    return bool(slicer.util.confirmOkCancelDisplay(
+        text.format(gains="\n".join(gains), size=NUMBA_SIZE), windowTitle=_("SP-Mamba: install packages")))
+
+
+def installNumba() -> None:
+    """What `consentToNumba` was given for.  NumPy is held at its version: others in this Slicer need it.
+
+    Raises:
+        SPMambaError: nothing was installed.
+    """
+    from importlib import metadata
+
+    try:
+        _installPackage("numba>=0.59 numpy=={}".format(metadata.version("numpy")))
+    except Exception as error:  # pip, network, permission: anything can go wrong in there
+        message = _("numba was not installed; everything works without it. Details say why.")
+        raise SPMambaError(message, repr(error), code="install-failed") from error
 
 
 def install(packages: List[str]) -> None:

@@ -32,13 +32,15 @@ class DetectionRun:
         device: "auto", "cpu" or "cuda:N".
         rate: false-positive rate; None means the model's own.
         anyway: analyse also a scan that does not look like what the model knows.
+        options: fields of the job that the check of this computer recommends, see `protocol.Job`.
         reveal: shows a result in the views, in steps.
         onProgress: fraction in [0, 1] and what is being done.
         onDone, onCancelled, onFailed: exactly one of them is called at the end, unless `drop` comes first.
     """
 
     def __init__(self, worker: WorkerClient, volumeNode: Any, model: str, device: str, rate: Optional[float], *,
-                 anyway: bool, reveal: Callable[[Result], Work], onProgress: OnProgress,
+                 anyway: bool, options: Optional[Dict[str, Any]] = None, reveal: Callable[[Result], Work],
+                 onProgress: OnProgress,
                  onDone: Callable[[Result], None], onCancelled: Callable[[], None],
                  onFailed: Callable[[SPMambaError], None]) -> None:
         self.volumeNode = volumeNode
@@ -46,7 +48,7 @@ class DetectionRun:
         self._job = {"v": protocol.VERSION, "input": protocol.INPUT_FILE, "model": model, "device": device,
                      "false_positive_rate": rate, "force": anyway,
                      "kind": kindOf(volumeNode), "facts": sourceFacts(volumeNode),
-                     "ijk_to_ras": ijkToRas(volumeNode).tolist()}
+                     "ijk_to_ras": ijkToRas(volumeNode).tolist(), **(options or {})}
         self._voxels = scanstate.fingerprint(volumeNode)
         self._reveal = reveal
         self._onProgress = onProgress

@@ -87,11 +87,18 @@ class WorkerClient:
 
     def detect(self, folder: str, listener: Listener) -> str:
         """Run the job of `folder`; `listener` gets its progress and, exactly once, result, error or cancelled."""
+        return self._ask("detect", listener, job=folder)
+
+    def check(self, device: str, listener: Listener) -> str:
+        """Prove a device; `listener` gets its progress and, exactly once, checked, error or cancelled."""
+        return self._ask("check", listener, device=device)
+
+    def _ask(self, command: str, listener: Listener, **fields: Any) -> str:
         self._lastRun += 1
         run = str(self._lastRun)
         self._listeners[run] = listener
         self._start()
-        self._send(protocol.request("detect", run, job=folder))
+        self._send(protocol.request(command, run, **fields))
         return run
 
     def cancel(self, run: str) -> None:
@@ -216,7 +223,7 @@ class WorkerClient:
             self._onStatus(event)
         elif kind == "progress" and run in self._listeners:
             self._listeners[run](event)
-        elif kind in ("result", "error", "cancelled") and run in self._listeners:
+        elif kind in ("result", "checked", "error", "cancelled") and run in self._listeners:
             self._listeners.pop(run)(event)
         elif kind == "error":
             self.note(str(event.get("message", "")))

@@ -1,6 +1,7 @@
 """Choices of the user: the case's live in the scene (parameter node), the machine's in the application settings."""
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any, Dict, Tuple
 
 import qt
@@ -24,6 +25,8 @@ else:
 
 # What the overlay shows.
 BANDS, MAP, BOTH = OVERLAYS = ("bands", "map", "both")
+
+MOST_AT_ONCE = 64  # slices in a batch; more is not what a check recommends
 
 
 @parameterNodeWrapper
@@ -85,6 +88,35 @@ class MachineSettings:
     @devices.setter
     def devices(self, names: Tuple[str, ...]) -> None:
         self._set("Devices", ",".join(names))
+
+    @property
+    def recommendation(self) -> Dict[str, Any]:
+        """What the last check of this computer recommends, see `SPMambaLib.doctor.check`; empty if there was none."""
+        try:
+            found = json.loads(self._get("Recommendation", "{}"))
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @recommendation.setter
+    def recommendation(self, value: Dict[str, Any]) -> None:
+        self._set("Recommendation", json.dumps(value))
+
+    def jobOptions(self, device: str) -> Dict[str, Any]:
+        """Fields of a job on the device chosen that follow from the recommendation.
+
+        A graphics card that the check found unusable is not what "auto" means, until it has been checked again.
+        """
+        wanted, options = self.recommendation, {}
+        if device == "auto" and wanted.get("avoid"):
+            device = options["device"] = "cpu"
+        if device not in ("auto", wanted.get("device")):
+            return {}
+        if wanted.get("force_backend") and isinstance(wanted.get("backend"), str):
+            options["scan"] = wanted["backend"]
+        if isinstance(wanted.get("batch"), int) and 0 < wanted["batch"] <= MOST_AT_ONCE:
+            options["batch_size"] = wanted["batch"]
+        return options
 
     @property
     def exportFolder(self) -> str:

@@ -123,6 +123,7 @@ class DetectionController:
         self.run = DetectionRun(
             place.worker, volume, model, place.device,
             (place.rates.rate() or None) if sameModel else None, anyway=anyway,
+            options=place.settings.jobOptions(place.device),
             reveal=self._reveal, onProgress=self.onProgress, onDone=self.onDone, onCancelled=self.onCancelled,
             onFailed=self.onFailed)
         place.worklist.later()
