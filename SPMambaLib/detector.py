@@ -39,8 +39,8 @@ from .model.teacher import to_teacher_input
 from .preprocessing.prepare import PreparedSlices, Preprocessing, prepare, restore
 from .scan import default_backend, using
 from .scoring import findings
-from .scoring.calibration import Calibration
 from .scoring.maps import AnomalyScale, ScoringConfig
+from .scoring.scan_verdict import ScanNormals, ScanVerdict, calibration_for
 from .scoring.slice_height import align_heights
 from .scoring.slices import score_maps, slice_components
 from .scoring.terms import height_bin_index, terms_and_nearest
@@ -137,6 +137,8 @@ class Detector:
         name: the model's name.
         device: ``"cpu"``, ``"cuda:0"``, ...
         backend: name of the selective-scan backend in use.
+        calibration: thresholds for single pictures; those of a volume stand in its detection.
+        scan_normals: what the model knows of normal scans as a whole; None for one of an earlier version.
     """
 
     def __init__(self, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, preprocessing: Preprocessing,
@@ -148,7 +150,8 @@ class Detector:
         if device.type == "cpu":  # convolutions on a CPU read the channels of a pixel at once
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.preprocessing = preprocessing
-        self.calibration = Calibration.from_dict(card["calibration"]["map"])
+        self.calibration = calibration_for(card["calibration"], "image")
+        self.scan_normals = ScanNormals.of(card["calibration"])
         with using(scan):
             self.backend = default_backend(device)
         self._half = half_precision(precision, device)
@@ -187,7 +190,7 @@ class Detector:
         plane, prepared, notices = self._prepared(image, checkpoint)
         clock.lap("prepare")
         fit, head = self._input_check(image, prepared, plane, checkpoint)
-        calibration = self.calibration
+        calibration = calibration_for(self.card["calibration"], image.kind)
         if self.normal_brain is not None and head is not None:
             if head.found is None:
                 notices.append(Notice("no-place-in-the-head", "The head could not be brought into the frame of normal "
@@ -221,6 +224,7 @@ class Detector:
                                   "false positives to see fewer.".format(findings.LIMIT)))
         clock.lap("findings")
         top = max((s for s in slices if s.analysed), key=lambda s: s.score)
+        verdict, no_verdict = self._scan_verdict(image.kind, slices, rate)
         report(1.0, "done")
         return Detection(
             map=native, labels=labels, severity=calibration.severity(native, threshold), terms=native_terms,
@@ -228,7 +232,17 @@ class Detector:
             threshold=threshold, false_positive_rate=rate, score=top.score, components=top.components, slices=slices,
             findings=found, calibration=calibration.to_dict(), model=self.summary(), backend=self.backend,
             device=self.device, timings=clock.laps, notices=notices,
-            input_check=fit, evidence=evidence)
+            input_check=fit, evidence=evidence, scan_verdict=verdict, no_scan_verdict=no_verdict)
+
+    def _scan_verdict(self, kind: str, slices: List[SliceScore], rate: float) -> Tuple[Optional[ScanVerdict], str]:
+        """Whether the scan is unusual as a whole, or why that cannot be told."""
+        scores = [s.score for s in slices if s.analysed]
+        if self.scan_normals is None:
+            return None, "This model was made by an earlier version; it has no verdict on the scan as a whole."
+        if kind == "image":
+            return self.scan_normals.picture(max(scores), rate), ""
+        verdict = self.scan_normals.whole(scores, rate)
+        return verdict, "" if verdict is not None else self.scan_normals.absence()
 
     def assess(self, image: Image) -> Optional[record.InputCheckResult]:
         """Whether an image looks like what the model knows (see `input_check`), without detecting anything in it;

@@ -157,11 +157,16 @@ def summary_lines(result: Dict[str, Any], output: Path, report: Any) -> List[str
     if image["auroc_height_matched"] is not None:
         lines.append("           {} among slices of similar height; height alone {}".format(
             _value(image["auroc_height_matched"]), _value(result["controls"]["height_only"])))
-    words = ("Findings   in {} of the abnormal images, in none of {} of the normal ones"
+    words = ("Marked     {} of the abnormal images, none of {} of the normal ones"
              if result["protocol"] == "deployable" else
              "Chosen     threshold of best F1 {2}: sensitivity {0}, specificity {1}")
     lines.append(words.format(_value(image["sensitivity"], intervals["sensitivity"]),
                               _value(image["specificity"], intervals["specificity"]), _value(image["f1max"])))
+    point = next(p for p in result["operating_points"] if p["default"])
+    for label, key in (("by findings", "findings"), ("as a whole", "scan_verdict")):
+        if point["scan_verdict"] is not None:
+            lines.append("           {:11} {} of the abnormal images, none of {} of the normal ones".format(
+                label, _value(point[key]["sensitivity"]), _value(point[key]["specificity"])))
     if result["pixel"]:
         lines.append("Pixels     AUROC {auroc}  AP {ap}  Dice {dice} (best possible {best_dice})  AUPRO {aupro}".format(
             **{name: _value(value) for name, value in result["pixel"].items()}))

@@ -18,7 +18,8 @@ from ..errors import UsageError
 from ..scoring.calibration import EXTENT_SHARE, Calibration
 from ..scoring.halves import halves_by_patient
 from ..scoring.maps import AnomalyScale, ScoringConfig
-from ..scoring.slices import score_by_height, score_maps, slice_components
+from ..scoring.scan_verdict import KEY, scan_normals_card
+from ..scoring.slices import at_height, score_by_height, score_maps, slice_components
 from ..scoring.terms import at_input_size
 
 Progress = Callable[[float, str], None]
@@ -79,7 +80,8 @@ def calibration_of(config: ScoringConfig, held: HeldOut, seen: Unfitted, *, unit
     """Statistics and thresholds from held-out normals.
 
     The card is {"map": quantile table, "components": mean and spread of each, "term_peaks": what the shares of the
-    table reach in each term, "normals": n, "patients": n}, and "score_by_height" where the model knows heights.
+    table reach in each term, "normals": n, "patients": n, "scan_verdict": see `scoring.scan_verdict`}, and
+    "score_by_height" where the model knows heights.
 
     Raises:
         UsageError: fewer than two patients (each half judges the other) or 20 images.
@@ -128,8 +130,19 @@ def calibration_of(config: ScoringConfig, held: HeldOut, seen: Unfitted, *, unit
     }
     if held.slice_height is not None and config.height_bins > 1:
         card["score_by_height"] = score_by_height(values["score"].double().numpy(), held.slice_height.double().numpy())
+    card[KEY] = scan_normals_card(peaks.numpy(), standard_scores(values["score"], card, held.slice_height),
+                                  held.patients, unit=unit)
     progress(1.0, "thresholds")
     return CalibrationResult(scale, card, peaks.numpy())
+
+
+def standard_scores(scores: Tensor, card: Dict[str, Any], slice_height: Optional[Tensor]) -> np.ndarray:
+    """Image scores (N,) in spreads of the normals, as a detection tells them."""
+    mean, spread = card["components"]["score"]
+    standard = (scores - mean) / spread
+    if slice_height is not None and "score_by_height" in card:
+        standard = torch.where(slice_height >= 0, at_height(scores, slice_height, card["score_by_height"]), standard)
+    return standard.double().numpy()
 
 
 def extent_of(pixels: Sequence[Tensor]) -> float:
