@@ -202,6 +202,19 @@ def scan_normals_card(peaks: np.ndarray, scores: np.ndarray, patients: Sequence[
             "volume_score": "mean of the highest third of the scores of the analysed slices"}
 
 
+def standard_scores(scores: np.ndarray, calibration: Mapping[str, Any],
+                    slice_heights: Optional[np.ndarray]) -> np.ndarray:
+    """Image scores (N,) in spreads of the normals, as a detection tells them (`slices.slice_components`)."""
+    mean, spread = calibration["components"]["score"]
+    standard = (scores - mean) / spread
+    table = calibration.get("score_by_height")
+    if slice_heights is None or table is None:
+        return standard
+    nodes = np.linspace(0.0, 1.0, len(table["mean"]))
+    local = (scores - np.interp(slice_heights, nodes, table["mean"])) / np.interp(slice_heights, nodes, table["spread"])
+    return np.where(slice_heights >= 0, local, standard)
+
+
 def volume_scores(scores: np.ndarray, patients: Sequence[str]) -> List[float]:
     """Scores of the volumes that the slices of each patient make up; patients of few slices are left out."""
     groups: Dict[str, List[float]] = {}

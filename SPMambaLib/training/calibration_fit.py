@@ -18,8 +18,8 @@ from ..errors import UsageError
 from ..scoring.calibration import EXTENT_SHARE, Calibration
 from ..scoring.halves import halves_by_patient
 from ..scoring.maps import AnomalyScale, ScoringConfig
-from ..scoring.scan_verdict import KEY, scan_normals_card
-from ..scoring.slices import at_height, score_by_height, score_maps, slice_components
+from ..scoring.scan_verdict import KEY, scan_normals_card, standard_scores
+from ..scoring.slices import score_by_height, score_maps, slice_components
 from ..scoring.terms import at_input_size
 
 Progress = Callable[[float, str], None]
@@ -130,19 +130,11 @@ def calibration_of(config: ScoringConfig, held: HeldOut, seen: Unfitted, *, unit
     }
     if held.slice_height is not None and config.height_bins > 1:
         card["score_by_height"] = score_by_height(values["score"].double().numpy(), held.slice_height.double().numpy())
-    card[KEY] = scan_normals_card(peaks.numpy(), standard_scores(values["score"], card, held.slice_height),
-                                  held.patients, unit=unit)
+    heights = None if held.slice_height is None else held.slice_height.double().numpy()
+    scores = standard_scores(values["score"].double().numpy(), card, heights)
+    card[KEY] = scan_normals_card(peaks.numpy(), scores, held.patients, unit=unit)
     progress(1.0, "thresholds")
     return CalibrationResult(scale, card, peaks.numpy())
-
-
-def standard_scores(scores: Tensor, card: Dict[str, Any], slice_height: Optional[Tensor]) -> np.ndarray:
-    """Image scores (N,) in spreads of the normals, as a detection tells them."""
-    mean, spread = card["components"]["score"]
-    standard = (scores - mean) / spread
-    if slice_height is not None and "score_by_height" in card:
-        standard = torch.where(slice_height >= 0, at_height(scores, slice_height, card["score_by_height"]), standard)
-    return standard.double().numpy()
 
 
 def extent_of(pixels: Sequence[Tensor]) -> float:

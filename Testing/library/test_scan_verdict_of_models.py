@@ -1,0 +1,54 @@
+"""The scan verdict of a detection: it follows the operating point, and models that cannot tell say why."""
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from tiny import brain_image, bundle_folder, chest_image, detector
+
+from SPMambaLib import bundle, load_model
+from SPMambaLib.errors import ModelDamagedError
+from SPMambaLib.output.summary import operating_point, verdict_line
+from SPMambaLib.scoring.calibration import Calibration
+from SPMambaLib.scoring.scan_verdict import KEY, ScanVerdict
+
+
+def test_a_detector_says_it_of_a_picture_and_follows_the_operating_point():
+    model = detector("tiny-chest")
+    detection = model.detect(chest_image(), force=True)
+    verdict = detection.scan_verdict
+    assert verdict.unit == "image" and verdict.score == detection.score and detection.no_scan_verdict == ""
+    assert verdict == verdict.at(detection.false_positive_rate)
+    assert "or is unusual as a whole" in operating_point(detection) and verdict.sentence() == verdict_line(detection)
+    assert detection.threshold == pytest.approx(model.card["calibration"][KEY]["peaks"][
+        model.card["calibration"][KEY]["rates"].index(0.05)])
+    assert detection.threshold >= Calibration.from_dict(model.card["calibration"]["map"]).threshold(0.05)
+    written = json.loads(json.dumps(detection.to_dict()))["scan_verdict"]
+    assert ScanVerdict.from_dict(written) == verdict
+
+    film = chest_image()
+    film.voxels = 0.6 * film.voxels + 60.0 * np.random.default_rng(0).random(film.voxels.shape).astype(np.float32)
+    assert model.detect(film, force=True).scan_verdict.score > verdict.score + 1.0
+    assert model.detect(film, force=True).scan_verdict.unusual, "nothing of this film is as it should be"
+
+
+def test_a_detector_says_why_it_has_none(tmp_path):
+    volume = detector().detect(brain_image(), force=True)
+    assert volume.scan_verdict is None and "4 normal volumes were held out" in volume.no_scan_verdict
+    assert verdict_line(volume) == volume.no_scan_verdict and "as a whole" not in operating_point(volume)
+
+    model, tensors, others = bundle.load_whole(bundle_folder("tiny-chest"))
+    old = {**model, "calibration": {k: v for k, v in model["calibration"].items() if k != KEY}}
+    bundle.save(tmp_path / "old", old, tensors, others)
+    detection = load_model(str(tmp_path / "old"), "cpu").detect(chest_image(), force=True)
+    assert detection.scan_verdict is None and "earlier version" in detection.no_scan_verdict
+    assert detection.threshold == Calibration.from_dict(old["calibration"]["map"]).threshold(0.05)
+    assert operating_point(detection) == "1 in 20 normal images shows a finding"
+
+    for damage in ({"rates": []}, {"scores": [float("nan")] * len(model["calibration"][KEY]["rates"])},
+                   {"rank": {"rates": [0.5, 0.1], "scores": [2.0, 1.0]}}, {"share": "half"}):
+        broken = {**model, "calibration": {**model["calibration"], KEY: {**model["calibration"][KEY], **damage}}}
+        with pytest.raises(ModelDamagedError):
+            bundle.check_card(broken)
+    bundle.check_card(model)
