@@ -66,10 +66,15 @@ class ScanVerdict:
     def position(self) -> float:
         """Where the score stands among the normals, for a bar: 0 where half of them reach it or more, 1 where none
         does; linear in the logarithm of the rate."""
-        if self.beyond:
-            return 1.0
-        low, high = math.log(self.rank_rates[0]), math.log(self.rank_rates[-1])
-        return min(max((low - math.log(self.rate)) / (low - high), 0.0), 1.0)
+        return 1.0 if self.beyond else self._position(self.rate)
+
+    def limit(self, rate: float) -> float:
+        """Where on that bar the verdict starts, at an operating point."""
+        return self._position(rate_at(self.threshold(rate), self.rank_rates, self.rank_scores))
+
+    def _position(self, rate: float) -> float:
+        first, last = math.log(self.rank_rates[0]), math.log(self.rank_rates[-1])
+        return min(max((first - math.log(rate)) / max(first - last, 1e-9), 0.0), 1.0)
 
     def sentence(self) -> str:
         """The verdict in words: "unusual as a whole: 1 in 45 normal images scores this high"."""
