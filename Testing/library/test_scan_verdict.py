@@ -2,12 +2,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from SPMambaLib.scoring.budget import GRID, budget_of, rank_table, share_reaching
 from SPMambaLib.scoring.calibration import Calibration
@@ -18,10 +18,12 @@ from SPMambaLib.scoring.scan_verdict import (
     ScanVerdict,
     calibration_for,
     scan_normals_card,
-    standard_scores,
     volume_score,
 )
-from SPMambaLib.scoring.slices import slice_components
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+
+import model_pages
 
 
 def normals(n: int, correlation: float, seed: int = 0):
@@ -133,21 +135,15 @@ def test_findings_share_their_rate_in_pictures_only():
     assert ScanNormals.of(without) is None and calibration_for(without, "image") == alone
 
 
-def test_scores_are_standardised_as_a_detection_does():
-    random = np.random.default_rng(0)
-    raw, heights = random.normal(3.0, 2.0, 8), np.array([-1.0, 0.0, 0.1, 0.33, 0.5, 0.77, 1.0, 0.2])
-    known = {"components": {name: [2.5, 1.7] for name in ("score", "prototype", "contrast", "concentration")},
-             "score_by_height": {"mean": random.normal(3, 1, 26).tolist(), "spread": random.uniform(1, 2, 26).tolist()}}
-    scale = SimpleNamespace(config=SimpleNamespace(summary="mean"))
-    maps = torch.from_numpy(raw)[:, None, None].expand(-1, 4, 4)
-    for table in (known, {"components": known["components"]}):
-        detected = slice_components(scale, maps, {"prototype": maps}, table, torch.from_numpy(heights))["score"]
-        assert standard_scores(raw, table, heights) == pytest.approx(detected.numpy())
-    assert standard_scores(raw, known, None) == pytest.approx((raw - 2.5) / 1.7)
-    assert standard_scores(raw, known, heights)[3] != pytest.approx((raw[3] - 2.5) / 1.7)
-
-
 def test_a_volume_and_its_slices_can_be_told_apart():
     known = ScanNormals.of(card())
     assert known.whole([1.0, 2.0], 0.05) is None and "single images" in known.absence()
     assert "as a whole: 9 normal volumes were held out" in replace(known, unit="slice", volumes=9).absence()
+
+
+def test_a_page_tells_how_the_rate_is_shared():
+    lines = model_pages.scan_verdict(card(180, "slice", [str(n // 20) for n in range(180)])[KEY])
+    assert "50 % of it goes to findings" in lines[0] and "Only 9 normal volumes" in lines[1]
+    lines = model_pages.scan_verdict(card(400, "slice", [str(n // 20) for n in range(400)])[KEY])
+    assert "compared with 20 normal volumes" in lines[1]
+    assert len(model_pages.scan_verdict(card()[KEY])) == 1

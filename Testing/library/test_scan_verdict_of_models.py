@@ -2,16 +2,33 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from tiny import brain_image, bundle_folder, chest_image, detector
 
 from SPMambaLib import bundle, load_model
 from SPMambaLib.errors import ModelDamagedError
 from SPMambaLib.output.summary import operating_point, verdict_line
 from SPMambaLib.scoring.calibration import Calibration
-from SPMambaLib.scoring.scan_verdict import KEY, ScanVerdict
+from SPMambaLib.scoring.scan_verdict import KEY, ScanVerdict, standard_scores
+from SPMambaLib.scoring.slices import slice_components
+
+
+def test_scores_are_standardised_as_a_detection_does():
+    random = np.random.default_rng(0)
+    raw, heights = random.normal(3.0, 2.0, 8), np.array([-1.0, 0.0, 0.1, 0.33, 0.5, 0.77, 1.0, 0.2])
+    known = {"components": {name: [2.5, 1.7] for name in ("score", "prototype", "contrast", "concentration")},
+             "score_by_height": {"mean": random.normal(3, 1, 26).tolist(), "spread": random.uniform(1, 2, 26).tolist()}}
+    scale = SimpleNamespace(config=SimpleNamespace(summary="mean"))
+    maps = torch.from_numpy(raw)[:, None, None].expand(-1, 4, 4)
+    for table in (known, {"components": known["components"]}):
+        detected = slice_components(scale, maps, {"prototype": maps}, table, torch.from_numpy(heights))["score"]
+        assert standard_scores(raw, table, heights) == pytest.approx(detected.numpy())
+    assert standard_scores(raw, known, None) == pytest.approx((raw - 2.5) / 1.7)
+    assert standard_scores(raw, known, heights)[3] != pytest.approx((raw[3] - 2.5) / 1.7)
 
 
 def test_a_detector_says_it_of_a_picture_and_follows_the_operating_point():
