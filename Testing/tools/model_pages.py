@@ -57,8 +57,8 @@ def scan_verdict(known: Dict[str, Any]) -> List[str]:
     at = min(range(len(known["rates"])), key=lambda n: abs(known["rates"][n] - 0.05))
     lines = ["Of single {}s the rate is shared: {:.0f} % of it goes to findings, the rest to the verdict on the scan "
              "as a whole. At 1 in {:.0f}, {:.1%} of the held-out normals show a finding and {:.1%} are called unusual "
-             "as a whole.".format(known["unit"], 100 * known["share"], 1 / known["rates"][at], known["finding_rates"][at],
-                             known["verdict_rates"][at])]
+             "as a whole.".format(known["unit"], 100 * known["share"], 1 / known["rates"][at],
+                                  known["finding_rates"][at], known["verdict_rates"][at])]
     if known["unit"] == "slice":
         lines.append("The score of a volume is the {}. {}".format(known["volume_score"], (
             "It is compared with {} normal volumes.".format(known["volumes"]) if known["volume"] else
