@@ -40,6 +40,8 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--controls", action="store_true",
                         help="also judge the images with their centre or frame replaced (three times the time)")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where to compute (auto)")
+    parser.add_argument("--scoring", choices=("model", "published"), default="model",
+                        help="published: map and score as the paper has them, for comparison (model)")
     parser.add_argument("--scan", metavar="BACKEND", help="backend of the selective scan (the fastest that works here)")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="use every N-th image only")
     parser.add_argument("--allow", action="append", default=[], choices=ALLOWED, metavar="CODE",
@@ -62,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         others += read_data(manifest=arguments.manifest, folder=arguments.folder, select=arguments.against).samples
     for path in (arguments.output, arguments.report):
         prepare_place(path)
-    detector = load_model(arguments.model, arguments.device, arguments.scan)
+    detector = load_model(arguments.model, arguments.device, arguments.scan, arguments.scoring)
     with ProgressBar() as bar, Interruption() as stop:
         sound, unusable = examined(samples, others, data.normals_only, arguments.allow, bar, stop)
         result = measure(arguments, detector, sound, unusable, description(arguments, data.kind), bar, stop)
@@ -70,10 +72,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def load_model(model: str, device: str, scan: Optional[str] = None) -> Any:
+def load_model(model: str, device: str, scan: Optional[str] = None, scoring: str = "model") -> Any:
     from ..detector import load_model as load
 
-    return load(model, device, scan=scan)
+    return load(model, device, scan=scan, scoring=scoring)
 
 
 def prepare_place(path: Any) -> None:

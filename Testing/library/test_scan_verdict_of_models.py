@@ -7,14 +7,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tiny import brain_image, bundle_folder, chest_image, detector
+from tiny import SIZE, brain_image, bundle_folder, chest_image, detector
 
 from SPMambaLib import bundle, load_model
-from SPMambaLib.errors import ModelDamagedError
+from SPMambaLib.errors import ModelDamagedError, UsageError
 from SPMambaLib.output.summary import operating_point, verdict_line
 from SPMambaLib.scoring.calibration import Calibration
+from SPMambaLib.scoring.components import concentration, contrast
+from SPMambaLib.scoring.published import tables_for
 from SPMambaLib.scoring.scan_verdict import KEY, ScanVerdict, standard_scores
 from SPMambaLib.scoring.slices import slice_components
+from SPMambaLib.scoring.terms import at_input_size
 
 
 def test_scores_are_standardised_as_a_detection_does():
@@ -69,3 +72,31 @@ def test_a_detector_says_why_it_has_none(tmp_path):
         with pytest.raises(ModelDamagedError):
             bundle.check_card(broken)
     bundle.check_card(model)
+
+
+def test_the_published_score_has_thresholds_of_its_own():
+    ours, papers = detector("tiny-chest"), load_model(str(bundle_folder("tiny-chest")), "cpu", scoring="published")
+    film = chest_image(lesion=True)
+    plane, prepared, _ = papers._prepared(film, lambda: None)
+    raw = at_input_size(papers.terms(prepared.pixels)[0], None, SIZE)
+    whole = (raw["residual"] / 3 + 0.5 * raw["prototype"]) * prepared.input_masks
+    expected = float(whole.max() + 3750 * contrast(whole) - 0.08 * concentration(whole))
+    detection = papers.detect(film, force=True)
+    assert detection.score == pytest.approx(expected, rel=1e-5)
+    assert detection.map.max() == pytest.approx(float(whole.max()), rel=0.05)
+    assert detection.model["scoring"] == "published" and "scoring" not in ours.summary()
+    assert "published-scoring" in [notice.code for notice in detection.notices]
+    known = papers.card["calibration"]["published"]
+    assert detection.threshold == pytest.approx(known[KEY]["peaks"][known[KEY]["rates"].index(0.05)])
+    assert detection.threshold != pytest.approx(ours.detect(film, force=True).threshold)
+    assert detection.scan_verdict.scores == tuple(known[KEY]["scores"])
+    usual = papers.detect(chest_image(), force=True)
+    assert usual.score < detection.score
+
+    card = papers.card
+    without = {**card, "calibration": {k: v for k, v in card["calibration"].items() if k != "published"}}
+    for scoring, broken, word in (("published", without, "recalibrate"), ("ours", card, "no scoring"), (
+            "published", {**card, "scoring": {**card["scoring"], "terms": ["prototype"]}}, "does not use its decoder")):
+        with pytest.raises(UsageError, match=word):
+            tables_for(scoring, broken)
+    assert tables_for("model", without) is without["calibration"]
