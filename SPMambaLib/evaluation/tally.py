@@ -73,8 +73,9 @@ def rows_of(sample: Sample, detection: Detection, mask: Optional[np.ndarray],
     others = tuple(n for n in range(3) if n != axis)
     calibration, slices_with_finding = Calibration.from_dict(detection.calibration), {}
     for rate in rates:
-        labels, _ = findings.find(detection.map, detection.ijk_to_ras, calibration.threshold(rate),
-                                  calibration=calibration, slice_axis=axis)
+        threshold = calibration.threshold(max(rate, calibration.lowest_rate))
+        labels, _ = findings.find(detection.map, detection.ijk_to_ras, threshold, calibration=calibration,
+                                  slice_axis=axis)
         slices_with_finding[rate] = np.asarray(labels.any(axis=others))
     name = sample.name or sample.path.name
     flagged = {rate: bool(slices.any()) for rate, slices in slices_with_finding.items()}

@@ -95,8 +95,13 @@ class Calibration:
         return (self.shared_rates or self.rates)[-1]
 
     def shared(self, rates: Sequence[float], thresholds: Sequence[float]) -> "Calibration":
-        """The same table with operating points that findings share with the scan verdict."""
-        return replace(self, shared_rates=tuple(rates), shared_thresholds=tuple(thresholds))
+        """The same table with operating points that findings share with the scan verdict, down to the rarest that this
+        table knows."""
+        lowest = max(self.rates[-1], rates[-1])
+        at_lowest = float(np.interp(-np.log(lowest), -np.log(rates), thresholds))
+        kept = [(rate, value) for rate, value in zip(rates, thresholds) if rate > lowest * (1 + 1e-9)]
+        kept_rates, kept_thresholds = zip(*kept, (lowest, at_lowest))
+        return replace(self, shared_rates=kept_rates, shared_thresholds=kept_thresholds)
 
     def threshold(self, rate: float) -> float:
         """Map value that the peak of a finding reaches at the operating point `rate` (interpolated in log rate, ends

@@ -131,6 +131,9 @@ def test_findings_share_their_rate_in_pictures_only():
     assert shared.rate(5.0) == alone.rate(5.0), "how rare a peak is does not depend on the budget"
     assert Calibration.from_dict(json.loads(json.dumps(shared.to_dict()))) == shared
     assert "shared_rates" not in alone.to_dict()
+    fewer = replace(alone, rates=alone.rates[:8], thresholds=alone.thresholds[:8])  # to 1 in 20
+    assert fewer.shared(shared.shared_rates, shared.shared_thresholds).lowest_rate == fewer.lowest_rate == 0.05
+    assert fewer.shared(shared.shared_rates, shared.shared_thresholds).threshold(0.05) == shared.threshold(0.05)
     without = {"map": calibration["map"]}
     assert ScanNormals.of(without) is None and calibration_for(without, "image") == alone
 
