@@ -13,6 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from .evidence.record import Evidence
     from .input_check.record import InputCheckResult
+    from .scoring.scan_verdict import ScanVerdict
 
 RESULT_FORMAT = 1
 Vector = Tuple[float, float, float]
@@ -78,6 +79,8 @@ class Detection:
         calibration: `Calibration.to_dict()` of the model, so that a viewer can move the threshold without the model.
         input_check: whether the scan looks like what the model knows; None for a model that cannot tell.
         evidence: why places were marked, at any operating point.
+        scan_verdict: whether the scan is unusual as a whole; None for a model that cannot tell.
+        no_scan_verdict: why there is none, one sentence; empty where there is one.
     """
 
     map: np.ndarray
@@ -101,6 +104,8 @@ class Detection:
     notices: List[Notice] = field(default_factory=list)
     input_check: Optional[InputCheckResult] = None
     evidence: Optional[Evidence] = None
+    scan_verdict: Optional[ScanVerdict] = None
+    no_scan_verdict: str = ""
 
     def to_dict(self) -> Dict[str, Any]:
         """JSON-ready summary (no voxels)."""
@@ -126,4 +131,6 @@ class Detection:
             "notices": [asdict(n) for n in self.notices],
             "input_check": None if self.input_check is None else self.input_check.to_dict(),
             "evidence": None if self.evidence is None else self.evidence.to_dict(),
+            "scan_verdict": None if self.scan_verdict is None else self.scan_verdict.to_dict(),
+            "no_scan_verdict": self.no_scan_verdict,
         }

@@ -37,12 +37,13 @@ from .model.prototypes import at_height, pick
 from .model.teacher import to_teacher_input
 from .preprocessing.prepare import PreparedSlices, Preprocessing, prepare, restore
 from .scan import default_backend, using
-from .scoring import findings
-from .scoring.calibration import Calibration
+from .scoring import findings, published
+from .scoring.components import published_score
 from .scoring.maps import AnomalyScale, ScoringConfig
+from .scoring.scan_verdict import ScanNormals, ScanVerdict, calibration_for
 from .scoring.slice_height import align_heights
 from .scoring.slices import score_maps, slice_components
-from .scoring.terms import height_bin_index, terms_and_nearest
+from .scoring.terms import at_input_size, height_bin_index, terms_and_nearest
 from .volume import normal_brain
 from .volume.normal_brain import HeadVolume, NormalBrain, compare
 
@@ -51,7 +52,8 @@ T = TypeVar("T")
 
 
 def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] = None,
-               precision: str = "single", batch_size: Optional[int] = None) -> Detector:
+               precision: str = "single", batch_size: Optional[int] = None,
+               scoring: str = "model") -> Detector:
     """Detector for an installed model name, a bundle folder or a zip.
 
     Args:
@@ -62,11 +64,13 @@ def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] =
             device has no bfloat16), scan and cosines in float32 all the same.  Thresholds were calibrated in single.
         batch_size: slices computed at once, such as `spmamba doctor --device` recommends; None takes what suits the
             kind of device.  Where memory is short, fewer are taken.
+        scoring: ``"model"``, or ``"published"``: map and score as the paper has them, for comparison, with thresholds
+            of their own (see `scoring.published`).
 
     Raises:
         ModelMissingError, ModelDamagedError: no such bundle, or its files do not match its card.
         DeviceError: the device or the scan backend was asked for by name and is absent.
-        UsageError: unknown scan backend or precision.
+        UsageError: unknown scan backend, precision or scoring, or the model cannot be scored so.
     """
     chosen = choose_device(device)
     path = bundle.find_bundle(name_or_path)
@@ -83,7 +87,7 @@ def load_model(name_or_path: str, device: str = "auto", *, scan: Optional[str] =
         check = InputCheck(known) if card["calibration"].get("input_check") else None
         preprocessing = Preprocessing.from_dict(card["preprocessing"], preparation)
         return Detector(card, network.to(chosen), scale, preprocessing, chosen, check=check, scan=scan,
-                        precision=precision, batch_size=batch_size, normal_tiles=others.get(FILE),
+                        precision=precision, batch_size=batch_size, scoring=scoring, normal_tiles=others.get(FILE),
                         normal_brain=NormalBrain.of(card, others.get(normal_brain.FILE)))
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelDamagedError("Model {} does not fit its own card.".format(card["name"]), str(error)) from error
@@ -107,11 +111,14 @@ class Detector:
         device: ``"cpu"``, ``"cuda:0"``, ...
         backend: name of the selective-scan backend in use.
         batch_size: slices computed at once; None takes what suits the kind of device.
+        scoring: "model" or "published".
+        calibration: thresholds for single pictures; those of a volume stand in its detection.
+        scan_normals: what the model knows of normal scans as a whole; None for one of an earlier version.
     """
 
     def __init__(self, card: Dict[str, Any], network: SPMamba, scale: AnomalyScale, preprocessing: Preprocessing,
                  device: torch.device, *, check: Optional[InputCheck] = None, scan: Optional[str] = None,
-                 precision: str = "single", batch_size: Optional[int] = None,
+                 precision: str = "single", batch_size: Optional[int] = None, scoring: str = "model",
                  normal_tiles: Union[bytes, NormalTiles, None] = None,
                  normal_brain: Optional[NormalBrain] = None) -> None:
         self.card, self.name, self.device = card, card["name"], str(device)
@@ -119,7 +126,9 @@ class Detector:
         if device.type == "cpu":  # convolutions on a CPU read the channels of a pixel at once
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.preprocessing = preprocessing
-        self.calibration = Calibration.from_dict(card["calibration"]["map"])
+        self.scoring, self._tables = scoring, published.tables_for(scoring, card)
+        self.calibration = calibration_for(self._tables, "image")
+        self.scan_normals = ScanNormals.of(self._tables)
         with using(scan):
             self.backend = default_backend(device)
         single_means_single(device)
@@ -160,7 +169,10 @@ class Detector:
         plane, prepared, notices = self._prepared(image, checkpoint)
         clock.lap("prepare")
         fit, head = self._input_check(image, prepared, plane, checkpoint)
-        calibration = self.calibration
+        calibration = calibration_for(self._tables, image.kind)
+        if self.scoring == "published":
+            notices.append(Notice("published-scoring", "Map and score are those of the paper, in its own units, for "
+                                  "comparison with other work."))
         if self.normal_brain is not None and head is not None:
             if head.found is None:
                 notices.append(Notice("no-place-in-the-head", "The head could not be brought into the frame of normal "
@@ -199,6 +211,7 @@ class Detector:
                                   "false positives to see fewer.".format(findings.LIMIT)))
         clock.lap("findings")
         top = max((s for s in slices if s.analysed), key=lambda s: s.score)
+        verdict, no_verdict = self._scan_verdict(image.kind, slices, rate)
         report(1.0, "done")
         return Detection(
             map=native, labels=labels, severity=calibration.severity(native, threshold), terms=native_terms,
@@ -206,7 +219,17 @@ class Detector:
             threshold=threshold, false_positive_rate=rate, score=top.score, components=top.components, slices=slices,
             findings=found, calibration=calibration.to_dict(), model=self.summary(), backend=self.backend,
             device=self.device, timings=clock.laps, notices=notices,
-            input_check=fit, evidence=evidence)
+            input_check=fit, evidence=evidence, scan_verdict=verdict, no_scan_verdict=no_verdict)
+
+    def _scan_verdict(self, kind: str, slices: List[SliceScore], rate: float) -> Tuple[Optional[ScanVerdict], str]:
+        """Whether the scan is unusual as a whole, or why that cannot be told."""
+        scores = [s.score for s in slices if s.analysed]
+        if self.scan_normals is None:
+            return None, "This model was made by an earlier version; it has no verdict on the scan as a whole."
+        if kind == "image":
+            return self.scan_normals.picture(max(scores), rate), ""
+        verdict = self.scan_normals.whole(scores, rate)
+        return verdict, "" if verdict is not None else self.scan_normals.absence()
 
     def assess(self, image: Image) -> Optional[record.InputCheckResult]:
         """Whether an image looks like what the model knows (see `input_check`), without detecting anything in it;
@@ -230,6 +253,7 @@ class Detector:
     def summary(self) -> Dict[str, Any]:
         """What a result says about the model that made it."""
         summary = {key: self.card.get(key, "") for key in ("name", "title", "version", "purpose", "not_for")}
+        summary.update({"scoring": self.scoring} if self.scoring != "model" else {})
         return dict(summary, sha256=self.card["files"][bundle.WEIGHTS])
 
     def _run(self, prepared: PreparedSlices, report: Progress, checkpoint: Callable[[], None]) -> _Volume:
@@ -312,7 +336,14 @@ class Detector:
                           at_height(distances, bucket))
             for name in terms:
                 terms[name][index] = restore(standardised[name], prepared, index)
+            if self.scoring == "published":
+                size = prepared.input_masks.shape[-1]
+                fused = published.published_map(at_input_size(raw, slice_height, size),
+                                                prepared.input_masks[torch.from_numpy(index)])
+                maps[index] = restore(fused, prepared, index)
             scores = slice_components(self.scale, fused, standardised, self.card["calibration"], slice_height)
+            if self.scoring == "published":
+                scores["score"] = published_score(fused)
             for row, n in enumerate(index.tolist()):
                 values = {name: float(v[row]) for name, v in scores.items()}
                 slices[n] = replace(

@@ -166,7 +166,9 @@ class CaseController:
                 display.veil(result)
         calibration = self.rates.calibration()
         if calibration is not None and self.parameters is not None:
-            self.panel.showOperatingPoint(calibration, self.rates.rate() or calibration.default_rate)
+            rate = self.rates.rate() or calibration.default_rate
+            self.panel.showOperatingPoint(calibration, rate)
+            self.panel.showScanVerdict(result, rate)
         self.worklist.later()
 
     def _onGuarded(self, warning: str) -> None:

@@ -29,6 +29,7 @@ from ..input_check import record
 from ..io.swap import whole_folder
 from ..io.whole import replacing
 from ..older_versions import CARD_FORMATS, FILES, present_card, present_tensor_name
+from ..scoring import scan_verdict
 from ..scoring.calibration import Calibration
 
 if TYPE_CHECKING:
@@ -138,6 +139,8 @@ def check_card(card: Dict[str, Any]) -> Dict[str, Any]:
         calibration, scoring = card["calibration"], card["scoring"]
         table = Calibration.from_dict(calibration["map"])
         numbers = [table.rates, table.thresholds, [table.threshold(table.default_rate)]]
+        if calibration.get(scan_verdict.KEY):
+            numbers += scan_verdict.soundness(calibration[scan_verdict.KEY])
         names = ("score", "contrast", "concentration", *scoring["terms"])
         normals = [calibration["components"][name] for name in names]
         if calibration.get("input_check"):

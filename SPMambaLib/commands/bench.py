@@ -44,7 +44,7 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     train = kinds.add_parser("train", parents=[common, options], help="a training step, by every backend",
                              description="Time of a training step, forward and backward, beside autograd through the "
                                          "plain loop.")
-    train.add_argument("--preset", default="compact", choices=("compact", "paper"), help="size of the network (compact)")
+    train.add_argument("--preset", default="compact", choices=("compact", "paper"), help="size of the network")
     train.add_argument("--batch", type=int, default=8, help="images in one step (8)")
     train.set_defaults(run=run_train)
 

@@ -49,6 +49,8 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
                         "image's kind and modality if not given")
     parser.add_argument("--output", metavar="DIR", help="folder for the results; <input>_spmamba if not given")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where to compute (auto)")
+    parser.add_argument("--scoring", choices=("model", "published"), default="model",
+                        help="published: map and score as the paper has them, for comparison (model)")
     parser.add_argument("--scan", metavar="BACKEND", help="backend of the selective scan (the fastest that works here)")
     parser.add_argument("--false-positives", type=float, metavar="RATE",
                         help="share of normal slices (or images) that may show a finding, e.g. 0.05")
@@ -72,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         image = read_image(source, arguments.series)
         model = arguments.model or choose_model(image)
         bar(READ, "loading model {}".format(model))
-        detector = load_model(model, arguments.device, arguments.scan)
+        detector = load_model(model, arguments.device, arguments.scan, arguments.scoring)
         detection = detector.detect(
             image, false_positive_rate=rate, force=arguments.force, cancelled=stop.asked,
             progress=lambda part, text: bar(LOADED + (WRITING - LOADED) * part, text))
@@ -108,10 +110,10 @@ def read_image(source: Path, series: Optional[str] = None) -> Any:
     return read(source, series=series)
 
 
-def load_model(model: str, device: str, scan: Optional[str] = None) -> Any:
+def load_model(model: str, device: str, scan: Optional[str] = None, scoring: str = "model") -> Any:
     from ..detector import load_model as load
 
-    return load(model, device, scan=scan)
+    return load(model, device, scan=scan, scoring=scoring)
 
 
 def choose_model(image: Any) -> str:

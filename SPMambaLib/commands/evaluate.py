@@ -41,6 +41,8 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--controls", action="store_true",
                         help="also judge the images with their centre or frame replaced (three times the time)")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where to compute (auto)")
+    parser.add_argument("--scoring", choices=("model", "published"), default="model",
+                        help="published: map and score as the paper has them, for comparison (model)")
     parser.add_argument("--scan", metavar="BACKEND", help="backend of the selective scan (the fastest that works here)")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="use every N-th image only")
     parser.add_argument("--allow", action="append", default=[], choices=ALLOWED, metavar="CODE",
@@ -63,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         others += read_data(manifest=arguments.manifest, folder=arguments.folder, select=arguments.against).samples
     for path in (arguments.output, arguments.report):
         prepare_file(path)
-    detector = load_model(arguments.model, arguments.device, arguments.scan)
+    detector = load_model(arguments.model, arguments.device, arguments.scan, arguments.scoring)
     with ProgressBar() as bar, Interruption() as stop:
         sound, unusable = examined(samples, others, data.normals_only, arguments.allow, bar, stop)
         result = measure(arguments, detector, sound, unusable, description(arguments, data.kind), bar, stop)
@@ -71,10 +73,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def load_model(model: str, device: str, scan: Optional[str] = None) -> Any:
+def load_model(model: str, device: str, scan: Optional[str] = None, scoring: str = "model") -> Any:
     from ..detector import load_model as load
 
-    return load(model, device, scan=scan)
+    return load(model, device, scan=scan, scoring=scoring)
 
 
 def examined(samples: Sequence[Any], others: Sequence[Any], normals_only: bool, allow: Sequence[str], bar: Any,
@@ -143,11 +145,16 @@ def summary_lines(result: Dict[str, Any], output: Path, report: Any) -> List[str
     if image["auroc_height_matched"] is not None:
         lines.append("           {} among slices of similar height; height alone {}".format(
             _value(image["auroc_height_matched"]), _value(result["controls"]["height_only"])))
-    words = ("Findings   in {} of the abnormal images, in none of {} of the normal ones"
+    words = ("Marked     {} of the abnormal images, none of {} of the normal ones"
              if result["protocol"] == "deployable" else
              "Chosen     threshold of best F1 {2}: sensitivity {0}, specificity {1}")
     lines.append(words.format(_value(image["sensitivity"], intervals["sensitivity"]),
                               _value(image["specificity"], intervals["specificity"]), _value(image["f1max"])))
+    point = next(p for p in result["operating_points"] if p["default"])
+    for label, key in (("by findings", "findings"), ("as a whole", "scan_verdict")):
+        if point["scan_verdict"] is not None:
+            lines.append("           {:11} {} of the abnormal images, none of {} of the normal ones".format(
+                label, _value(point[key]["sensitivity"]), _value(point[key]["specificity"])))
     if result["pixel"]:
         lines.append("Pixels     AUROC {auroc}  AP {ap}  Dice {dice} (best possible {best_dice})  AUPRO {aupro}".format(
             **{name: _value(value) for name, value in result["pixel"].items()}))

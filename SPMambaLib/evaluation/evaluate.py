@@ -66,7 +66,7 @@ def evaluate(samples: Sequence[Sample], detector: Any, *, protocol: str = "deplo
             image = read_image(sample.path, series=sample.series or None)
             detection = detector.detect(image, slice_height=sample.slice_height, force=True, cancelled=cancelled)
             mask = read_mask(sample, detection.map.shape)
-            slices, whole = rows_of(sample, detection, mask, thresholds)
+            slices, whole = rows_of(sample, detection, mask, list(thresholds))
             if checks is not None:
                 checks.add(sample, image, cancelled)
             if watch is not None:

@@ -50,8 +50,9 @@ def _roc(evaluation: Evaluation, scores: np.ndarray, abnormal: np.ndarray) -> st
     lines = [Line((0, 1), (0, 1), GREY, dashed=True), Line(x.tolist(), y.tolist())]
     svg = plot(Axes("1 - specificity", "sensitivity"), lines,
                band=(GRID.tolist(), low.tolist(), high.tolist()), points=points, title="ROC curve")
-    return _figure(svg, "ROC of the image score, with its 95 % band by patient. Circles: findings at the calibrated "
-                        "operating points (orange: default), which need not lie on the curve of the score.")
+    return _figure(svg, "ROC of the image score, with its 95 % band by patient. Circles: findings, or the verdict on "
+                        "the whole scan, at the calibrated operating points (orange: default), which need not lie on "
+                        "the curve of the score.")
 
 
 def _precision_recall(result: "dict[str, object]", scores: np.ndarray, abnormal: np.ndarray) -> str:

@@ -29,8 +29,8 @@ class Gallery:
     """Keeps the `COUNT` misses of lowest score and the false alarms of highest score at an operating point.
 
     Attributes:
-        misses: abnormal images without a finding, the least unusual first.
-        alarms: normal images with a finding, the most unusual first.
+        misses: abnormal images without a finding or a scan verdict, the least unusual first.
+        alarms: normal images with one of them, the most unusual first.
         missed, alarmed: how many there were in all.
     """
 
@@ -44,8 +44,7 @@ class Gallery:
                  rows: List[Row]) -> None:
         """As `evaluate.Watcher`."""
         for row in rows:
-            flagged = row.flagged.get(self.rate, False)
-            if flagged == row.abnormal or not np.isfinite(row.score):
+            if row.alarmed(self.rate) == row.abnormal or not np.isfinite(row.score):
                 continue
             self.missed += row.abnormal
             self.alarmed += not row.abnormal

@@ -71,20 +71,41 @@ def component_aurocs(rows: Sequence[Row]) -> Dict[str, float]:
     return values
 
 
+ALARMS: Dict[str, Callable[[Row, float], bool]] = {
+    "findings": lambda row, rate: row.flagged.get(rate, False),
+    "scan_verdict": lambda row, rate: row.unusual.get(rate, False)}
+"""What may speak of an image, each with an operating point of its own."""
+
+
 def operating_points(rows: Sequence[Row], thresholds: Dict[float, float], default: float,
                      weights: np.ndarray) -> List[Dict[str, Any]]:
-    """Sensitivity and specificity of "shows a finding" at each calibrated rate; nothing is chosen on these images."""
-    abnormal, index = abnormal_of(rows), patient_index(patients_of(rows))
+    """Sensitivity and specificity at each calibrated rate, of "shows a finding or is unusual as a whole" and, under
+    "findings" and "scan_verdict", of each alone; nothing is chosen on these images.
+
+    Where an image has no scan verdict (slices of a volume, models of earlier versions) there are findings alone, and
+    "scan_verdict" is None.
+    """
+    told = all(row.unusual for row in rows)
     points = []
     for rate, threshold in thresholds.items():
-        flagged = np.array([row.flagged.get(rate, False) for row in rows], dtype=bool)
         point: Dict[str, Any] = {"false_positive_rate": rate, "threshold": threshold, "default": rate == default}
-        for name, right in (("sensitivity", flagged & abnormal), ("specificity", ~flagged & ~abnormal)):
-            members = abnormal if name == "sensitivity" else ~abnormal
-            point[name] = float(right.sum() / members.sum()) if members.any() else float("nan")
-            point[name + "_interval"] = interval(partial(_share, right, members, index), weights)
+        point.update(accuracy(rows, [row.alarmed(rate) if told else row.flagged.get(rate, False) for row in rows],
+                              weights))
+        point.update({name: accuracy(rows, [says(row, rate) for row in rows], weights)
+                      if told or name == "findings" else None for name, says in ALARMS.items()})
         points.append(point)
     return points
+
+
+def accuracy(rows: Sequence[Row], alarms: Sequence[bool], weights: np.ndarray) -> Dict[str, Any]:
+    """{"sensitivity", "specificity", and "..._interval" of each} of an alarm in each of the rows."""
+    abnormal, index, raised = abnormal_of(rows), patient_index(patients_of(rows)), np.array(alarms, dtype=bool)
+    found: Dict[str, Any] = {}
+    for name, right, members in (("sensitivity", raised & abnormal, abnormal),
+                                 ("specificity", ~raised & ~abnormal, ~abnormal)):
+        found[name] = float(right.sum() / members.sum()) if members.any() else float("nan")
+        found[name + "_interval"] = interval(partial(_share, right, members, index), weights)
+    return found
 
 
 def _share(right: np.ndarray, members: np.ndarray, index: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -72,10 +72,10 @@ def page(evaluation: Evaluation, gallery: Gallery, card: Dict[str, Any], date: d
         _cautions(result), "<h2>Curves</h2>", '<div class="figures">{}</div>'.format("".join(figures(evaluation))),
         "<h2>Operating points</h2>", _operating_points(result), "<h2>All numbers</h2>", _numbers(result),
         _columns(result), "<h2>Controls</h2>", _controls(result),
-        _gallery("Worst misses", gallery.misses, gallery.missed, "abnormal images without a finding; those of lowest "
-                 "score", "No abnormal image was missed at the default operating point."),
-        _gallery("Worst false alarms", gallery.alarms, gallery.alarmed, "normal images with a finding; those of "
-                 "highest score", "No normal image shows a finding at the default operating point."),
+        _gallery("Worst misses", gallery.misses, gallery.missed, "abnormal images that nothing was said of; those of "
+                 "lowest score", "No abnormal image was missed at the default operating point."),
+        _gallery("Worst false alarms", gallery.alarms, gallery.alarmed, "normal images that were marked; those of "
+                 "highest score", "No normal image is marked at the default operating point."),
         "<h2>What could not be judged</h2>", _errors(result), "<h2>The model</h2>", _card(card, result),
         "<h2>How this was measured</h2>", _method(result), "</main></body></html>\n"]
     return "\n".join(parts)
@@ -101,19 +101,28 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequen
 
 
 def _operating_points(result: Dict[str, Any]) -> str:
-    rows, marked = [], []
-    for n, point in enumerate(result["operating_points"]):
-        if point["default"]:
-            marked.append(n)
-        rows.append([words_of_rate(point["false_positive_rate"], result["unit"])
-                     + (" (default)" if point["default"] else ""), "{:.2f}".format(point["threshold"]),
-                     value_with_interval(point["sensitivity"], point["sensitivity_interval"], percent),
-                     value_with_interval(point["specificity"], point["specificity_interval"], percent),
-                     percent(1.0 - point["false_positive_rate"])])
-    return _table(["calibrated on normal images to", "map threshold", "sensitivity (95 % interval)",
-                   "specificity (95 % interval)", "promised"], rows, (1, 2, 3, 4), marked) + (
+    rows: List[List[str]] = []
+    marked: List[int] = []
+    verdicts = all(point["scan_verdict"] is not None for point in result["operating_points"])
+    for point in result["operating_points"]:
+        parts = [("", point)] if not verdicts else [
+            ("finding or verdict", point), ("findings alone", point["findings"]),
+            ("verdict alone", point["scan_verdict"])]
+        for n, (what, measured) in enumerate(parts):
+            if point["default"] and n == 0:
+                marked.append(len(rows))
+            words = words_of_rate(point["false_positive_rate"], result["unit"], verdicts)
+            rows.append(["" if n else words + (" (default)" if point["default"] else ""), what,
+                         "" if n else "{:.2f}".format(point["threshold"]),
+                         value_with_interval(measured["sensitivity"], measured["sensitivity_interval"], percent),
+                         value_with_interval(measured["specificity"], measured["specificity_interval"], percent),
+                         "" if n else percent(1.0 - point["false_positive_rate"])])
+    text = ("An image counts as positive when it shows at least one finding{}.".format(
+        " or is unusual as a whole; the two share the rate" if verdicts else ""))
+    return _table(["calibrated on normal images to", "what speaks", "map threshold", "sensitivity (95 % interval)",
+                   "specificity (95 % interval)", "promised"], rows, (2, 3, 4, 5), marked) + (
         '<p class="small">Thresholds come from the model\'s own calibration; nothing was chosen on these images. '
-        "An image counts as positive when it shows at least one finding.</p>")
+        "{}</p>".format(text))
 
 
 def _numbers(result: Dict[str, Any]) -> str:

@@ -15,8 +15,8 @@ from .rows import patients_of
 from .tally import Tally
 
 PROTOCOLS = {
-    "deployable": "Nothing was chosen on these images: findings are those at the operating point that the model was "
-                  "calibrated to on normal images.",
+    "deployable": "Nothing was chosen on these images: findings and the verdict on the whole scan are those at the "
+                  "operating point that the model was calibrated to on normal images.",
     "published": "Thresholds were chosen on the labels and masks of these very images, as papers report it: an upper "
                  "bound for comparison, never a promise."}
 DIGITS = 6

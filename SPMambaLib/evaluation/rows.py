@@ -17,6 +17,7 @@ class Row:
         score: image score in normal spreads; NaN for a slice that the detector did not analyse (see `scores_of`).
         components: scores by component, and "peak", the highest map value.
         flagged: for each operating point whether it shows a finding.
+        unusual: for each operating point whether it is unusual as a whole; empty where there is no scan verdict.
     """
 
     name: str
@@ -26,6 +27,11 @@ class Row:
     slice_height: Optional[float] = None
     components: Dict[str, float] = field(default_factory=dict)
     flagged: Dict[float, bool] = field(default_factory=dict)
+    unusual: Dict[float, bool] = field(default_factory=dict)
+
+    def alarmed(self, rate: float) -> bool:
+        """Whether it shows a finding or is unusual as a whole."""
+        return self.flagged.get(rate, False) or self.unusual.get(rate, False)
 
 
 def abnormal_of(rows: Sequence[Row]) -> np.ndarray:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -66,19 +66,24 @@ class Tally:
 
 
 def rows_of(sample: Sample, detection: Detection, mask: Optional[np.ndarray],
-            thresholds: Dict[float, float]) -> Tuple[List[Row], List[Row]]:
-    """(rows of the slices, the row of the whole) of one image; a single picture is the same in both."""
+            rates: Sequence[float]) -> Tuple[List[Row], List[Row]]:
+    """(rows of the slices, the row of the whole) of one image at each operating point; a single picture is the same in
+    both."""
     axis = detection.slice_axis
     others = tuple(n for n in range(3) if n != axis)
     calibration, slices_with_finding = Calibration.from_dict(detection.calibration), {}
-    for rate, threshold in thresholds.items():
+    for rate in rates:
+        threshold = calibration.threshold(max(rate, calibration.lowest_rate))
         labels, _ = findings.find(detection.map, detection.ijk_to_ras, threshold, calibration=calibration,
                                   slice_axis=axis)
         slices_with_finding[rate] = np.asarray(labels.any(axis=others))
     name = sample.name or sample.path.name
     flagged = {rate: bool(slices.any()) for rate, slices in slices_with_finding.items()}
     components = dict(detection.components, peak=float(detection.map.max()))
-    whole = Row(name, sample.patient, sample.abnormal, detection.score, sample.slice_height, components, flagged)
+    verdict = detection.scan_verdict
+    unusual = {} if verdict is None else {rate: verdict.at(rate).unusual for rate in rates}
+    whole = Row(name, sample.patient, sample.abnormal, detection.score, sample.slice_height, components, flagged,
+                unusual)
     if detection.map.shape[axis] == 1:
         return [whole], [whole]
     abnormal = np.zeros(detection.map.shape[axis], dtype=bool) if mask is None else np.asarray(mask.any(axis=others))

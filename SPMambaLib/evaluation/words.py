@@ -24,9 +24,11 @@ def value_with_interval(number: Optional[float], interval: Optional[Sequence[flo
     return "{} ({} to {})".format(shown(number), shown(interval[0]), shown(interval[1]))
 
 
-def words_of_rate(rate: float, unit: str) -> str:
-    """"1 in 20 normal slices shows a finding"."""
-    return "1 in {:.0f} normal {}s shows a finding".format(1.0 / rate, "image" if unit == "file" else unit)
+def words_of_rate(rate: float, unit: str, verdict: bool = False) -> str:
+    """"1 in 20 normal slices shows a finding", or, where there is a scan verdict too, "... or is unusual as a whole".
+    """
+    return "1 in {:.0f} normal {}s shows a finding{}".format(
+        1.0 / rate, "image" if unit == "file" else unit, " or is unusual as a whole" if verdict else "")
 
 
 def _of_hundred(number: float, interval: Optional[Sequence[float]]) -> str:
@@ -38,9 +40,13 @@ def findings_in_words(result: Dict[str, Any]) -> List[str]:
     """What a reader should take away, at the default operating point."""
     point = next(p for p in result["operating_points"] if p["default"])
     image, unit, lines = result["image"], {"file": "image"}.get(result["unit"], result["unit"]), []
+    verdict = point["scan_verdict"]
     if point["sensitivity"] is not None:
         lines.append("Of 100 abnormal {}s the model marks {}.".format(
             unit, _of_hundred(point["sensitivity"], point["sensitivity_interval"])))
+        if verdict is not None:
+            lines.append("Of these 100, {:.0f} show a finding and {:.0f} are called unusual as a whole.".format(
+                100 * point["findings"]["sensitivity"], 100 * verdict["sensitivity"]))
     if point["specificity"] is not None:
         lines.append("Of 100 normal {}s it marks {} by mistake; it was set to {:.0f}.".format(
             unit, _of_hundred(1.0 - point["specificity"], [1.0 - v for v in point["specificity_interval"][::-1]]
@@ -66,7 +72,7 @@ def cautions(result: Dict[str, Any]) -> List[str]:
     promised, interval = 1.0 - point["false_positive_rate"], point["specificity_interval"]
     if interval and interval[1] < promised:
         found.append(
-            "More normal images show a finding than the model was set to ({:.0f} of 100 instead of {:.0f}): these "
+            "More normal images are marked than the model was set to ({:.0f} of 100 instead of {:.0f}): these "
             "images differ from those it was calibrated on. Recalibrate it on your own normal images.".format(
                 100 * (1 - point["specificity"]), 100 * point["false_positive_rate"]
             )

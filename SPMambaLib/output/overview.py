@@ -15,7 +15,7 @@ from ..detection import Detection, SliceScore
 from ..geometry import SlicePlane, plane_of
 from ..scoring.calibration import Calibration
 from .appearance import map_colors, map_window
-from .summary import DISCLAIMER, operating_point
+from .summary import DISCLAIMER, operating_point, verdict_line
 
 MOST_SLICES = 8
 APART_MM = 8.0  # between shown slices: neighbours look alike
@@ -70,7 +70,7 @@ def draw_overview(voxels: np.ndarray, detection: Detection, title: str = "") -> 
               for array in (voxels, detection.map, detection.labels)]
     rows, columns = _anatomy(stacks[0], gray[0])
     montage = _Montage.of(plane, (rows.stop - rows.start, columns.stop - columns.start), len(chosen),
-                          len(detection.notices))
+                          len(detection.notices) + bool(verdict_line(detection)))
     picture = Image.new("RGB", montage.size, BACKGROUND)
     draw = ImageDraw.Draw(picture)
     _draw_header(draw, detection, title)
@@ -213,8 +213,12 @@ def _draw_header(draw: ImageDraw.ImageDraw, detection: Detection, title: str) ->
         "1 finding" if count == 1 else "{} findings".format(count or "No"), detection.threshold,
         operating_point(detection))
     draw.text((GAP, 28), text, FAINT, _font(12))
-    for line, warning in enumerate([DISCLAIMER, *(notice.message for notice in detection.notices)]):
-        draw.text((GAP, 45 + NOTICE * line), warning, WARNING, _font(12))
+    verdict, lines = detection.scan_verdict, []
+    if verdict_line(detection):
+        lines.append(("Scan: " + verdict_line(detection), INK if verdict and verdict.unusual else FAINT))
+    lines += [(text, WARNING) for text in (DISCLAIMER, *(notice.message for notice in detection.notices))]
+    for line, (text, color) in enumerate(lines):
+        draw.text((GAP, 45 + NOTICE * line), text, color, _font(12))
 
 
 def _draw_caption(draw: ImageDraw.ImageDraw, corner: Tuple[int, int], plane: SlicePlane, score: SliceScore) -> None:

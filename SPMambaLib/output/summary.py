@@ -16,9 +16,22 @@ PIXEL_COLUMNS = ("area/px", "size/px", "centre/px")
 
 
 def operating_point(detection: Detection) -> str:
-    """The threshold in words: "1 in 20 normal slices shows a finding"."""
-    unit = Calibration.from_dict(detection.calibration).unit
-    return "1 in {:.0f} normal {}s shows a finding".format(1.0 / detection.false_positive_rate, unit)
+    """The operating point in words: "1 in 20 normal slices shows a finding"; where findings share their rate with the
+    scan verdict, "1 in 20 normal images shows a finding or is unusual as a whole"."""
+    calibration = Calibration.from_dict(detection.calibration)
+    return "1 in {:.0f} normal {}s shows a finding{}".format(
+        1.0 / detection.false_positive_rate, calibration.unit,
+        " or is unusual as a whole" if calibration.shared_rates else "")
+
+
+def verdict_line(detection: Detection) -> str:
+    """The scan verdict in words, with its own operating point where that is not shared with the findings."""
+    verdict = detection.scan_verdict
+    if verdict is None:
+        return detection.no_scan_verdict
+    point = "" if verdict.unit != "volume" else " (operating point: 1 in {:.0f} normal volumes)".format(
+        1.0 / max(detection.false_positive_rate, verdict.rates[-1]))
+    return verdict.sentence() + point
 
 
 def summary_lines(source: Path, kind: str, detection: Detection, folder: Path, files: Sequence[str]) -> List[str]:
@@ -37,6 +50,7 @@ def summary_lines(source: Path, kind: str, detection: Detection, folder: Path, f
                                               duration(detection.timings.get("total", 0.0))),
         "Threshold  {:.2f} normal spreads ({})".format(detection.threshold, operating_point(detection)),
         "Score      {:.2f}{}".format(detection.score, _worst_slice(detection)),
+        "Whole scan {}".format(verdict_line(detection)),
         "Findings   {}".format(len(detection.findings) or "none"),
     ]
     if detection.findings:

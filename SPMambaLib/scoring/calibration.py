@@ -5,7 +5,7 @@ a fraction r of those normals reach; it is never chosen on abnormal images.  Lig
 """
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
@@ -49,6 +49,8 @@ class Calibration:
             it; None for models that draw findings at the threshold itself.
         peak_share: of a finding's peak, where it ends at the latest (the 41 % of a hot spot in nuclear medicine): a
             high peak spreads far in a smooth map; 0 for a map that is as sharp as the scan.
+        shared_rates, shared_thresholds: operating points at which findings share the rate with the scan verdict (see
+            `budget`): a rate is then the share of normals that show either; empty where findings have it alone.
 
     Example:
         >>> c = Calibration.from_peaks(peaks_of_normals, unit="slice")
@@ -63,6 +65,8 @@ class Calibration:
     default_rate: float = 0.05
     extent: Optional[float] = None
     peak_share: float = 0.4
+    shared_rates: Tuple[float, ...] = ()
+    shared_thresholds: Tuple[float, ...] = ()
 
     @classmethod
     def from_peaks(cls, peaks: Sequence[float], *, unit: str, default_rate: float = 0.05,
@@ -87,10 +91,21 @@ class Calibration:
 
     @property
     def lowest_rate(self) -> float:
-        return self.rates[-1]
+        """The rarest operating point."""
+        return (self.shared_rates or self.rates)[-1]
+
+    def shared(self, rates: Sequence[float], thresholds: Sequence[float]) -> "Calibration":
+        """The same table with operating points that findings share with the scan verdict, down to the rarest that this
+        table knows."""
+        lowest = max(self.rates[-1], rates[-1])
+        at_lowest = float(np.interp(-np.log(lowest), -np.log(rates), thresholds))
+        kept = [(rate, value) for rate, value in zip(rates, thresholds) if rate > lowest * (1 + 1e-9)]
+        kept_rates, kept_thresholds = zip(*kept, (lowest, at_lowest))
+        return replace(self, shared_rates=kept_rates, shared_thresholds=kept_thresholds)
 
     def threshold(self, rate: float) -> float:
-        """Map value reached by a fraction `rate` of normals (interpolated in log rate, ends held).
+        """Map value that the peak of a finding reaches at the operating point `rate` (interpolated in log rate, ends
+        held): a fraction `rate` of normals reaches it, or, where the rate is shared, this or the scan verdict.
 
         Raises:
             UsageError: `rate` is not in (0, 1).
@@ -98,7 +113,8 @@ class Calibration:
         if not 0.0 < rate < 1.0:
             raise UsageError("The false-positive rate must lie between 0 and 1, for example 0.05; got {:g}."
                              .format(rate))
-        return float(np.interp(-np.log(rate), -np.log(self.rates), self.thresholds))
+        rates, thresholds = self.shared_rates or self.rates, self.shared_thresholds or self.thresholds
+        return float(np.interp(-np.log(rate), -np.log(rates), thresholds))
 
     def edge(self, threshold: float) -> float:
         """Map value where findings end that are told by their peak reaching `threshold`: hysteresis.
@@ -109,7 +125,8 @@ class Calibration:
         return threshold if self.extent is None else min(threshold, self.extent)
 
     def rate(self, value: float) -> float:
-        """Fraction of normals that reach map value `value`; inverse of `threshold`, ends held."""
+        """Fraction of normals that reach map value `value`, ends held; inverse of `threshold` where no rate is
+        shared."""
         thresholds = np.asarray(self.thresholds) + 1e-12 * np.arange(len(self.thresholds))
         return float(np.exp(-np.interp(value, thresholds, -np.log(self.rates))))
 
@@ -135,10 +152,12 @@ class Calibration:
         return bands
 
     def to_dict(self) -> Dict[str, Any]:
-        return asdict(self)
+        data = asdict(self)
+        return data if self.shared_rates else {k: v for k, v in data.items() if not k.startswith("shared_")}
 
     @classmethod
     def from_dict(cls, data: Dict[str, Any]) -> "Calibration":
         bands = tuple(Band(b["name"], b["rate"], b["threshold"], tuple(b["color"])) for b in data["bands"])
         return cls(data["unit"], data["normals"], tuple(data["rates"]), tuple(data["thresholds"]), bands,
-                   data.get("default_rate", 0.05), data.get("extent"), data.get("peak_share", 0.4))
+                   data.get("default_rate", 0.05), data.get("extent"), data.get("peak_share", 0.4),
+                   tuple(data.get("shared_rates", ())), tuple(data.get("shared_thresholds", ())))

@@ -15,9 +15,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import UsageError
+from ..scoring import published
 from ..scoring.calibration import EXTENT_SHARE, Calibration
+from ..scoring.components import published_score
 from ..scoring.halves import halves_by_patient
 from ..scoring.maps import AnomalyScale, ScoringConfig
+from ..scoring.scan_verdict import KEY, scan_normals_card, standard_scores
 from ..scoring.slices import score_by_height, score_maps, slice_components
 from ..scoring.terms import at_input_size
 
@@ -79,7 +82,9 @@ def calibration_of(config: ScoringConfig, held: HeldOut, seen: Unfitted, *, unit
     """Statistics and thresholds from held-out normals.
 
     The card is {"map": quantile table, "components": mean and spread of each, "term_peaks": what the shares of the
-    table reach in each term, "normals": n, "patients": n}, and "score_by_height" where the model knows heights.
+    table reach in each term, "normals": n, "patients": n, "scan_verdict": see `scoring.scan_verdict`},
+    "published": see `scoring.published`, where the decoder is used, and "score_by_height" where the model knows
+    heights.
 
     Raises:
         UsageError: fewer than two patients (each half judges the other) or 20 images.
@@ -128,8 +133,23 @@ def calibration_of(config: ScoringConfig, held: HeldOut, seen: Unfitted, *, unit
     }
     if held.slice_height is not None and config.height_bins > 1:
         card["score_by_height"] = score_by_height(values["score"].double().numpy(), held.slice_height.double().numpy())
+    heights = None if held.slice_height is None else held.slice_height.double().numpy()
+    scores = standard_scores(values["score"].double().numpy(), card, heights)
+    card[KEY] = scan_normals_card(peaks.numpy(), scores, held.patients, unit=unit)
+    if set(published.TERMS) <= set(config.terms):
+        card[published.KEY] = published.published_card(*published_reach(held), held.patients, unit=unit)
     progress(1.0, "thresholds")
     return CalibrationResult(scale, card, peaks.numpy())
+
+
+def published_reach(held: HeldOut) -> Tuple[np.ndarray, np.ndarray]:
+    """(highest value of the published map, published score) of each held-out image, (N,) each."""
+    peaks, scores = torch.zeros(len(held.patients)), torch.zeros(len(held.patients))
+    for batch in held.batches():
+        maps = at_input_size(batch.terms, slice_height_of(held, batch.rows), batch.masks.shape[-1])
+        whole = published.published_map(maps, batch.masks)
+        peaks[batch.rows], scores[batch.rows] = whole.amax(dim=(1, 2)), published_score(whole)
+    return peaks.double().numpy(), scores.double().numpy()
 
 
 def extent_of(pixels: Sequence[Tensor]) -> float:

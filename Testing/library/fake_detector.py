@@ -106,7 +106,7 @@ def detection_of(voxels, ijk_to_ras, rate, card):
         timings={"total": 0.1})
 
 
-def load(name, device, scan=None):
+def load(name, device, scan=None, scoring="model"):
     if name == "damaged":
         raise ModelDamagedError("The model 'damaged' is damaged; install it again.", "sha256 differs")
     if name not in KNOWN:

@@ -21,13 +21,13 @@ import numpy as np
 import pytest
 import tiny
 from dicom_files import write_series
+from tools import commands_page
 
 from SPMambaLib import cli
 from SPMambaLib.io.image import write_image
 from SPMambaLib.model.config import PRESETS
 from SPMambaLib.model.teacher import Teacher
 from SPMambaLib.training.recipes import RECIPES
-from tools import commands_page
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "Resources" / "Docs").rglob("*.md")), ROOT / "Testing" / "README.md"]

@@ -206,7 +206,7 @@ def test_slices_that_were_not_analysed_count_only_with_a_lesion():
     assert not detection.slices[0].analysed
     mask = np.zeros(image.voxels.shape, dtype=bool)
     mask[0, 5, 5] = True
-    rows, _ = rows_of(Sample(tiny.Path("v"), "lesion", "p", name="v"), detection, mask, thresholds_of(detector))
+    rows, _ = rows_of(Sample(tiny.Path("v"), "lesion", "p", name="v"), detection, mask, list(thresholds_of(detector)))
     assert [row.name for row in rows] == ["v#{}".format(n) for n in range(7)]
     assert rows[0].abnormal and np.isnan(rows[0].score) and not any(rows[0].flagged.values())
 

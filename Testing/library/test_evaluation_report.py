@@ -113,7 +113,8 @@ def facts(**changes):
         "input_check": {"refused": 0.0}, "n": {"normal": 400, "abnormal": 300, "failed": 0},
         "image": {"auroc": 0.9, "auroc_height_matched": None},
         "operating_points": [{"false_positive_rate": 0.05, "default": True, "sensitivity": 0.7, "specificity": 0.94,
-                              "sensitivity_interval": [0.65, 0.75], "specificity_interval": [0.92, 0.96]}]}
+                              "sensitivity_interval": [0.65, 0.75], "specificity_interval": [0.92, 0.96],
+                              "findings": {"sensitivity": 0.5}, "scan_verdict": None}]}
     return {**result, **changes}
 
 
@@ -147,6 +148,10 @@ def test_findings_in_words():
     only_normals = facts(image={"auroc": None, "auroc_height_matched": None})
     only_normals["operating_points"][0].update(sensitivity=None, sensitivity_interval=None)
     assert len(findings_in_words(only_normals)) == 1
+    with_verdict = dict(facts()["operating_points"][0], scan_verdict={"sensitivity": 0.61})
+    assert "50 show a finding and 61 are called unusual as a whole" in findings_in_words(
+        facts(operating_points=[with_verdict]))[1]
+    assert words_of_rate(0.05, "image", True) == "1 in 20 normal images shows a finding or is unusual as a whole"
     assert words_of_rate(0.05, "file") == "1 in 20 normal images shows a finding"
 
 

@@ -1,6 +1,8 @@
 """Metrics against scikit-learn, brute force and cases worked out by hand."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -353,11 +355,27 @@ def test_operating_points_say_which_share_shows_a_finding():
     assert point["sensitivity"] == pytest.approx(flagged[truth].mean())
     assert point["specificity"] == pytest.approx(1 - flagged[~truth].mean())
     assert point["specificity_interval"][0] < point["specificity"] < point["specificity_interval"][1]
+    assert point["scan_verdict"] is None and point["findings"]["sensitivity"] == point["sensitivity"]
     oracle = chosen_on_labels(items)
     scores = np.array([r.score for r in items])
     chosen = scores >= oracle["score_threshold"]
     assert oracle["f1max"] == pytest.approx(reference.f1_score(truth, chosen))
     assert oracle["sensitivity"] == pytest.approx(chosen[truth].mean())
+
+
+def test_operating_points_tell_findings_and_verdict_apart():
+    items = [replace(r, unusual={0.1: n % 3 == 0}) for n, r in enumerate(rows())]
+    weights = patient_weights([r.patient for r in items])
+    (point,) = operating_points(items, {0.1: 1.28}, 0.1, weights)
+    truth = np.array([r.abnormal for r in items])
+    finding, verdict = (np.array([says[0.1] for says in each])
+                        for each in ([r.flagged for r in items], [r.unusual for r in items]))
+    for measured, alarm in ((point["findings"], finding), (point["scan_verdict"], verdict), (point, finding | verdict)):
+        assert measured["sensitivity"] == pytest.approx(alarm[truth].mean())
+        assert measured["specificity"] == pytest.approx(1 - alarm[~truth].mean())
+    (without,) = operating_points([*items[1:], replace(items[0], unusual={})], {0.1: 1.28}, 0.1, weights)
+    assert without["scan_verdict"] is None, "where one image has none, none is counted"
+    assert without["sensitivity"] == without["findings"]["sensitivity"] < point["sensitivity"]
 
 
 def test_height_alone_is_seen_and_matched_away():

@@ -240,7 +240,7 @@ def test_kind(host: Any) -> None:
                                         (0.2, "1 in 5 normal slices would show a finding"),
                                         (0.4, "40 % of normal slices would show a finding")])
 def test_rate_in_words(rate: float, text: str) -> None:
-    assert operatingpoint.meaningOfRate(rate, "slice") == text
+    assert operatingpoint.meaningOfRate(rate, selftest.syntheticCalibration()) == text
 
 
 def test_slider_covers_the_table_evenly_in_the_logarithm() -> None:

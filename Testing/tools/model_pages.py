@@ -40,6 +40,8 @@ def page(card: Dict[str, Any]) -> str:
             calibration["normals"], unit, calibration["patients"], 1.0 / min(calibration["map"]["rates"])
         ),
     ]
+    if calibration.get("scan_verdict"):
+        lines += ["", *scan_verdict(calibration["scan_verdict"])]
     check = calibration.get("input_check")
     if check:
         worth = check["worth"]
@@ -48,6 +50,21 @@ def page(card: Dict[str, Any]) -> str:
     if card.get("metrics"):
         lines += ["", "## Measured", "", *metrics(card["metrics"])]
     return "\n".join(lines) + "\n"
+
+
+def scan_verdict(known: Dict[str, Any]) -> List[str]:
+    """How findings and the verdict on the whole scan share a rate, and whether there is one on volumes."""
+    at = min(range(len(known["rates"])), key=lambda n: abs(known["rates"][n] - 0.05))
+    lines = ["Of single {}s the rate is shared: {:.0f} % of it goes to findings, the rest to the verdict on the scan "
+             "as a whole. At 1 in {:.0f}, {:.1%} of the held-out normals show a finding and {:.1%} are called unusual "
+             "as a whole.".format(known["unit"], 100 * known["share"], 1 / known["rates"][at],
+                                  known["finding_rates"][at], known["verdict_rates"][at])]
+    if known["unit"] == "slice":
+        lines.append("The score of a volume is the {}. {}".format(known["volume_score"], (
+            "It is compared with {} normal volumes.".format(known["volumes"]) if known["volume"] else
+            "Only {} normal volumes were held out: there is no verdict on volumes as a whole.".format(
+                known["volumes"]))))
+    return lines
 
 
 def metrics(found: Dict[str, Any]) -> List[str]:

@@ -208,6 +208,14 @@
       <translation>Schwelle:</translation>
     </message>
     <message>
+      <source>Show in 3D</source>
+      <translation>In 3D zeigen</translation>
+    </message>
+    <message>
+      <source>Show the findings as surfaces in the 3D view, made one after the other. Off for long lists unless asked for; a film has none.</source>
+      <translation>Die Befunde als Oberflächen in der 3D-Ansicht zeigen; sie entstehen nacheinander. Bei langen Listen nur auf Wunsch; ein Röntgenbild hat keine.</translation>
+    </message>
+    <message>
       <source>Show:</source>
       <translation>Zeigen:</translation>
     </message>
@@ -250,14 +258,6 @@
     <message>
       <source>Compare</source>
       <translation>Vergleich</translation>
-    </message>
-    <message>
-      <source>Show in 3D</source>
-      <translation>In 3D zeigen</translation>
-    </message>
-    <message>
-      <source>Show the findings as surfaces in the 3D view, made one after the other. Off for long lists unless asked for; a film has none.</source>
-      <translation>Die Befunde als Oberflächen in der 3D-Ansicht zeigen; sie entstehen nacheinander. Bei langen Listen nur auf Wunsch; ein Röntgenbild hat keine.</translation>
     </message>
     <message>
       <source>Blink</source>
@@ -641,6 +641,10 @@ Es wird aus dem Internet geladen ({size}) und in dieses Slicer installiert; vorh
       <translation>Schwelle {value}</translation>
     </message>
     <message>
+      <source>Whole scan</source>
+      <translation>Ganze Aufnahme</translation>
+    </message>
+    <message>
       <source>Findings</source>
       <translation>Befunde</translation>
     </message>
@@ -770,6 +774,14 @@ Es wird aus dem Internet geladen ({size}) und in dieses Slicer installiert; vorh
   <context>
     <name>reading.operatingpoint</name>
     <message>
+      <source>{share} normal slices would show a finding or be unusual as a whole</source>
+      <translation>{share} normalen Schichten zeigt einen Befund oder ist im Ganzen ungewöhnlich</translation>
+    </message>
+    <message>
+      <source>{share} normal images would show a finding or be unusual as a whole</source>
+      <translation>{share} normalen Bildern zeigt einen Befund oder ist im Ganzen ungewöhnlich</translation>
+    </message>
+    <message>
       <source>{share} normal slices would show a finding</source>
       <translation>{share} normalen Schichten zeigt einen Befund</translation>
     </message>
@@ -796,6 +808,69 @@ Es wird aus dem Internet geladen ({size}) und in dieses Slicer installiert; vorh
     <message>
       <source>1 in {n}</source>
       <translation>1 von {n}</translation>
+    </message>
+  </context>
+  <context>
+    <name>reading.scanverdict</name>
+    <message>
+      <source>unusual: {rank}</source>
+      <translation>ungewöhnlich: {rank}</translation>
+    </message>
+    <message>
+      <source>not unusual: {rank}</source>
+      <translation>nicht ungewöhnlich: {rank}</translation>
+    </message>
+    <message>
+      <source>above all {count} normal slices</source>
+      <translation>über allen {count} normalen Schichten</translation>
+    </message>
+    <message>
+      <source>above all {count} normal images</source>
+      <translation>über allen {count} normalen Bildern</translation>
+    </message>
+    <message>
+      <source>above all {count} normal volumes</source>
+      <translation>über allen {count} normalen Volumen</translation>
+    </message>
+    <message>
+      <source>{share} normal slices would score this high</source>
+      <translation>{share} normalen Schichten erreicht diesen Wert</translation>
+    </message>
+    <message>
+      <source>{share} normal images would score this high</source>
+      <translation>{share} normalen Bildern erreicht diesen Wert</translation>
+    </message>
+    <message>
+      <source>{share} normal volumes would score this high</source>
+      <translation>{share} normalen Volumen erreicht diesen Wert</translation>
+    </message>
+    <message>
+      <source>half or more of</source>
+      <translation>mindestens die Hälfte von</translation>
+    </message>
+    <message>
+      <source>above all</source>
+      <translation>über allen</translation>
+    </message>
+    <message>
+      <source>usual</source>
+      <translation>gewöhnlich</translation>
+    </message>
+    <message>
+      <source>1 in {n}</source>
+      <translation>1 von {n}</translation>
+    </message>
+    <message>
+      <source>Whole scan: this model has no verdict on it.</source>
+      <translation>Ganze Aufnahme: Dieses Modell gibt dazu kein Urteil ab.</translation>
+    </message>
+    <message>
+      <source>Whole scan unusual</source>
+      <translation>Ganze Aufnahme ungewöhnlich</translation>
+    </message>
+    <message>
+      <source>Whole scan not unusual</source>
+      <translation>Ganze Aufnahme nicht ungewöhnlich</translation>
     </message>
   </context>
   <context>
@@ -1318,6 +1393,10 @@ Es wird aus dem Internet geladen ({size}) und in dieses Slicer installiert; vorh
       <translation>Fertig.</translation>
     </message>
     <message>
+      <source>Done: no finding, but the scan as a whole is unusual.</source>
+      <translation>Fertig: kein Befund, aber die Aufnahme ist im Ganzen ungewöhnlich.</translation>
+    </message>
+    <message>
       <source>Done: no finding.</source>
       <translation>Fertig: kein Befund.</translation>
     </message>
@@ -1420,6 +1499,10 @@ Es wird aus dem Internet geladen ({size}) und in dieses Slicer installiert; vorh
     <message>
       <source>{value} (normal spread)</source>
       <translation>{value} (normale Streuung)</translation>
+    </message>
+    <message>
+      <source>Score of the whole scan among normal ones. The bar goes from what half of them reach to what none does; the line is the operating point. It says nothing of where, and a scan that is not unusual may be abnormal all the same.</source>
+      <translation>Wert der ganzen Aufnahme unter normalen. Der Balken reicht von dem, was die Hälfte von ihnen erreicht, bis zu dem, was keine erreicht; der Strich ist der Arbeitspunkt. Er sagt nichts über den Ort, und auch eine Aufnahme, die nicht ungewöhnlich ist, kann krankhaft sein.</translation>
     </message>
     <message>
       <source>Slice {slice}: score {score}, {place} of {count}</source>
@@ -1557,6 +1640,10 @@ Es wird aus dem Internet geladen ({size}) und in dieses Slicer installiert; vorh
     <message>
       <source>From</source>
       <translation>Herkunft</translation>
+    </message>
+    <message>
+      <source>Whole scan</source>
+      <translation>Ganze Aufnahme</translation>
     </message>
     <message>
       <source>running</source>

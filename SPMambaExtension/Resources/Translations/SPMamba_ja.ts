@@ -208,6 +208,14 @@
       <translation>しきい値:</translation>
     </message>
     <message>
+      <source>Show in 3D</source>
+      <translation>3Dで表示</translation>
+    </message>
+    <message>
+      <source>Show the findings as surfaces in the 3D view, made one after the other. Off for long lists unless asked for; a film has none.</source>
+      <translation>所見を3D表示に面として表示します。面は一つずつ作られます。所見が多い場合は指定したときだけ表示し、X線写真にはありません。</translation>
+    </message>
+    <message>
       <source>Show:</source>
       <translation>表示:</translation>
     </message>
@@ -250,14 +258,6 @@
     <message>
       <source>Compare</source>
       <translation>比較</translation>
-    </message>
-    <message>
-      <source>Show in 3D</source>
-      <translation>3Dで表示</translation>
-    </message>
-    <message>
-      <source>Show the findings as surfaces in the 3D view, made one after the other. Off for long lists unless asked for; a film has none.</source>
-      <translation>所見を3D表示に面として表示します。面は一つずつ作られます。所見が多い場合は指定したときだけ表示し、X線写真にはありません。</translation>
     </message>
     <message>
       <source>Blink</source>
@@ -641,6 +641,10 @@ It is downloaded from the internet ({size}) and installed into this Slicer; pack
       <translation>しきい値 {value}</translation>
     </message>
     <message>
+      <source>Whole scan</source>
+      <translation>検査全体</translation>
+    </message>
+    <message>
       <source>Findings</source>
       <translation>所見</translation>
     </message>
@@ -770,6 +774,14 @@ It is downloaded from the internet ({size}) and installed into this Slicer; pack
   <context>
     <name>reading.operatingpoint</name>
     <message>
+      <source>{share} normal slices would show a finding or be unusual as a whole</source>
+      <translation>正常スライスの {share} に所見が出るか、全体として通常と異なると判定されます</translation>
+    </message>
+    <message>
+      <source>{share} normal images would show a finding or be unusual as a whole</source>
+      <translation>正常画像の {share} に所見が出るか、全体として通常と異なると判定されます</translation>
+    </message>
+    <message>
       <source>{share} normal slices would show a finding</source>
       <translation>正常スライスの {share} に所見が出ます</translation>
     </message>
@@ -796,6 +808,69 @@ It is downloaded from the internet ({size}) and installed into this Slicer; pack
     <message>
       <source>1 in {n}</source>
       <translation>{n} 枚に 1 枚</translation>
+    </message>
+  </context>
+  <context>
+    <name>reading.scanverdict</name>
+    <message>
+      <source>unusual: {rank}</source>
+      <translation>通常と異なる：{rank}</translation>
+    </message>
+    <message>
+      <source>not unusual: {rank}</source>
+      <translation>通常の範囲：{rank}</translation>
+    </message>
+    <message>
+      <source>above all {count} normal slices</source>
+      <translation>正常スライス {count} 枚すべてを超える</translation>
+    </message>
+    <message>
+      <source>above all {count} normal images</source>
+      <translation>正常画像 {count} 枚すべてを超える</translation>
+    </message>
+    <message>
+      <source>above all {count} normal volumes</source>
+      <translation>正常ボリューム {count} 件すべてを超える</translation>
+    </message>
+    <message>
+      <source>{share} normal slices would score this high</source>
+      <translation>正常スライスの {share} がこのスコアに達します</translation>
+    </message>
+    <message>
+      <source>{share} normal images would score this high</source>
+      <translation>正常画像の {share} がこのスコアに達します</translation>
+    </message>
+    <message>
+      <source>{share} normal volumes would score this high</source>
+      <translation>正常ボリュームの {share} がこのスコアに達します</translation>
+    </message>
+    <message>
+      <source>half or more of</source>
+      <translation>半分以上</translation>
+    </message>
+    <message>
+      <source>above all</source>
+      <translation>すべてを超える</translation>
+    </message>
+    <message>
+      <source>usual</source>
+      <translation>通常</translation>
+    </message>
+    <message>
+      <source>1 in {n}</source>
+      <translation>{n} 枚に 1 枚</translation>
+    </message>
+    <message>
+      <source>Whole scan: this model has no verdict on it.</source>
+      <translation>検査全体：このモデルでは判定できません。</translation>
+    </message>
+    <message>
+      <source>Whole scan unusual</source>
+      <translation>検査全体：通常と異なる</translation>
+    </message>
+    <message>
+      <source>Whole scan not unusual</source>
+      <translation>検査全体：通常の範囲</translation>
     </message>
   </context>
   <context>
@@ -1318,6 +1393,10 @@ It is downloaded from the internet ({size}) and installed into this Slicer; pack
       <translation>完了。</translation>
     </message>
     <message>
+      <source>Done: no finding, but the scan as a whole is unusual.</source>
+      <translation>完了：所見なし。ただし検査全体が通常と異なります。</translation>
+    </message>
+    <message>
       <source>Done: no finding.</source>
       <translation>完了：所見なし。</translation>
     </message>
@@ -1420,6 +1499,10 @@ It is downloaded from the internet ({size}) and installed into this Slicer; pack
     <message>
       <source>{value} (normal spread)</source>
       <translation>{value} (正常のばらつき)</translation>
+    </message>
+    <message>
+      <source>Score of the whole scan among normal ones. The bar goes from what half of them reach to what none does; the line is the operating point. It says nothing of where, and a scan that is not unusual may be abnormal all the same.</source>
+      <translation>正常例の中での検査全体のスコアです。バーは半数が達する値から、どの正常例も達しない値までを示し、線は動作点です。場所は示しません。通常の範囲でも、異常がないとは限りません。</translation>
     </message>
     <message>
       <source>Slice {slice}: score {score}, {place} of {count}</source>
@@ -1557,6 +1640,10 @@ It is downloaded from the internet ({size}) and installed into this Slicer; pack
     <message>
       <source>From</source>
       <translation>由来</translation>
+    </message>
+    <message>
+      <source>Whole scan</source>
+      <translation>検査全体</translation>
     </message>
     <message>
       <source>running</source>

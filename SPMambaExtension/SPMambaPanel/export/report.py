@@ -17,6 +17,7 @@ from SPMambaLib.errors import OutputError, UsageError
 from ..model.decisions import ACCEPTED, REJECTED, UNDECIDED, UNSURE
 from ..reading.findingscolumns import DECISION, cellTexts, headers, summaryText
 from ..reading.operatingpoint import meaningOfBands, meaningOfRate
+from ..reading.scanverdict import verdictText
 from ..reading.whereabouts import Whereabouts
 from ..reading.why import figureHtml
 from ..scene import auditlog, tables
@@ -107,7 +108,7 @@ def _volumeName(result: Result) -> str:
 
 def _facts(result: Result, rows: Sequence[Row]) -> List[Tuple[str, str]]:
     summary, calibration = result.summary, result.calibration
-    rate = float(summary["false_positive_rate"])
+    rate, verdict = float(summary["false_positive_rate"]), result.scanVerdict
     counts = [sum(row["decision"] == decision for row in rows) for decision in ("accepted", "rejected", "unsure", "")]
     summed = _("{count}: {accepted} accepted, {rejected} rejected, {unsure} unsure, {open} undecided").format(
         count=len(rows), accepted=counts[0], rejected=counts[1], unsure=counts[2], open=counts[3])
@@ -119,8 +120,9 @@ def _facts(result: Result, rows: Sequence[Row]) -> List[Tuple[str, str]]:
     return [
         *([(_("Volume"), name)] if len(name) > NAME_LENGTH else []),
         *([(_("From"), origin)] if origin else []),
-        (_("Operating point"), "{}; {}".format(meaningOfRate(rate, calibration.unit), _("threshold {value}").format(
+        (_("Operating point"), "{}; {}".format(meaningOfRate(rate, calibration), _("threshold {value}").format(
             value="{:.2f}".format(float(summary["threshold"]))))),
+        *([(_("Whole scan"), verdictText(verdict))] if verdict is not None else []),
         (_("Findings"), summed),
         (_("Written"), " ".join([auditlog.now()[:16].replace("T", " "), "UTC", reader]).strip()),
         (_("Software"), "SP-Mamba {}, 3D Slicer {}, Python {}; {} ({})".format(

@@ -25,10 +25,16 @@ def positionOfRate(rate: float, calibration: Calibration) -> int:
     return int(round(float(np.interp(np.log(max(rate, 1e-12)), ends, (0, SLIDER_STEPS)))))
 
 
-def meaningOfRate(rate: float, unit: str) -> str:
-    """The operating point in words: "1 in 20 normal slices would show a finding"."""
-    text = (_("{share} normal slices would show a finding") if unit == "slice"
-            else _("{share} normal images would show a finding"))
+def meaningOfRate(rate: float, calibration: Calibration) -> str:
+    """The operating point in words: "1 in 20 normal slices would show a finding", or, where findings share the rate
+    with the verdict on the whole scan, "... or be unusual as a whole"."""
+    slices = calibration.unit == "slice"
+    if calibration.shared_rates:
+        text = (_("{share} normal slices would show a finding or be unusual as a whole") if slices
+                else _("{share} normal images would show a finding or be unusual as a whole"))
+    else:
+        text = (_("{share} normal slices would show a finding") if slices
+                else _("{share} normal images would show a finding"))
     return text.format(share=shareText(rate))
 
 
@@ -54,10 +60,10 @@ def shareText(rate: float) -> str:
     """A fraction as a reader says it: "1 in 20", or "40 % of" where that would be clumsy."""
     if rate > 0.3:
         return _("{percent} % of").format(percent="{:.0f}".format(100.0 * rate))
-    return _("1 in {n}").format(n=_rounded(1.0 / rate))
+    return _("1 in {n}").format(n=rounded(1.0 / rate))
 
 
-def _rounded(number: float) -> str:
+def rounded(number: float) -> str:
     """Two significant digits: 19.6 becomes 20, 1234 becomes 1200."""
     digits = int("{:.1e}".format(number).split("e")[1]) - 1
     return "{:.0f}".format(round(number, -max(digits, 0)) if digits > 0 else round(number))

@@ -38,12 +38,12 @@ def barsHtml(row: Row, calibration: Calibration, evidence: Optional[Evidence]) -
         reach = evidence.reach(name) if evidence is not None and name in evidence.terms else None
         text = html.escape(meaning)
         if reach is not None and reach[1] > 0:
-            bar = _bar(row[name] / (2.0 * reach[1]), BAR_WIDTH // 2)
+            drawn = bar(row[name] / (2.0 * reach[1]), BAR_WIDTH // 2)
             text = "{}<br>{}".format(standing(row[name], *reach), text)
         else:
-            bar = _bar(row[name] / full if full > 0 else 0.0)
+            drawn = bar(row[name] / full if full > 0 else 0.0)
         lines.append("<tr><td>{}&nbsp;</td><td>{}</td><td>&nbsp;{:.1f}&nbsp;</td><td>{}</td></tr>".format(
-            html.escape(title), bar, row[name], text))
+            html.escape(title), drawn, row[name], text))
     text = "<table cellspacing='0' cellpadding='1'>{}</table>".format("".join(lines)) if lines else ""
     if not any(name in row for name in TERMS):
         text += html.escape(_("This result was made by an older version, which keeps the model's terms at the "
@@ -60,15 +60,15 @@ def standing(value: float, usual: float, highest: float) -> str:
     return html.escape(text.format(highest=number))
 
 
-def _bar(share: float, line: Optional[int] = None) -> str:
+def bar(share: float, line: Optional[int] = None) -> str:
     """A bar filled to `share`, with a line at a pixel; beyond it the bar has another color."""
     filled = max(1, min(BAR_WIDTH, int(round(BAR_WIDTH * share))))
     lines = () if line is None else (line, line + 1)
     edges = sorted({0, filled, BAR_WIDTH, *lines})
     cells = []
     for start, end in zip(edges, edges[1:]):
-        bar = BAR_COLOR if line is None or start < line else BEYOND_COLOR
-        cells.append((end - start, LINE_COLOR if start == line else bar if start < filled else REST_COLOR))
+        color = BAR_COLOR if line is None or start < line else BEYOND_COLOR
+        cells.append((end - start, LINE_COLOR if start == line else color if start < filled else REST_COLOR))
     return "<table cellspacing='0' cellpadding='0'><tr>{}</tr></table>".format("".join(
         "<td width='{0}' bgcolor='{1}'><span style='color:{1}; font-size:6pt'>{2}</span></td>".format(
             width, color, "&nbsp;" if width > 4 else "") for width, color in cells))

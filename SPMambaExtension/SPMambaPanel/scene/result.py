@@ -13,6 +13,7 @@ import slicer
 
 from SPMambaLib import __version__
 from SPMambaLib.scoring.calibration import Calibration
+from SPMambaLib.scoring.scan_verdict import ScanVerdict
 
 from ..model.decisions import Decisions
 
@@ -36,7 +37,7 @@ NEEDED = {"findings": ("rank", "right", "anterior", "superior", "volume_ml", "vo
                        "size_i_mm", "size_j_mm", "size_k_mm"),
           "slices": ("slice", "score", "peak", "analysed", "right", "anterior", "superior")}
 SUMMARY_FIELDS = ("threshold", "false_positive_rate", "slice_axis", "plane", "score", "components", "calibration",
-                  "model", "backend", "device", "timings", "notices", "unit")
+                  "model", "backend", "device", "timings", "notices", "unit", "scan_verdict", "no_scan_verdict")
 
 Stamp = List[int]  # of a file: size and time of last change
 
@@ -273,6 +274,16 @@ class Result:
     def calibration(self) -> Calibration:
         known = self._known
         return known.calibration or Calibration.from_dict(known.summary["calibration"])
+
+    @property
+    def scanVerdict(self) -> Optional[ScanVerdict]:
+        """Whether the scan is unusual as a whole, at the operating point shown; None where the model cannot tell, and
+        for a result of an older version."""
+        summary = self.summary
+        try:
+            return ScanVerdict.from_dict(summary["scan_verdict"]).at(float(summary["false_positive_rate"]))
+        except (KeyError, TypeError, ValueError):
+            return None
 
     def setOperatingPoint(self, rate: float, threshold: float) -> None:
         self.summary = dict(self.summary, false_positive_rate=rate, threshold=threshold)

@@ -166,8 +166,9 @@ class DetectionController:
         self.queue.succeeded += 1
         if not self._startNext():
             self._place.readFirst(result)
+            verdict = result.scanVerdict
             text = self._queueText() if self.queue.active else doneText(
-                result.notices, len(tables.readFindings(result.get("findings"))))
+                result.notices, len(tables.readFindings(result.get("findings"))), bool(verdict and verdict.unusual))
             self.queue.clear()
             self._place.machine.send(Event.FINISHED, text)
         self._place.worklist.later()

@@ -4,9 +4,11 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Optional
 
 from SPMambaLib.scoring.calibration import Calibration
+from SPMambaLib.scoring.scan_verdict import calibration_for
 
 from ..reading import operatingpoint
 from ..reading.review import Review
+from ..scene.volumeinfo import kindOf
 
 
 class OperatingPointSection:
@@ -32,8 +34,9 @@ class OperatingPointSection:
         """Of the result shown, otherwise of the model chosen."""
         if self._review.result is not None:
             return self._review.result.calibration
-        card = self._card()
-        return Calibration.from_dict(card["calibration"]["map"]) if card else None
+        card, choices = self._card(), self._choices()
+        volume = choices.inputVolume if choices is not None else None
+        return calibration_for(card["calibration"], kindOf(volume) if volume is not None else "image") if card else None
 
     def rate(self) -> float:
         """False-positive rate chosen for this case; 0 means the model's own."""

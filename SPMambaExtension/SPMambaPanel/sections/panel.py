@@ -9,9 +9,10 @@ from slicer.i18n import tr as _
 from SPMambaLib.scoring.calibration import Calibration
 
 from ..model.state import ANALYSING, BUSY, PanelStateMachine, State
-from ..reading import operatingpoint
+from ..reading import operatingpoint, scanverdict
 from ..reading.review import Review
 from ..scene import parameters
+from ..scene.result import Result
 from . import shortcuts
 
 PROGRESS_STEPS = 1000
@@ -43,10 +44,12 @@ def detectTexts(machine: PanelStateMachine) -> Dict[State, str]:
     }
 
 
-def doneText(notices: Sequence[str], count: Optional[int] = None) -> str:
-    """Of a result, at the end of its detection (`count`: of its findings then) and whenever it is read: with what the
-    reader must know of it."""
-    text = (_("Done.") if count is None else _("Done: no finding.") if not count else
+def doneText(notices: Sequence[str], count: Optional[int] = None, unusual: bool = False) -> str:
+    """Of a result, at the end of its detection (`count`: of its findings then, `unusual`: the scan as a whole) and
+    whenever it is read: with what the reader must know of it."""
+    text = (_("Done.") if count is None else
+            _("Done: no finding, but the scan as a whole is unusual.") if not count and unusual else
+            _("Done: no finding.") if not count else
             _("Done: 1 finding.") if count == 1 else _("Done: {count} findings.").format(count=count))
     return "\n".join([text, *notices])
 
@@ -185,7 +188,7 @@ class Panel:
         ui.operatingPointSlider.value = operatingpoint.positionOfRate(rate, calibration)
         ui.operatingPointSlider.blockSignals(wasBlocked)
         threshold = calibration.threshold(rate)
-        ui.operatingPointLabel.text = operatingpoint.meaningOfRate(rate, calibration.unit)
+        ui.operatingPointLabel.text = operatingpoint.meaningOfRate(rate, calibration)
         ui.thresholdLabel.text = _("{value} (normal spread)").format(value="{:.2f}".format(threshold))
         lines = []
         for name, color, meaning in operatingpoint.meaningOfBands(calibration, threshold):
@@ -193,6 +196,18 @@ class Panel:
             lines.append('<span style="color:{}; font-size:large">&#9632;</span> <b>{}</b>, {}'.format(
                 code, name, meaning))
         ui.legendLabel.text = "<br>".join(lines)
+
+    def showScanVerdict(self, result: Optional[Result], rate: float) -> None:
+        """The line above the findings; hidden without a result, and for one of an older version."""
+        verdict = result.scanVerdict if result is not None else None
+        absent = result is not None and bool(result.summary.get("no_scan_verdict"))
+        text = scanverdict.lineHtml(verdict, rate, absent)
+        self.ui.scanVerdictLabel.text = text
+        self.ui.scanVerdictLabel.visible = bool(text)
+        self.ui.scanVerdictLabel.toolTip = "" if verdict is None else _(
+            "Score of the whole scan among normal ones. The bar goes from what half of them reach to what none "
+            "does; the line is the operating point. It says nothing of where, and a scan that is not unusual may be "
+            "abnormal all the same.")
 
     def showPosition(self, review: Review) -> None:
         """Name the current slice; moves no view."""

@@ -1,13 +1,17 @@
-"""The volumes of the scene and how far each one is: not run, waiting, running, found n, reviewed."""
+"""The volumes of the scene and how far each one is: not run, waiting, running, found n, reviewed; and how unusual as a
+whole."""
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List, Optional, Tuple
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
+from SPMambaLib.scoring.scan_verdict import ScanVerdict
+
 from ..model.detectionqueue import DetectionQueue
+from ..reading.scanverdict import briefText, verdictText
 from ..scene import auditlog, tables
 from ..scene.origin import originsOf
 from ..scene.result import Result
@@ -15,7 +19,8 @@ from ..scene.volumeinfo import problemOf
 
 REFRESH_MS = 50  # a result brings many nodes at once
 ROW_HEIGHT, FRAME = 22, 8  # pixels
-WIDTH_OF_NAME, WIDTH_OF_ORIGIN = 90, 115
+VERDICT = 3  # the column; hidden while no scan has one
+WIDTH_OF_NAME, WIDTH_OF_ORIGIN, WIDTH_OF_VERDICT = 90, 115, 70
 FEWEST_LINES, MOST_LINES = 3, 10  # that are seen without scrolling
 
 
@@ -53,6 +58,16 @@ def resultText(result: Result) -> str:
     return text + (_(", {decided} decided").format(decided=decided) if decided else "")
 
 
+def verdictOf(volume: Any) -> Optional[ScanVerdict]:
+    result = Result.of(volume)
+    return result.scanVerdict if result is not None else None
+
+
+def unusualFirst(verdict: Optional[ScanVerdict]) -> Tuple[bool, float, float]:
+    """Key of a sort: the rarest among normals first, then the highest score; scans without a verdict last."""
+    return (True, 0.0, 0.0) if verdict is None else (False, verdict.rate, -verdict.score)
+
+
 class Worklist:
     """The table of volumes.
 
@@ -76,13 +91,14 @@ class Worklist:
         self._onChosen = onChosen
         self.onMore: Callable[[], None] = lambda: None
         self._ids: List[str] = []
+        self._byVerdict = False
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
         table = ui.worklistTable
-        table.setColumnCount(3)
-        table.setHorizontalHeaderLabels([_("Volume"), _("State"), _("From")])
+        table.setColumnCount(4)
+        table.setHorizontalHeaderLabels([_("Volume"), _("State"), _("From"), _("Whole scan")])
         table.verticalHeader().hide()
         table.verticalHeader().defaultSectionSize = ROW_HEIGHT
         table.wordWrap = False
@@ -90,6 +106,8 @@ class Worklist:
         header.resizeSection(0, WIDTH_OF_NAME)
         header.resizeSection(2, WIDTH_OF_ORIGIN)
         header.setSectionResizeMode(1, qt.QHeaderView.Stretch)  # a reason is the longest text
+        header.resizeSection(VERDICT, WIDTH_OF_VERDICT)
+        header.sectionClicked.connect(self.onSortedBy)
         table.cellClicked.connect(self.onClicked)
         table.cellActivated.connect(self.onClicked)
         ui.reviewedButton.clicked.connect(self.onReviewedButton)
@@ -122,6 +140,9 @@ class Worklist:
     def refresh(self) -> None:
         self._timer.stop()
         table, found, analysed = self._ui.worklistTable, volumes(), Result.byVolume()
+        verdicts = {volume.GetID(): verdictOf(volume) for volume in found}
+        if self._byVerdict:
+            found.sort(key=lambda volume: unusualFirst(verdicts[volume.GetID()]))
         origins = originsOf(found)
         known, self._ids = self._ids, [volume.GetID() for volume in found]
         if set(self._ids) - set(known):
@@ -131,11 +152,14 @@ class Worklist:
         lines = min(max(len(found), FEWEST_LINES), MOST_LINES) + 1  # with the header
         table.minimumHeight = table.maximumHeight = lines * ROW_HEIGHT + FRAME
         for line, volume in enumerate(found):
-            for column, text in enumerate((
-                    volume.GetName(), self.textOf(volume, analysed.get(volume.GetID())), origins[line])):
+            verdict = verdicts[volume.GetID()]
+            texts = [volume.GetName(), self.textOf(volume, analysed.get(volume.GetID())), origins[line],
+                     briefText(verdict) if verdict else ""]
+            for column, text in enumerate(texts):
                 item = qt.QTableWidgetItem(text)
-                item.setToolTip(text)
+                item.setToolTip(verdictText(verdict) if verdict and column == VERDICT else text)
                 table.setItem(line, column, item)
+        table.setColumnHidden(VERDICT, not any(verdicts.values()))
         shown: Optional[Any] = self._shown()
         if shown in found:
             table.selectRow(found.index(shown))
@@ -164,6 +188,11 @@ class Worklist:
         if result is not None:
             result.reviewed = True
             auditlog.append("reviewed", result)
+        self.refresh()
+
+    def onSortedBy(self, column: int) -> None:
+        """By the verdict on the whole scan, the most unusual first; by any other column as in the scene."""
+        self._byVerdict = column == VERDICT
         self.refresh()
 
     def onClicked(self, line: int, column: int) -> None:
