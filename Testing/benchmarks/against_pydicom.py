@@ -43,8 +43,8 @@ place. Codes that lose information are decoded by two programs, which may round 
 {counts}
 
 Refused is right where the object is not an image of a patient's body in grey (segmentation, dose, plan, report,
-coloured picture or film), where pixels are missing, or where several volumes would have to become one. Each refusal is below, in
-its own words; what pydicom makes of the same file stands beside it.
+coloured picture or film), where pixels are missing, or where several volumes would have to become one. Each refusal
+is below, in its own words; what pydicom makes of the same file stands beside it.
 """
 
 

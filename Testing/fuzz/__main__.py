@@ -3,7 +3,8 @@
     python -m fuzz --dicom 200 --headers 1000 --seed 0 --output fuzz.json     (in Testing; `make fuzz`)
 
 Each file is read twice, each time in a process of its own with 2 GB of memory and 10 s of processor time, with two
-patterns in fresh memory.  Wanted: a typed error or a right image each, nothing on the streams, and the same voxels both times.
+patterns in fresh memory.  Wanted: a typed error or a right image each, nothing on the streams, and the same voxels
+both times.
 """
 from __future__ import annotations
 

@@ -40,7 +40,8 @@ def page() -> str:
         rows = _rows(parser)
         if rows:
             description = " ".join((parser.description or "").split())
-            text += ["## {}\n".format(path), *([description, ""] if description else []), "| | |", "|---|---|", *rows, ""]
+            text += ["## {}\n".format(path), *([description, ""] if description else [])]
+            text += ["| | |", "|---|---|", *rows, ""]
     return "\n".join(text)
 
 
