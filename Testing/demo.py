@@ -116,7 +116,7 @@ class Demo:
         with self._step("Exporting"):
             self.ui.exportCollapsibleButton.collapsed = False
             self.ui.exportLabelMapCheckBox.checked = True
-            for path in self.workplace.exportTo(Path(os.path.relpath(output)), ["seg.nrrd", "nii.gz"]):
+            for path in self.workplace.exports.exportTo(Path(os.path.relpath(output)), ["seg.nrrd", "nii.gz"]):
                 path.replace(output / ("findings.seg.nrrd" if path.name.endswith(".seg.nrrd") else "findings.nii.gz"))
             missing = [name for name in ("findings.seg.nrrd", "findings.nii.gz") if not (output / name).is_file()]
             if missing:

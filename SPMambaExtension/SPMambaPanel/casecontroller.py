@@ -1,8 +1,7 @@
 """What the user's clicks do: ties state machine, parameter node, detection and review to the panel."""
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional
 
 import slicer
 import vtk
@@ -292,10 +291,6 @@ class CaseController:
 
     def onFindingChosen(self, *args: Any) -> None:
         self._step(self.review.showFinding, self.findings.table.current)
-
-    def exportTo(self, folder: Path, formats: Sequence[str]) -> List[Path]:
-        """Write files of the result being read and say where; an error is shown, not raised."""
-        return self.exports.exportTo(folder, formats)
 
     def onCopyLogButton(self, *args: Any) -> None:
         self.ui.logTextEdit.selectAll()

@@ -249,8 +249,8 @@ def test_what_cannot_be_exported(ui: Any, workplace: Any, decided: Result, tmp_p
     workplace.review.showFinding(0)
     workplace.review.decide("unsure")
     ui.exportChoiceSelector.setCurrentIndex(ui.exportChoiceSelector.findData(export.ACCEPTED_ONLY))
-    assert workplace.exportTo(tmp_path, [export.SEGMENTATION]) == [] and "no segment" in ui.statusLabel.text
-    assert workplace.exportTo(tmp_path / "missing", [export.TABLE]) == []
+    assert workplace.exports.exportTo(tmp_path, [export.SEGMENTATION]) == [] and "no segment" in ui.statusLabel.text
+    assert workplace.exports.exportTo(tmp_path / "missing", [export.TABLE]) == []
     assert "could not be written" in ui.statusLabel.text and not list(tmp_path.iterdir())
     assert workplace.exports.acceptedSegmentation() is None and "No finding is accepted" in ui.statusLabel.text
     ui.exportChoiceSelector.setCurrentIndex(0)
@@ -265,10 +265,10 @@ def test_table_and_report_say_that_nothing_fits(ui: Any, workplace: Any, decided
     workplace.review.decide("unsure")
     ui.exportChoiceSelector.setCurrentIndex(ui.exportChoiceSelector.findData(export.ACCEPTED_ONLY))
     formats = [export.SEGMENTATION, export.TABLE, "report"]
-    files = workplace.exportTo(tmp_path, formats)
+    files = workplace.exports.exportTo(tmp_path, formats)
     assert {path.suffix for path in files} == {".csv", ".html", ".pdf"} and asked == [[export.TABLE]]
     ui.exportChoiceSelector.setCurrentIndex(ui.exportChoiceSelector.findData(export.EVERYTHING))
-    assert len(workplace.exportTo(tmp_path, formats)) == 4 and asked[1:] == [formats[:2]]
+    assert len(workplace.exports.exportTo(tmp_path, formats)) == 4 and asked[1:] == [formats[:2]]
     ui.exportChoiceSelector.setCurrentIndex(0)
 
 

@@ -102,29 +102,29 @@ def test_its_own_files_are_replaced_and_none_of_a_former_finding_stays(
     result = landscape(case.volume)
     workplace.update()
     (tmp_path / "Synthetic_notes.txt").write_text("mine")
-    names = {path.name for path in workplace.exportTo(tmp_path, [export.SURFACES, export.TABLE])}
+    names = {path.name for path in workplace.exports.exportTo(tmp_path, [export.SURFACES, export.TABLE])}
     assert names == {"Synthetic_anomalies.csv", *("Synthetic_anomalies_{}.stl".format(n) for n in (1, 2, 3))}
     workplace.rates._set(0.5)
     host.waitFor(lambda: result.summary["false_positive_rate"] == 0.5)
     count = len(workplace.review.findings)
     assert count == 2
     (tmp_path / "Synthetic_anomalies.csv").write_text("edited")  # by somebody: not its own any more
-    files = workplace.exportTo(tmp_path, [export.SURFACES])
+    files = workplace.exports.exportTo(tmp_path, [export.SURFACES])
     assert {path.name for path in files} == {"Synthetic_anomalies-2_{}.stl".format(n + 1) for n in range(count)}
     assert (tmp_path / "Synthetic_anomalies.csv").read_text() == "edited"
     assert (tmp_path / "Synthetic_anomalies_3.stl").exists()
-    workplace.exportTo(tmp_path, [export.TABLE])
+    workplace.exports.exportTo(tmp_path, [export.TABLE])
     workplace.rates._set(0.05)
     host.waitFor(lambda: result.summary["false_positive_rate"] == 0.05)
-    workplace.exportTo(tmp_path, [export.SURFACES])
+    workplace.exports.exportTo(tmp_path, [export.SURFACES])
     workplace.rates._set(0.5)
     host.waitFor(lambda: result.summary["false_positive_rate"] == 0.5)
-    workplace.exportTo(tmp_path, [export.SURFACES])
+    workplace.exports.exportTo(tmp_path, [export.SURFACES])
     assert sorted(path.name for path in tmp_path.glob("Synthetic_anomalies-2*")) == [
         "Synthetic_anomalies-2.csv", *("Synthetic_anomalies-2_{}.stl".format(n + 1) for n in range(count))]
     selftest.addResult(case.volume)  # detected again: the files are this volume's, as before
     workplace.update()
-    assert workplace.exportTo(tmp_path, [export.TABLE])[0].name == "Synthetic_anomalies-2.csv"
+    assert workplace.exports.exportTo(tmp_path, [export.TABLE])[0].name == "Synthetic_anomalies-2.csv"
 
 
 def test_a_failed_export_leaves_the_former_one(workplace: Any, case: Any, tmp_path: Path,

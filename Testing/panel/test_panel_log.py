@@ -134,7 +134,7 @@ def test_a_whole_review_step_by_step(host: Any, ui: Any, workplace: Any, hills: 
         workplace.parameters.inputVolume = second
         step("a note left by choosing another volume", ["decision"])
         workplace.parameters.inputVolume = hills.input
-        workplace.exportTo(tmp_path, [export.TABLE, "report"])
+        workplace.exports.exportTo(tmp_path, [export.TABLE, "report"])
         step("export", ["export"])
         workplace.exports.exportAll(tmp_path, [export.TABLE])
         step("batch export", ["export"])
@@ -188,6 +188,6 @@ def test_the_first_half_of_a_failed_export_is_told(workplace: Any, hills: Result
         raise OSError("disk full")
 
     monkeypatch.setattr(report, "_writePdf", fail)
-    assert workplace.exportTo(tmp_path, [export.TABLE, "report"]) == []
+    assert workplace.exports.exportTo(tmp_path, [export.TABLE, "report"]) == []
     entry, = auditlog.lines()
     assert entry["event"] == "export" and entry["files"] == [path.name for path in tmp_path.iterdir()]

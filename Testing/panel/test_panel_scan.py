@@ -228,7 +228,7 @@ def test_a_bent_scan_is_refused_in_words(host: Any, workplace: Any, case: Any, r
     node.SetAndObserveTransformToParent(spline)
     case.volume.SetAndObserveTransformNodeID(node.GetID())
     host.processEvents(50)
-    assert workplace.exportTo(tmp_path, (export.LABEL_MAP,)) == [] and not list(tmp_path.iterdir())
+    assert workplace.exports.exportTo(tmp_path, (export.LABEL_MAP,)) == [] and not list(tmp_path.iterdir())
     assert "not linear" in workplace.machine.message
 
 

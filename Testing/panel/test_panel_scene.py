@@ -226,10 +226,10 @@ def test_label_map_of_a_sheared_volume_keeps_its_geometry(result: Result, tmp_pa
 
 
 def test_export_that_cannot_work(host: Any, ui: Any, workplace: Any, result: Result, tmp_path: Path) -> None:
-    assert workplace.exportTo(tmp_path / "missing", export.FORMATS) == []
+    assert workplace.exports.exportTo(tmp_path / "missing", export.FORMATS) == []
     assert "could not be written" in ui.statusLabel.text
     result.segmentation.GetSegmentation().RemoveAllSegments()
-    assert workplace.exportTo(tmp_path, export.FORMATS) == []
+    assert workplace.exports.exportTo(tmp_path, export.FORMATS) == []
     assert "no segment" in ui.statusLabel.text
 
 
