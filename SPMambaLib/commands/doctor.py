@@ -77,7 +77,7 @@ def lines(report: Dict[str, Any]) -> List[str]:
         text.append("  [{state:^8}] memory that runs out: {text}".format(**report["memory"]))
     text += ["  {slices_per_second:>10.1f} slices per second of {model}, {precision} precision, {batch} at once".format(
         **row) for row in report["speed"]]
-    text += ["  numba: {text}".format(**row) for row in report["numba"]]
+    text += ["  {text}".format(**row) for row in report["gain"]]
     text += ["{text}\n  {remedy}".format(**problem) for problem in report["problems"]]
     return [*text, report["verdict"], report["advice"]]
 

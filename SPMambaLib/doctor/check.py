@@ -38,7 +38,7 @@ def run(device: str, progress: Progress = lambda fraction, text: None, check: Ca
         budget: s after which nothing more is begun.
 
     Returns:
-        ``facts``, ``problems``, ``parity``, ``maps``, ``memory``, ``speed``, ``numba`` (see the modules of this room),
+        ``facts``, ``problems``, ``parity``, ``maps``, ``memory``, ``speed``, ``gain`` (see the modules of this room),
         ``verdict`` and ``advice`` in words, and ``recommendation``: ``device``, ``backend``, ``precision``, ``batch``
         (None: not measured), ``force_backend`` (the software would take another, wrong one by itself) and ``avoid`` (a
         device that must not be used, or empty).
@@ -138,7 +138,7 @@ class _Proof:
                 found["memory"] = memory.prove_card(maps.of_volumes(self.device, scan), maps.volume(memory.SLICES)[0])
                 problems += not_recovered(found["memory"])
             if self.device == "cpu" and scan in ("torch", "numba") and not self.late("what numba gains"):
-                found["numba"] = speed.numba(paths)
+                found["gain"] = speed.numba(paths)
         if self.left_out:
             problems.append(Problem("cut-short", "The check was cut short after {:.0f} s, without: {}.".format(
                 self.budget, ", ".join(self.left_out)), "Close other programs and check again.", fatal=False))
@@ -218,7 +218,7 @@ def _report(device: str, facts: Facts, problems: List[Problem], parts: Dict[str,
         "format": 1, "spmamba": __version__, "date": datetime.date.today().isoformat(), "device": device,
         "system": platform.platform(terse=True), "python": platform.python_version(), "processors": os.cpu_count(),
         "facts": facts.to_dict(), "problems": [vars(problem) for problem in problems],
-        "parity": [], "maps": [], "memory": None, "speed": [], "numba": [], **parts,
+        "parity": [], "maps": [], "memory": None, "speed": [], "gain": [], **parts,
         "recommendation": recommendation, "verdict": verdict(device, problems),
         "seconds": round(time.monotonic() - start, 1)}
     report["advice"] = advice(report)
@@ -237,5 +237,5 @@ def advice(report: Dict[str, Any]) -> str:
         rows = [row for row in report["speed"] if (row["precision"], row["batch"]) == ("single", wanted["batch"])]
         text += ", {} slice(s) at once ({})".format(wanted["batch"], "; ".join(
             "{slices_per_second:.1f} slices per second of {model}".format(**row) for row in rows))
-    gains = [row["text"] for row in report["numba"] if row["scans"] and not row["installed"]]
+    gains = [row["text"] for row in report["gain"] if row["scans"] and not row["installed"]]
     return "{}.{}".format(text, " With numba it would be faster ({}).".format("; ".join(gains)) if gains else "")

@@ -197,7 +197,7 @@ def test_the_cpu_is_proved_from_end_to_end(quick, capsys, tmp_path):
     assert [row["state"] for row in report["maps"]] == ["right"] and report["speed"][0]["slices_per_second"] > 0
     text = (tmp_path / "report.json").read_text()
     assert str(Path.home()) not in text and str(tmp_path) not in text
-    (gain,) = report["numba"]
+    (gain,) = report["gain"]
     assert gain["scans"] and 0 < gain["scan_ms"] < gain["torch_ms"] and gain["text"] in said
     assert gain["measured"] == gain["installed"]
 

@@ -123,7 +123,7 @@ def test_nothing_speaks_against_good_numbers():
 
 
 @pytest.mark.parametrize("changes, word", [
-    ({"protocol": "published"}, "no promise"), ({"controls": {"height_only": 0.8}}, "height of a slice alone"),
+    ({"protocol": "published"}, "promise nothing"), ({"controls": {"height_only": 0.8}}, "height of a slice alone"),
     ({"controls": {"height_only": None, "frame_only": {"auroc": 0.82}}}, "acquired differently"),
     ({"controls": {"height_only": None, "intensity": {"pixel_ap": 0.4}}, "pixel": {"ap": 0.3}}, "Plain brightness"),
     ({"input_check": {"refused": 0.25}}, "refuses 25.0 % of the images"),

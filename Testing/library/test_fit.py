@@ -335,7 +335,7 @@ def test_a_former_bundle_stays_until_the_new_one_is_whole(tmp_path, monkeypatch)
     assert bundle.verify(output)["name"] == "second" and [path.name for path in tmp_path.iterdir()] == ["out"]
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
-    with pytest.raises(OutputError, match="no model"):
+    with pytest.raises(OutputError, match="not a model"):
         fit(tmp_path / "mine")
 
 

@@ -254,7 +254,7 @@ def test_both_losses_fall(loss):
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(UsageError, match="cosine, mse"):
         TrainingConfig(loss="l1")
-    with pytest.raises(TrainingError, match="no number"):
+    with pytest.raises(TrainingError, match="not a number"):
         trained(learning_rate=float("inf"))
 
 

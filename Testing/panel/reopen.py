@@ -26,6 +26,7 @@ def main() -> int:
     running.saveScene(sys.argv[3])
     if place.review.result is not None:
         place.review.refresh()  # found again from the map, nothing else
+        running.processEvents(500)  # the surfaces are made step by step
     again = {**digest(running), "exceptions": str([each.text for each in running.exceptions])}
     Path(sys.argv[2]).write_text(json.dumps([found, again, text]), encoding="utf-8")
     running.unload()

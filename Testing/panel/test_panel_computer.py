@@ -13,19 +13,27 @@ RIGHT: Dict[str, Any] = {
     "device": "cpu", "facts": {"name": "", "torch": "2.9", "driver": {"version": []}}, "problems": [],
     "recommendation": {"device": "cpu", "backend": "torch", "precision": "single", "batch": 4, "force_backend": False,
                        "avoid": ""},
-    "numba": [{"model": "a", "scans": False, "installed": False, "text": "a computes no scan"},
+    "gain": [{"model": "a", "scans": False, "installed": False, "text": "a computes no scan"},
               {"model": "b", "scans": True, "installed": False, "times_faster": 1.8, "text": "b: 90 ms, 50 ms"}]}
 BROKEN: Dict[str, Any] = {
     "device": "cuda", "facts": {"name": "A2000", "torch": "2.9", "driver": {"version": [535, 10]}},
     "problems": [{"code": "driver-too-old", "text": "The driver is too old.", "remedy": "Install 580.", "fatal": True}],
     "recommendation": {"device": "cpu", "backend": "", "precision": "single", "batch": None, "force_backend": False,
-                       "avoid": "cuda"}, "numba": []}
+                       "avoid": "cuda"}, "gain": []}
 WRONG_BACKEND: Dict[str, Any] = {
     "device": "cuda", "facts": {"name": "A2000", "torch": "2.9", "driver": {"version": [580, 1]}},
     "problems": [{"code": "wrong-numbers", "text": "The scan by triton gives wrong numbers.", "remedy": "Report this.",
                   "fatal": False}],
     "recommendation": {"device": "cuda", "backend": "torch", "precision": "single", "batch": 8, "force_backend": True,
-                       "avoid": ""}, "numba": []}
+                       "avoid": ""}, "gain": []}
+
+
+@pytest.fixture(autouse=True)
+def unchecked(workplace: Any) -> Iterator[None]:
+    """The next test finds the computer unchecked again."""
+    yield
+    workplace.computer._gains = []
+    workplace.computer._show("")
 
 
 @pytest.fixture
@@ -102,7 +110,7 @@ def test_numba_is_installed_only_after_consent(host: Any, ui: Any, workplace: An
     asked, installed = [], []
     monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text, **options: asked.append(text) or agreed)
     monkeypatch.setattr(dependencies, "_installPackage", installed.append)
-    checked({**RIGHT, "numba": [dict(RIGHT["numba"][1], times_faster=1.01), RIGHT["numba"][0]]})
+    checked({**RIGHT, "gain": [dict(RIGHT["gain"][1], times_faster=1.01), RIGHT["gain"][0]]})
     assert ui.installNumbaButton.isHidden(), "not worth it"
     checked(RIGHT)
     assert not ui.installNumbaButton.isHidden()

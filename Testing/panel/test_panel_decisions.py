@@ -7,7 +7,7 @@ from typing import Any, List
 import pytest
 import slicer
 from landscape import HIGH, MIDDLE, landscape
-from SPMambaPanel.scene import overlay, tables
+from SPMambaPanel.scene import colors, tables
 from SPMambaPanel.scene.result import Result
 from SPMambaPanel.sections import findingstable, shortcuts
 from SPMambaPanel.selftests import selftest
@@ -50,7 +50,7 @@ def test_buttons_decide_about_the_selected_finding(host: Any, ui: Any, workplace
     color = segmentColor(hills, 2)
     ui.rejectButton.click()
     assert column(ui, findingstable.DECISION) == ["", "rejected", ""]
-    assert segmentColor(hills, 2) == pytest.approx(overlay.REJECTED_COLOR), "still there, in gray"
+    assert segmentColor(hills, 2) == pytest.approx(colors.REJECTED_COLOR), "still there, in gray"
     assert ui.findingsTable.item(1, 0).font().strikeOut() and not ui.findingsTable.item(0, 0).font().strikeOut()
     ui.findingsTable.selectRow(1)
     ui.reasonSelector.setCurrentIndex(ui.reasonSelector.findData("positioning"))
@@ -184,13 +184,13 @@ def test_decisions_follow_the_operating_point(host: Any, ui: Any, workplace: Any
     assert [row["decision"] for row in workplace.review.findings] == ["", ""], "grown together: decide again"
     moveTo(host, ui, hills, position)
     assert [row["decision"] for row in workplace.review.findings] == ["accepted", "rejected", ""]
-    assert segmentColor(hills, 2) == pytest.approx(overlay.REJECTED_COLOR)
+    assert segmentColor(hills, 2) == pytest.approx(colors.REJECTED_COLOR)
 
 
 def test_score_bars_say_what_they_mean(ui: Any, workplace: Any, result: Result) -> None:
     assert "Select a finding" in ui.scoreLabel.text
     ui.nextFindingButton.click()
-    assert "could not be reproduced from normal anatomy" in ui.scoreLabel.text and " side" in ui.scoreLabel.text
+    assert "could not be reproduced from normal anatomy" in ui.scoreLabel.text and " half of the scan" in ui.scoreLabel.text
     assert "looks like no normal example" not in ui.scoreLabel.text, "this model has no such term"
 
 

@@ -11,7 +11,7 @@ import slicer
 import vtk
 from SPMambaPanel.reading import operatingpoint
 from SPMambaPanel.scene import overlay, sliceplot, tables
-from SPMambaPanel.scene.result import OWNED, Result
+from SPMambaPanel.scene.result import FOLDER, OWNED, Result
 from SPMambaPanel.scene.steps import copyArray, saveArray
 from SPMambaPanel.scene.volumeinfo import ijkToRas, kindOf, problemOf
 from SPMambaPanel.selftests import selftest
@@ -141,12 +141,16 @@ def test_everything_is_under_the_study(host: Any, case: Any) -> None:
     hierarchy.SetItemParent(item, study)
     result = selftest.addResult(case.volume)
     for node in (result.map, result.severity, result.segmentation, result.get("findings"), result.get("slices")):
-        assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) == study
+        item = hierarchy.GetItemByDataNode(node)
+        folder = hierarchy.GetItemParent(item)
+        assert not item or (hierarchy.GetItemAttribute(folder, FOLDER) and hierarchy.GetItemParent(folder) == study)
+    assert hierarchy.GetNumberOfItemChildren(study) == 2, "the volume and one folder"
     result.remove()
     assert hierarchy.GetNumberOfItemChildren(study) == 1
 
 
 def test_remove_leaves_nothing(host: Any, case: Any) -> None:
+    slicer.mrmlScene.GetSubjectHierarchyNode()  # every scene of Slicer has one; made here when it is first asked for
     before = {node.GetID() for node in slicer.util.getNodesByClass("vtkMRMLNode")}
     result = selftest.addResult(case.volume)
     host.widget.workplace.update()
@@ -159,6 +163,7 @@ def test_remove_leaves_nothing(host: Any, case: Any) -> None:
 
 def test_stopped_build_leaves_nothing(host: Any, case: Any, tmp_path: Path) -> None:
     selftest.writeResult(tmp_path, case.volume)
+    slicer.mrmlScene.GetSubjectHierarchyNode()
     before = slicer.mrmlScene.GetNumberOfNodes()
     steps = sum(1 for _ in overlay.build(tmp_path, case.volume))
     for result in list(slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode")):

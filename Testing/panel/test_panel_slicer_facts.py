@@ -352,14 +352,14 @@ def test_whatever_fails_at_a_start_the_panel_can_be_used_again(host: Any, ui: An
 
 def test_fifty_results_are_parsed_once(host: Any, workplace: Any, case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not at every update: what the summaries say is kept beside their texts."""
-    from SPMambaPanel.scene import result as results
+    from SPMambaPanel.model import summaryfacts
 
     made = [selftest.addResult(selftest.syntheticVolume("Volume {}".format(n))) for n in range(6)]
     workplace.update()
     workplace.worklist.refresh()
     texts: List[str] = []
-    read = results._factsOf
-    monkeypatch.setattr(results, "_factsOf", lambda text: texts.append(text) or read(text))
+    read = summaryfacts._parse
+    monkeypatch.setattr(summaryfacts, "_parse", lambda text: texts.append(text) or read(text))
     for _time in range(5):
         workplace.update()
         workplace.worklist.refresh()

@@ -160,7 +160,7 @@ def test_a_detection_replaces_it(case: Any, opened: Result) -> None:
 def test_a_bar_stands_against_the_normals() -> None:
     """Blue up to the line of the highest normal in the middle, another color beyond."""
     def widths(value: float) -> List[Tuple[int, str]]:
-        cells = re.findall("width='(.*?)' bgcolor='(.*?)'", scorebars._bar(value / 8.0, 35))
+        cells = re.findall("width='(.*?)' bgcolor='(.*?)'", scorebars.bar(value / 8.0, 35))
         return [(int(width), color) for width, color in cells]
 
     bar, beyond, rest, line = (scorebars.BAR_COLOR, scorebars.BEYOND_COLOR, scorebars.REST_COLOR,

@@ -21,6 +21,7 @@ CLAIMS = re.compile(r"lesion|disease|tumou?r|diagnos|patholog|cancer|abnormal|ma
                     re.IGNORECASE)
 # Texts with such a word that claim nothing: what is denied, and what the sample was made with.
 DENIALS = ("not for diagnosis", "A scan without marks is not a normal scan", "the scan may be abnormal all the same",
+           "a scan that is not unusual may be abnormal all the same",
            "one implanted lesion")
 CODES = ("SCT^49755003^Morphologically Altered Structure", "99SPMAMBA^anomaly-candidate^Anomaly candidate")
 

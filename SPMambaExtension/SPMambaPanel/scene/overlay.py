@@ -70,6 +70,7 @@ def build(folder: Path, volumeNode: Any, voxels: str = "") -> Work:
         segmentationNode.CreateDefaultDisplayNodes()
         segmentationNode.GetDisplayNode().SetVisibility2DFill(False)
         segmentationNode.GetDisplayNode().SetVisibility(False)  # until the result is revealed
+        segmentationNode.GetDisplayNode().SetVisibility3D(False)  # surfaces are made when they are asked for
         yield
         _carryDecisions(result)
         evidencenode.keep(result, folder, name + " evidence")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, Optional
 
 import slicer
 
@@ -16,6 +16,7 @@ from SPMambaLib.scoring.calibration import Calibration
 from SPMambaLib.scoring.scan_verdict import ScanVerdict
 
 from ..model.decisions import Decisions
+from ..model.summaryfacts import SummaryFacts, summaryFacts
 
 FORMAT = "1"
 FORMAT_PARAMETER = "SPMamba.ResultFormat"
@@ -40,18 +41,6 @@ SUMMARY_FIELDS = ("threshold", "false_positive_rate", "slice_axis", "plane", "sc
                   "model", "backend", "device", "timings", "notices", "unit", "scan_verdict", "no_scan_verdict")
 
 Stamp = List[int]  # of a file: size and time of last change
-
-
-class _Facts(NamedTuple):
-    """What the text of a summary says; parsed once, however often it is asked for."""
-
-    text: str
-    summary: Dict[str, Any]
-    calibration: Optional[Calibration]  # None if it makes no sense
-    usable: bool
-
-
-_facts: Dict[str, _Facts] = {}  # by node ID; another scene may use the ID again, with another text
 
 
 class Result:
@@ -220,12 +209,8 @@ class Result:
     # -- facts --------------------------------------------------------------------------------------------------------
 
     @property
-    def _known(self) -> _Facts:
-        text = str(self.node.GetParameter(SUMMARY_PARAMETER) or "")
-        known = _facts.get(self.node.GetID())
-        if known is None or known.text != text:
-            known = _facts[self.node.GetID()] = _factsOf(text)
-        return known
+    def _known(self) -> SummaryFacts:
+        return summaryFacts(self.node.GetID(), str(self.node.GetParameter(SUMMARY_PARAMETER) or ""))
 
     @property
     def summary(self) -> Dict[str, Any]:
@@ -287,21 +272,3 @@ class Result:
 
     def setOperatingPoint(self, rate: float, threshold: float) -> None:
         self.summary = dict(self.summary, false_positive_rate=rate, threshold=threshold)
-
-
-def _factsOf(text: str) -> _Facts:
-    try:
-        summary = json.loads(text or "{}")
-    except ValueError:
-        summary = {}
-    if not isinstance(summary, dict):
-        summary = {}
-    calibration: Optional[Calibration] = None
-    usable = True
-    try:
-        calibration = Calibration.from_dict(summary["calibration"])
-        float(summary["threshold"]), float(summary["false_positive_rate"]), int(summary["slice_axis"])
-        usable = bool(calibration.thresholds)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-        usable = False
-    return _Facts(text, summary, calibration, usable)

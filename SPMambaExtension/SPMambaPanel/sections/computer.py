@@ -77,7 +77,7 @@ class ComputerSection:
     def _onReport(self, report: Dict[str, Any]) -> None:
         self._settings.recommendation = report["recommendation"]
         self._log(json.dumps(report, separators=(",", ":")))
-        self._gains = [row["text"] for row in report["numba"]
+        self._gains = [row["text"] for row in report["gain"]
                        if row["scans"] and not row["installed"] and row["times_faster"] >= WORTH]
         self._show("\n".join(reportLines(report)))
 
@@ -107,6 +107,6 @@ def reportLines(report: Dict[str, Any]) -> List[str]:
             device=wanted["device"], backend=wanted["backend"], count=wanted["batch"]) if wanted["batch"] else
             _("Used from now on: {device}, scan by {backend}.").format(
                 device=wanted["device"], backend=wanted["backend"]))
-    lines += [row["text"] for row in report["numba"] if row["scans"]]
+    lines += [row["text"] for row in report["gain"] if row["scans"]]
     lines.append(_("The whole report is in Details. It does not say whose computer this is."))
     return lines
