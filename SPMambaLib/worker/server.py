@@ -242,6 +242,7 @@ class Server:
             progress=lambda part, text: run.progress(LOADED + (WRITING - LOADED) * part, text))
         check()
         run.progress(WRITING, "Writing the result")
+        check_writable(folder)  # whoever has deleted the job's folder waits for nothing
         write_detection(detection, folder, run.cancelled)
 
     def _detector(self, job: Job, run: Run) -> Any:

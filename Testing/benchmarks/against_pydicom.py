@@ -54,7 +54,7 @@ def main() -> None:
     import pydicom
     import SimpleITK
 
-    facts = {"command": COMMAND, "date": datetime.date.today().isoformat(), "versions":
+    facts = {"command": COMMAND, "device": "CPU", "date": datetime.date.today().isoformat(), "versions":
              "pydicom {}, nibabel {}, SimpleITK {}, pylibjpeg {}".format(
                  pydicom.__version__, nibabel.__version__, SimpleITK.__version__, _pylibjpeg())}
     RESULT.write_text(json.dumps({**facts, "rows": rows}, indent=0) + "\n", encoding="utf-8")

@@ -54,7 +54,8 @@ def by_name(cases):
 
 
 def digests(folder):
-    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*")
+            if path.is_file() and not path.parent.name.startswith(".spmamba-")}  # working files of a run
 
 
 @contextlib.contextmanager

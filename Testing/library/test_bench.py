@@ -60,7 +60,7 @@ def test_train(capsys):
 
 @pytest.mark.parametrize("arguments, message", [
     (["scan", "--tokens", "63"], "invalid choice"), (["detect", "--batch", "0"], "at least 1"),
-    (["detect", "--scan", "quantum"], "no scan backend 'quantum'"), (["detect", "--model", "nowhere"], "nowhere"),
+    (["detect", "--scan", "quantum"], "Unknown scan backend 'quantum'"), (["detect", "--model", "nowhere"], "nowhere"),
     ([], "required"),
 ])
 def test_bad_requests_get_one_sentence(capsys, arguments, message):

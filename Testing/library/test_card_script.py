@@ -18,7 +18,7 @@ RESULTS = ROOT / "Testing" / "benchmarks" / "results"
 NEVER = ("README.md", "Resources/Docs/engineer/speed.md", "Testing/benchmarks/SPEED.md")
 CARD = r"(?:GPU|graphics card|CUDA|RTX \w+|GTX \w+|Tesla|Quadro|[AHLTV]\d{2,3}\b)"
 FIGURE = r"\d[\d.]*\s*(?:ms|s|min|times|x|slices|images|GFLOP/s|TFLOP/s|GB/s)\b"
-CLAIM = re.compile(r"\b(?:on|with) (?:a|an|one|the)? ?(?:NVIDIA )?{0}[^.|]*?{1}|{1}[^.|]*? on (?:a|an|one|the)? ?"
+CLAIM = re.compile(r"\b(?:[Oo]n|[Ww]ith) (?:a|an|one|the)? ?(?:NVIDIA )?{0}[^.|]*?{1}|{1}[^.|]*? on (?:a|an|one|the)? ?"
                    r"(?:NVIDIA )?{0}".format(CARD, FIGURE))
 
 

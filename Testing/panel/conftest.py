@@ -56,6 +56,7 @@ def host(runningHost: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(runningHost.widget.logic, "_cards", [syntheticCard()])
     emptyScene(runningHost)
     runningHost.exceptions.clear()
+    runningHost.mainWindow.moduleSelector().selectModule(runningHost.module.name)  # a test may have left it
     runningHost.widget.enter()
     yield runningHost
     runningHost.widget.workplace.dropRun()

@@ -190,7 +190,8 @@ def test_decisions_follow_the_operating_point(host: Any, ui: Any, workplace: Any
 def test_score_bars_say_what_they_mean(ui: Any, workplace: Any, result: Result) -> None:
     assert "Select a finding" in ui.scoreLabel.text
     ui.nextFindingButton.click()
-    assert "could not be reproduced from normal anatomy" in ui.scoreLabel.text and " half of the scan" in ui.scoreLabel.text
+    assert "could not be reproduced from normal anatomy" in ui.scoreLabel.text
+    assert " half of the scan" in ui.scoreLabel.text
     assert "looks like no normal example" not in ui.scoreLabel.text, "this model has no such term"
 
 

@@ -190,7 +190,8 @@ class Expressions:
             return ("list", self.element(kinds[0]))
         if name in ("next", "max", "min") and kinds:
             return self.element(kinds[0]) if kinds[0] and kinds[0][0] != "plain" else kinds[0]
-        if name == "getattr" and getattr(node.args[0], "id", "") == "slicer" and not isinstance(node.args[1], ast.Constant):
+        variable = name == "getattr" and not isinstance(node.args[1], ast.Constant)
+        if variable and getattr(node.args[0], "id", "") == "slicer":
             return ("class", ("vtk", "vtkMRMLNode"))  # by the name of a node's class
         if name in ("getattr", "filter", "map", "partial", "super", "vars"):
             return None
