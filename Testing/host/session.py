@@ -75,11 +75,15 @@ class Host:
         environment.moduleManager.moduleLoaded.emit(module.name)
         self.module = module
         self.panel = module.widgetRepresentation()
-        self.mainWindow._showPanel(self.panel)
-        self.mainWindow.setWindowTitle(f"{module.title or module.name} - 3D Slicer test host")
         self.mainWindow.moduleSelector()._selected = module.name
+        self.show()
         self.panel.enter()
         self.processEvents()
+
+    def show(self):
+        """The panel in its place, which another module's may have taken."""
+        self.mainWindow._showPanel(self.panel)
+        self.mainWindow.setWindowTitle(f"{self.module.title or self.module.name} - 3D Slicer test host")
 
     @property
     def widget(self):

@@ -57,6 +57,7 @@ def host(runningHost: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     emptyScene(runningHost)
     runningHost.exceptions.clear()
     runningHost.mainWindow.moduleSelector().selectModule(runningHost.module.name)  # a test may have left it
+    runningHost.show()
     runningHost.widget.enter()
     yield runningHost
     runningHost.widget.workplace.dropRun()
