@@ -81,6 +81,8 @@ class Detection:
         evidence: why places were marked, at any operating point.
         scan_verdict: whether the scan is unusual as a whole; None for a model that cannot tell.
         no_scan_verdict: why there is none, one sentence; empty where there is one.
+        false_positive_interval: where the true share of normals that are marked lies, 95 %, as the thresholds come from
+            so many normals.
     """
 
     map: np.ndarray
@@ -106,6 +108,7 @@ class Detection:
     evidence: Optional[Evidence] = None
     scan_verdict: Optional[ScanVerdict] = None
     no_scan_verdict: str = ""
+    false_positive_interval: Tuple[float, float] = (0.0, 1.0)
 
     def to_dict(self) -> Dict[str, Any]:
         """JSON-ready summary (no voxels)."""
@@ -117,6 +120,7 @@ class Detection:
             "plane": self.plane,
             "threshold": self.threshold,
             "false_positive_rate": self.false_positive_rate,
+            "false_positive_interval": list(self.false_positive_interval),
             "unit": "normal spread",
             "score": self.score,
             "components": self.components,

@@ -180,11 +180,6 @@ class Detector:
             elif not head.other_contrast:
                 calibration = self.normal_brain.calibration
         rate = calibration.default_rate if false_positive_rate is None else false_positive_rate
-        if rate < calibration.lowest_rate:
-            notices.append(Notice("lowest-rate", "{} normal {}s cannot tell a rate of {:g}; the lowest that they can, "
-                                  "1 in {:.0f}, was taken.".format(calibration.normals, calibration.unit, rate,
-                                                                 1.0 / calibration.lowest_rate)))
-            rate = calibration.lowest_rate
         threshold = calibration.threshold(rate)
         if fit is not None and fit.state == record.REFUSED and not force:
             raise InputCheckError(fit.message(), json.dumps(fit.to_dict()["statistics"]))
@@ -219,7 +214,8 @@ class Detector:
             threshold=threshold, false_positive_rate=rate, score=top.score, components=top.components, slices=slices,
             findings=found, calibration=calibration.to_dict(), model=self.summary(), backend=self.backend,
             device=self.device, timings=clock.laps, notices=notices,
-            input_check=fit, evidence=evidence, scan_verdict=verdict, no_scan_verdict=no_verdict)
+            input_check=fit, evidence=evidence, scan_verdict=verdict, no_scan_verdict=no_verdict,
+            false_positive_interval=calibration.interval(rate))
 
     def _scan_verdict(self, kind: str, slices: List[SliceScore], rate: float) -> Tuple[Optional[ScanVerdict], str]:
         """Whether the scan is unusual as a whole, or why that cannot be told."""

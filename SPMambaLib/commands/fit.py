@@ -99,6 +99,7 @@ def summary_lines(card: Dict[str, Any], output: Path) -> List[str]:
             left_out["not_normal"], left_out["duplicates"]))
     lines.append("Prototypes from {:,} images{}".format(fitting["prototype_images"],
                  ", a part drawn from all, so that memory stays bounded" if fitting["subsampled"] else ""))
-    lines.append("Judged by  {:,} images: {}".format(fitting["judging_images"], fitting["judging"]))
+    lines.append("Thresholds from {:,} images: {}".format(
+        fitting["calibration_images"], fitting["calibrated_by"]))
     lines.append("False positives  {}".format(fitting["false_positive_rate"]["sentence"]))
     return lines + ["Research use only - not for diagnosis"]

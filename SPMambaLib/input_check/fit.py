@@ -96,6 +96,22 @@ def fit_input_check(looks: Looks) -> Tuple[InputCheck, Dict[str, Any]]:
     return check, card
 
 
+@torch.no_grad()
+def flagged_rows(looks: Looks, check: InputCheck, card: Mapping[str, Any]) -> np.ndarray:
+    """Which images (N,) the finished check marks, each by itself; what is promised of normals leaves them out."""
+    values = {"features": (check.distance(looks.features) / check.median_distance).numpy(),
+              **{name: value.numpy() for name, value in pose_statistics(looks.small, check.average).items()},
+              **{name: value.numpy() for name, value in looks.plain.items()}}
+    return outside(values, {name: Limits(**one) for name, one in card["slice"].items()})
+
+
+def outside(values: Values, limits: Mapping[str, Limits]) -> np.ndarray:
+    """Whether any statistic of a row is outside its range, (N,) bool."""
+    marks = [(values[name] < (-np.inf if one.low is None else one.low))
+             | (values[name] > (np.inf if one.high is None else one.high)) for name, one in limits.items()]
+    return np.any(marks, axis=0)
+
+
 def gaussian(features: Tensor) -> Dict[str, Tensor]:
     """The Gaussian of features (n, D) as tensors of `InputCheck`, without the average slices."""
     mean, spread = features.mean(dim=0), features.std(dim=0)
@@ -172,10 +188,7 @@ def worth(values: Values, patients: np.ndarray) -> Dict[str, Any]:
     half, marked = halves_by_patient(patients.tolist()), np.zeros(len(patients), dtype=bool)
     for side in (False, True):
         limits = limits_of({name: value[half == side] for name, value in values.items()})
-        for name, one in limits.items():
-            outside = ((values[name] < (-np.inf if one.low is None else one.low))
-                       | (values[name] > (np.inf if one.high is None else one.high)))
-            marked |= outside & (half != side)
+        marked |= outside(values, limits) & (half != side)
     share, people = float(marked.mean()), len(set(patients.tolist()))
     low = exact_interval(int(np.floor(share * people)), people)[0]
     high = exact_interval(int(np.ceil(share * people)), people)[1]

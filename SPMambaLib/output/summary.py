@@ -7,6 +7,7 @@ from typing import List, Sequence
 from ..detection import Detection, Finding
 from ..progress import duration
 from ..scoring.calibration import Calibration
+from ..scoring.reliability import interval_words
 
 DISCLAIMER = "Research use only - not for diagnosis"
 MOST_ROWS = 20
@@ -16,12 +17,13 @@ PIXEL_COLUMNS = ("area/px", "size/px", "centre/px")
 
 
 def operating_point(detection: Detection) -> str:
-    """The operating point in words: "1 in 20 normal slices shows a finding"; where findings share their rate with the
-    scan verdict, "1 in 20 normal images shows a finding or is unusual as a whole"."""
+    """The operating point in words: "1 in 20 normal slices shows a finding (3 to 9 %, 95 %)"; where findings share
+    their rate with the scan verdict, "1 in 20 normal images shows a finding or is unusual as a whole (...)"."""
     calibration = Calibration.from_dict(detection.calibration)
-    return "1 in {:.0f} normal {}s shows a finding{}".format(
+    return "1 in {:.0f} normal {}s shows a finding{} ({}, 95 %)".format(
         1.0 / detection.false_positive_rate, calibration.unit,
-        " or is unusual as a whole" if calibration.shared_rates else "")
+        " or is unusual as a whole" if calibration.shared_rates else "",
+        interval_words(*calibration.interval(detection.false_positive_rate)))
 
 
 def verdict_line(detection: Detection) -> str:

@@ -63,7 +63,7 @@ def budget_of(peaks: np.ndarray, scores: np.ndarray, share: float) -> Budget:
     share_v = (1.0 - share) * (1.0 - FINDINGS_FIRST)
     u = np.round(np.minimum(p_f / share, p_v / share_v), 9)  # equal ones stay equal
     steps, counts = np.unique(u, return_counts=True)
-    within = np.cumsum(counts) / len(u)  # share of normals that stay within each step
+    within = np.cumsum(counts) / (len(u) + 1)  # share of normals that stay within each step
     rates = [rate for rate in GRID if rate > within[0] + 1e-12] + [float(within[0])]
     rows: List[Tuple[float, float, float, float, float]] = []
     for rate in rates:
@@ -75,9 +75,9 @@ def budget_of(peaks: np.ndarray, scores: np.ndarray, share: float) -> Budget:
 
 
 def share_reaching(values: np.ndarray) -> np.ndarray:
-    """Share of `values` (N,) that are as high as each of them, itself among them: 1/N to 1."""
+    """Chance that one more normal is as high as each of `values` (N,): 1 / (N + 1) to N / (N + 1)."""
     ordered = np.sort(values)
-    return 1.0 - np.searchsorted(ordered, values, side="left") / len(values)
+    return (len(values) - np.searchsorted(ordered, values, side="left")) / (len(values) + 1.0)
 
 
 def lowest_within(values: np.ndarray, reached: np.ndarray, rate: float) -> float:
@@ -87,10 +87,12 @@ def lowest_within(values: np.ndarray, reached: np.ndarray, rate: float) -> float
 
 
 def rank_table(scores: Sequence[float]) -> Tuple[Tuple[float, ...], Tuple[float, ...]]:
-    """(rates descending, scores ascending): the score that each share of normals reaches, down to 1/N."""
+    """(rates descending, scores ascending): the score that each share of normals reaches, down to
+    1 / (N + 1)."""
     values = np.sort(np.asarray(scores, dtype=np.float64))
-    rates = np.array([rate for rate in GRID if rate > 1.0 / len(values)] + [1.0 / len(values)])
-    reached = np.maximum.accumulate(np.quantile(values, 1.0 - rates, method="higher"))
+    rarest = 1.0 / (len(values) + 1)
+    rates = np.array([rate for rate in GRID if rate > rarest] + [rarest])
+    reached = np.maximum.accumulate(np.quantile(values, 1.0 - rates, method="weibull"))
     return tuple(rates.tolist()), tuple(reached.tolist())
 
 

@@ -1,7 +1,8 @@
 """The operating point: from "how many normal scans may show a finding" to a threshold on the anomaly map.
 
-A table of quantiles of the peak map value over held-out *normal* images.  The threshold for rate r is the value that
-a fraction r of those normals reach; it is never chosen on abnormal images.  Light: numpy only.
+A table of quantiles of the peak map value over held-out *normal* images, never of abnormal ones.  The j-th highest of n
+normals is reached by one more normal with probability j / (n + 1): that is its rate (Weibull's plotting position), and
+between two of them it is linear.  Light: numpy only.
 """
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 import numpy as np
 
 from ..errors import UsageError
+from .reliability import effective_number, rate_interval
 
 Color = Tuple[float, float, float]
 
@@ -42,6 +44,7 @@ class Calibration:
     Attributes:
         unit: what one normal is: "slice" (volumes are judged slice by slice) or "image".
         normals: number of held-out normals behind the table.
+        effective: how many independent ones they are worth (see `reliability`).
         rates, thresholds: the table; rates descend, thresholds ascend.
         bands: severity bands, ascending.
         default_rate: operating point when the user does not choose.
@@ -67,27 +70,29 @@ class Calibration:
     peak_share: float = 0.4
     shared_rates: Tuple[float, ...] = ()
     shared_thresholds: Tuple[float, ...] = ()
+    effective: int = 0  # 0 in models of earlier versions, which counted each normal and a varied copy of it
 
     @classmethod
     def from_peaks(cls, peaks: Sequence[float], *, unit: str, default_rate: float = 0.05,
-                   extent: Optional[float] = None) -> "Calibration":
-        """Calibration from the peak map values of held-out normals (at least 20).
+                   extent: Optional[float] = None, patients: Sequence[str] = ()) -> "Calibration":
+        """Calibration from the peak map values of held-out normals (at least 20), and the patient of each.
 
-        The table ends at rate 1/n: rarer events cannot be read off n normals.
+        The table ends at rate 1 / (n + 1): rarer events cannot be read off n normals.
         """
         values = np.sort(np.asarray(peaks, dtype=np.float64))
         n = len(values)
         if n < 20:
             raise UsageError("At least 20 normal images are needed for a calibration; got {}.".format(n))
         grid = np.array([0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001])
-        grid = np.append(grid[grid > 1.0 / n], 1.0 / n)
-        thresholds = np.maximum.accumulate(np.quantile(values, 1.0 - grid, method="higher"))
+        grid = np.append(grid[grid > 1.0 / (n + 1)], 1.0 / (n + 1))
+        thresholds = np.maximum.accumulate(np.quantile(values, 1.0 - grid, method="weibull"))
         extreme = max(float(values[-1]) * EXTREME_MARGIN, float(thresholds[-1]))
         bands = []
         for name, rate, color in BAND_STYLE:
             lower = extreme if rate == 0.0 else float(np.interp(-rate, -grid, thresholds))
             bands.append(Band(name, rate, lower, color))
-        return cls(unit, n, tuple(grid.tolist()), tuple(thresholds.tolist()), tuple(bands), default_rate, extent)
+        return cls(unit, n, tuple(grid.tolist()), tuple(thresholds.tolist()), tuple(bands), default_rate, extent,
+                   effective=effective_number(np.asarray(peaks, dtype=np.float64), patients) if patients else n)
 
     @property
     def lowest_rate(self) -> float:
@@ -108,11 +113,16 @@ class Calibration:
         held): a fraction `rate` of normals reaches it, or, where the rate is shared, this or the scan verdict.
 
         Raises:
-            UsageError: `rate` is not in (0, 1).
+            UsageError: `rate` is not in (0, 1); with the code ``rate-not-known``: it is rarer than the normals
+                can tell.
         """
         if not 0.0 < rate < 1.0:
             raise UsageError("The false-positive rate must lie between 0 and 1, for example 0.05; got {:g}."
                              .format(rate))
+        if rate < self.lowest_rate * (1.0 - 1e-6):
+            raise UsageError("A false-positive rate of {:g} cannot be told from {} normals; the rarest is {:.4g}, "
+                             "1 in {:.0f}.".format(rate, self.normals, self.lowest_rate, 1.0 / self.lowest_rate),
+                             code="rate-not-known")
         rates, thresholds = self.shared_rates or self.rates, self.shared_thresholds or self.thresholds
         return float(np.interp(-np.log(rate), -np.log(rates), thresholds))
 
@@ -130,9 +140,9 @@ class Calibration:
         thresholds = np.asarray(self.thresholds) + 1e-12 * np.arange(len(self.thresholds))
         return float(np.exp(-np.interp(value, thresholds, -np.log(self.rates))))
 
-    def uncertainty(self, rate: float) -> float:
-        """Half-width of the 95 % interval of the achieved rate: 1.96 sqrt(r (1 - r) / n) (normal approximation)."""
-        return float(1.96 * np.sqrt(rate * (1.0 - rate) / self.normals))
+    def interval(self, rate: float) -> Tuple[float, float]:
+        """Where the share of normals that a threshold really lets through lies, 95 %, exact (see `reliability`)."""
+        return rate_interval(rate, self.effective or max(1, self.normals // 2))
 
     def band_edges(self, threshold: float) -> Tuple[float, ...]:
         """Lower edge of each band at an operating point: the first starts at the threshold, none starts below it."""
@@ -153,11 +163,13 @@ class Calibration:
 
     def to_dict(self) -> Dict[str, Any]:
         data = asdict(self)
-        return data if self.shared_rates else {k: v for k, v in data.items() if not k.startswith("shared_")}
+        without = () if self.shared_rates else ("shared_rates", "shared_thresholds")
+        return {key: value for key, value in data.items() if key not in without and (value or key != "effective")}
 
     @classmethod
     def from_dict(cls, data: Dict[str, Any]) -> "Calibration":
         bands = tuple(Band(b["name"], b["rate"], b["threshold"], tuple(b["color"])) for b in data["bands"])
         return cls(data["unit"], data["normals"], tuple(data["rates"]), tuple(data["thresholds"]), bands,
                    data.get("default_rate", 0.05), data.get("extent"), data.get("peak_share", 0.4),
-                   tuple(data.get("shared_rates", ())), tuple(data.get("shared_thresholds", ())))
+                   tuple(data.get("shared_rates", ())), tuple(data.get("shared_thresholds", ())),
+                   int(data.get("effective", 0)))

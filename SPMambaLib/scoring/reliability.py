@@ -49,11 +49,25 @@ def reliability(rate: float, peaks: np.ndarray, patients: Sequence[str]) -> Reli
 
     The expected number of events is rounded outwards, so the interval errs on the wide side.
     """
-    effective = max(1, int(len(peaks) / design_effect(peaks, patients)))
+    effective = effective_number(peaks, patients)
+    return Reliability(rate, *rate_interval(rate, effective), len(peaks), len(set(patients)), effective)
+
+
+def effective_number(peaks: np.ndarray, patients: Sequence[str]) -> int:
+    """How many independent images `peaks` (N,) of these `patients` are worth."""
+    return max(1, int(len(peaks) / design_effect(peaks, patients)))
+
+
+def rate_interval(rate: float, effective: int) -> Tuple[float, float]:
+    """95 % interval of the true rate of a threshold for `rate` that `effective` independent normals gave."""
     events = rate * effective
     low = exact_interval(math.floor(events + 1e-9), effective)[0]
-    high = exact_interval(math.ceil(events - 1e-9), effective)[1]
-    return Reliability(rate, low, high, len(peaks), len(set(patients)), effective)
+    return low, exact_interval(math.ceil(events - 1e-9), effective)[1]
+
+
+def interval_words(low: float, high: float) -> str:
+    """"3 to 9 %"."""
+    return "{} to {} %".format(_percent(low), _percent(high))
 
 
 def exact_interval(events: int, n: int, confidence: float = 0.95) -> Tuple[float, float]:

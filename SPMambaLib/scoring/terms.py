@@ -37,7 +37,12 @@ def network_terms(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Di
 
 def terms_and_nearest(network: SPMamba, pixels: Tensor, config: ScoringConfig) -> Tuple[Dict[str, Tensor], Tensor]:
     """`network_terms`, and the numbers of the nearest prototypes (B, height_bins, h, w)."""
-    features = network.encode(to_teacher_input(pixels))
+    return terms_of_features(network, pixels, network.encode(to_teacher_input(pixels)), config)
+
+
+def terms_of_features(network: SPMamba, pixels: Tensor, features: Sequence[Tensor],
+                      config: ScoringConfig) -> Tuple[Dict[str, Tensor], Tensor]:
+    """`terms_and_nearest` of slices whose teacher features f1, f2, f3 are known."""
     output = network.decode(features, reconstruct="residual" in config.terms)
     terms = dict(unfitted_terms(network, pixels, features, config), prototype=output.prototype_distances)
     if "residual" in config.terms:

@@ -36,6 +36,7 @@ from ..model.network import SPMamba
 from ..model.teacher import Teacher
 from ..preprocessing.alignment import average_of
 from ..preprocessing.prepare import Preprocessing
+from ..scoring.budget import FEWEST
 from ..scoring.maps import AnomalyScale
 from .adapt import adapt_teacher
 from .augment import augment
@@ -196,8 +197,10 @@ def make(
                             progress=progress)
     network.cpu()
     round_weights(network)
-    scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress)
-    check, calibration["input_check"] = input_check_of(network, seen, held, progress=progress)
+    check, known, flagged = input_check_of(network, seen, held, progress=progress)
+    scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress,
+                                   flagged=flagged[len(seen):])
+    calibration["input_check"] = known
     tiles = tiles_of(network, per_position, seen)
 
     card: Dict[str, Any] = {
@@ -260,11 +263,11 @@ def recalibrate(source: Path, manifest: Path, output: Path, *, recipe_name: str 
     network.load_state_dict(state)
     seen, held, preprocessing = load_split(recipe, manifest, progress,
                                            Preprocessing.from_dict(card["preprocessing"], preparation))
-    scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress)
     per_position: List[Tensor] = []
-    check, calibration["input_check"] = input_check_of(
-        network, seen, held, progress=progress, per_position=per_position
-    )
+    check, known, flagged = input_check_of(network, seen, held, progress=progress, per_position=per_position)
+    scale, calibration = calibrate(network, recipe.scoring, held, seen, unit=unit_of(recipe), progress=progress,
+                                   flagged=flagged[len(seen):])
+    calibration["input_check"] = known
     card = {**card, **recipe.card, "scoring": recipe.scoring.to_dict(), "calibration": calibration}
     card.pop("metrics", None)
     tiles = tiles_of(network, torch.cat(per_position)[:len(seen)], seen)
@@ -297,6 +300,9 @@ def load_split(recipe: Recipe, manifest: Path, progress: Progress,
     samples = read_normals(manifest, recipe.select)
     examine(samples, classes=("normal",), progress=progress).require(tolerated=("patient-leak",))
     fit_index, held_index = split_by_patient(samples, recipe.held_out)
+    if recipe.card["plane"] == "native" and len(held_index) < FEWEST:  # before the training, not after it
+        raise UsageError("{} of {} normal images are held out for the thresholds, and {} are needed; give more images, "
+                         "or a larger held_out in the recipe.".format(len(held_index), len(samples), FEWEST))
     chosen = preprocessing or recipe.preprocessing
     parts = [load_slices([samples[n] for n in index], chosen, recipe.card["plane"], progress)
              for index in (fit_index, held_index)]

@@ -1,8 +1,10 @@
 """What held-out normals say of a model: statistics per position, thresholds, the normal state of each component.
 
-Thresholds are cross-fitted: each half of the held-out normals is scored with the statistics of the other, so that no
-scan is judged by a table it helped to make.  The normals come in batches, as often as they are asked for; only their
-terms on the statistics grid are kept, so memory hardly grows with their number.
+Thresholds are cross-fitted: each tenth of the held-out patients is scored with the statistics of all the others, so
+that no scan is measured by a table it helped to make, and the table is worth nearly as much as the one that is shipped.
+(With halves of few normals it is worth much less: peaks come out too high, and thresholds far too strict.)  Varied
+copies widen the statistics; thresholds come from scans as they are.  The normals come in batches, as often as they are
+asked for; only their terms on the statistics grid are kept, so memory hardly grows with their number.
 """
 from __future__ import annotations
 
@@ -16,9 +18,10 @@ from torch.nn import functional as F
 
 from ..errors import UsageError
 from ..scoring import published
+from ..scoring.budget import FEWEST
 from ..scoring.calibration import EXTENT_SHARE, Calibration
 from ..scoring.components import published_score
-from ..scoring.halves import halves_by_patient
+from ..scoring.halves import folds_by_patient
 from ..scoring.maps import AnomalyScale, ScoringConfig
 from ..scoring.scan_verdict import KEY, scan_normals_card, standard_scores
 from ..scoring.slices import score_by_height, score_maps, slice_components
@@ -38,9 +41,11 @@ class Batch:
 
 class HeldOut(Protocol):
     """Held-out normals: patient of each, slice_height (N,) or None, and all of them in batches, the same at every
-    call."""
+    call.  `counted` (N,) bool are those that thresholds come from: scans as they are, which the input check takes for
+    normal; the others, varied copies among them, only widen the statistics."""
 
     patients: List[str]
+    counted: Tensor
     slice_height: Optional[Tensor]
 
     def batches(self) -> Iterator[Batch]: ...
@@ -64,20 +69,24 @@ class Unfitted:
 NO_TERMS = Unfitted({}, torch.zeros(0), None)
 
 
+FOLDS = 10  # groups of patients; the statistics that measure one come from all the others
 PIXEL_STRIDE = 16  # one in so many pixels inside the anatomy speaks for the extent of findings
 
 
 @dataclass
 class CalibrationResult:
-    """The scale of a model, the calibration part of its card, and the peak map value of each held-out image (N,)."""
+    """The scale of a model, the calibration part of its card, and of each counted image (N,) the peak map value, the
+    standard score and the patient."""
 
     scale: AnomalyScale
     card: Dict[str, Any]
     peaks: np.ndarray
+    scores: np.ndarray
+    patients: List[str]
 
 
 @torch.no_grad()
-def calibration_of(config: ScoringConfig, held: HeldOut, seen: Unfitted, *, unit: str,
+def calibration_of(config: ScoringConfig, held: HeldOut, seen: Unfitted, *, unit: str, folds: int = FOLDS,
           progress: Progress = lambda fraction, text: None) -> CalibrationResult:
     """Statistics and thresholds from held-out normals.
 
@@ -86,60 +95,76 @@ def calibration_of(config: ScoringConfig, held: HeldOut, seen: Unfitted, *, unit
     "published": see `scoring.published`, where the decoder is used, and "score_by_height" where the model knows
     heights.
 
+    Args:
+        folds: into how many groups of patients the normals are divided at most.
+
     Raises:
-        UsageError: fewer than two patients (each half judges the other) or 20 images.
+        UsageError: fewer than two patients (one is measured by the other) or 20 images that count.
     """
     if len(set(held.patients)) < 2:
         raise UsageError("At least two patients must be held out for a calibration.")
-    half = torch.from_numpy(halves_by_patient(held.patients))
+    fold = torch.from_numpy(folds_by_patient(held.patients, folds))
     pooled, masks = pooled_terms(config, held)
     progress(0.2, "thresholds")
-    by_half = {
-        side: scale_of(
-            config,
-            {name: term[half != side] for name, term in pooled.items()},
-            None if held.slice_height is None else held.slice_height[half != side],
-            masks[half != side],
-            seen,
-        )
-        for side in (False, True)
-    }
-    scale = scale_of(config, pooled, held.slice_height, masks, seen)
-    centre, unit_spread = centre_and_spread(held, half, by_half)
+    heights = held.slice_height
+    by_fold = [
+        scale_of(config, {name: term[fold != n] for name, term in pooled.items()},
+                 None if heights is None else heights[fold != n], masks[fold != n], seen)
+        for n in range(int(fold.max()) + 1)
+    ]
+    scale = scale_of(config, pooled, heights, masks, seen)
+    centre, unit_spread = centre_and_spread(held, fold, by_fold)
     scale.centre.fill_(centre)
     scale.unit.fill_(unit_spread)
     progress(0.6, "thresholds")
-    peaks = torch.zeros(len(half))
+    peaks = torch.zeros(len(fold))
     pixels: List[Tensor] = []
-    term_peaks = {name: torch.zeros(len(half)) for name in config.terms}
+    term_peaks = {name: torch.zeros(len(fold)) for name in config.terms}
     values: Dict[str, Tensor] = {}
-    for rows, total, standardised, masks in cross_fitted(held, half, by_half):
-        fused = (total - scale.centre) / scale.unit * masks
+    for rows, total, standardised, inside in cross_fitted(held, fold, by_fold):
+        fused = (total - scale.centre) / scale.unit * inside
         peaks[rows] = fused.amax(dim=(1, 2))
         if config.hysteresis:
-            pixels.append(fused[masks > 0][::PIXEL_STRIDE])
+            counts = held.counted[rows]
+            pixels.append(fused[counts][inside[counts] > 0][::PIXEL_STRIDE])
         for name, term in standardised.items():
             term_peaks[name][rows] = term.amax(dim=(1, 2))
         for name, value in slice_components(scale, fused, standardised).items():
-            values.setdefault(name, torch.zeros(len(half)))[rows] = value
+            values.setdefault(name, torch.zeros(len(fold)))[rows] = value
+    counted = held.counted.numpy()
+    patients = [patient for patient, counts in zip(held.patients, counted) if counts]
     extent = extent_of(pixels) if config.hysteresis else None
     card = {
-        "map": Calibration.from_peaks(peaks.tolist(), unit=unit, extent=extent).to_dict(),
-        "components": {name: [float(v.mean()), float(v.std())] for name, v in values.items()},
-        "term_peaks": {name: list(Calibration.from_peaks(each.tolist(), unit=unit).thresholds)
+        "map": Calibration.from_peaks(peaks.numpy()[counted], unit=unit, extent=extent, patients=patients).to_dict(),
+        "components": {name: [float(v[held.counted].mean()), float(v[held.counted].std())]
+                       for name, v in values.items()},
+        "term_peaks": {name: list(Calibration.from_peaks(each.numpy()[counted], unit=unit).thresholds)
                        for name, each in term_peaks.items()},
-        "normals": len(half),
-        "patients": len(set(held.patients)),
+        "normals": len(patients),
+        "patients": len(set(patients)),
     }
-    if held.slice_height is not None and config.height_bins > 1:
-        card["score_by_height"] = score_by_height(values["score"].double().numpy(), held.slice_height.double().numpy())
-    heights = None if held.slice_height is None else held.slice_height.double().numpy()
-    scores = standard_scores(values["score"].double().numpy(), card, heights)
-    card[KEY] = scan_normals_card(peaks.numpy(), scores, held.patients, unit=unit)
+    known = None if heights is None else heights.double().numpy()
+    whole = values["score"].double().numpy()
+    if known is not None and config.height_bins > 1:
+        card["score_by_height"] = score_by_height(whole[counted], known[counted])
+    scores = standard_scores(whole, card, known)[counted]
+    card[KEY] = scan_normals_card(peaks.numpy()[counted], scores, patients, unit=unit)
     if set(published.TERMS) <= set(config.terms):
-        card[published.KEY] = published.published_card(*published_reach(held), held.patients, unit=unit)
+        highest, published_scores = published_reach(held)
+        card[published.KEY] = published.published_card(
+            highest[counted], published_scores[counted], patients, unit=unit)
     progress(1.0, "thresholds")
-    return CalibrationResult(scale, card, peaks.numpy())
+    return CalibrationResult(scale, card, peaks.numpy()[counted], scores, patients)
+
+
+def counted_of(copy: Tensor, flagged: Optional[np.ndarray]) -> Tensor:
+    """Which images (N,) thresholds come from: no varied copies, and none that the input check flags, unless too few
+    were left."""
+    if flagged is not None:
+        unflagged = ~copy & ~torch.from_numpy(flagged)
+        if int(unflagged.sum()) >= FEWEST:
+            return unflagged
+    return ~copy
 
 
 def published_reach(held: HeldOut) -> Tuple[np.ndarray, np.ndarray]:
@@ -206,12 +231,12 @@ def scale_of(config: ScoringConfig, raw: Dict[str, Tensor], slice_height: Option
     return scale
 
 
-def cross_fitted(held: HeldOut, half: Tensor, by_half: Dict[bool, AnomalyScale],
+def cross_fitted(held: HeldOut, fold: Tensor, by_fold: Sequence[AnomalyScale],
                  ) -> Iterator[Tuple[Tensor, Tensor, Dict[str, Tensor], Tensor]]:
-    """(rows, map before centring, standardised terms, masks) of all images, each scored by the other half."""
+    """(rows, map before centring, standardised terms, masks) of all images, each scored by the other folds."""
     for batch in held.batches():
-        for side, scale in by_half.items():
-            inside = half[batch.rows] == side
+        for number, scale in enumerate(by_fold):
+            inside = fold[batch.rows] == number
             if inside.any():
                 rows, masks = batch.rows[inside], batch.masks[inside]
                 terms = {name: term[inside] for name, term in batch.terms.items()}
@@ -219,10 +244,10 @@ def cross_fitted(held: HeldOut, half: Tensor, by_half: Dict[bool, AnomalyScale],
                 yield rows, total, standardised, masks
 
 
-def centre_and_spread(held: HeldOut, half: Tensor, by_half: Dict[bool, AnomalyScale]) -> Tuple[float, float]:
+def centre_and_spread(held: HeldOut, fold: Tensor, by_fold: Sequence[AnomalyScale]) -> Tuple[float, float]:
     """Mean and standard deviation of the cross-fitted map inside the anatomy, summed in double precision."""
     count, total, squares = 0, 0.0, 0.0
-    for _, maps, _, masks in cross_fitted(held, half, by_half):
+    for _, maps, _, masks in cross_fitted(held, fold, by_fold):
         inside = maps[masks > 0].double()
         count += len(inside)
         total += float(inside.sum())

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from .. import bundle
 from ..errors import UsageError
-from ..input_check.fit import fit_input_check, look, looks_of
+from ..input_check.fit import fit_input_check, flagged_rows, look, looks_of
 from ..input_check.statistics import InputCheck
 from ..model.feature_space import CELLS
 from ..model.network import SPMamba
@@ -25,7 +25,17 @@ from ..model.teacher import to_teacher_input
 from ..scoring.maps import AnomalyScale, ScoringConfig
 from ..scoring.slice_height import in_height_bin
 from ..scoring.terms import UNFITTED, at_input_size, network_terms, unfitted_terms
-from .calibration_fit import NO_TERMS, Batch, Unfitted, calibration_of, pool, scale_of, unfitted_of, unfitted_on_grid
+from .calibration_fit import (
+    NO_TERMS,
+    Batch,
+    Unfitted,
+    calibration_of,
+    counted_of,
+    pool,
+    scale_of,
+    unfitted_of,
+    unfitted_on_grid,
+)
 
 Progress = Callable[[float, str], None]
 BATCH = 8
@@ -146,29 +156,34 @@ def fit_scale(config: ScoringConfig, raw: Dict[str, Tensor], slice_height: Optio
 
 @torch.no_grad()
 def calibrate(network: SPMamba, config: ScoringConfig, held: Normals, seen: Normals, *, unit: str,
-              progress: Progress) -> Tuple[AnomalyScale, Dict[str, Any]]:
+              progress: Progress, flagged: Optional[np.ndarray] = None) -> Tuple[AnomalyScale, Dict[str, Any]]:
     """The scale of a model and the calibration part of its card, from held-out normals (and those `seen` in fitting).
+
+    Args:
+        flagged: (N,) the held-out ones that the model's input check marks.
 
     Returns:
         (scale, card) as of `judging.judge`.
 
     Raises:
-        UsageError: fewer than two patients (each half judges the other) or 20 images.
+        UsageError: fewer than two patients (one is measured by the other) or 20 images.
     """
     if len(set(held.patients)) < 2:
         raise UsageError("At least two patients must be held out for a calibration.")
     raw = raw_terms(network, config, held, progress)
     calibrated = calibration_of(
-        config, HeldInMemory(held, with_height_chosen(raw)), unfitted(network, config, seen, progress), unit=unit
-    )
+        config, HeldInMemory(held, with_height_chosen(raw), flagged), unfitted(network, config, seen, progress),
+        unit=unit)
     return calibrated.scale, calibrated.card
 
 
 class HeldInMemory:
-    """Held-out normals whose raw terms, as `network_terms` gives them, are all in memory."""
+    """Held-out normals whose raw terms, as `network_terms` gives them, are all in memory; the second half of them are
+    varied copies."""
 
-    def __init__(self, held: Normals, raw: Dict[str, Tensor]) -> None:
+    def __init__(self, held: Normals, raw: Dict[str, Tensor], flagged: Optional[np.ndarray] = None) -> None:
         self.patients, self.slice_height = held.patients, held.slice_height
+        self.counted = counted_of(torch.arange(len(held)) >= len(held) // 2, flagged)
         self._masks, self._raw = held.masks, raw
 
     def batches(self) -> Iterator[Batch]:
@@ -178,8 +193,9 @@ class HeldInMemory:
 
 @torch.no_grad()
 def input_check_of(network: SPMamba, *groups: Normals, progress: Progress,
-               per_position: Optional[List[Tensor]] = None) -> Tuple[InputCheck, Dict[str, Any]]:
-    """The input check and its card from all normals; the second half of each group are varied copies.
+               per_position: Optional[List[Tensor]] = None) -> Tuple[InputCheck, Dict[str, Any], np.ndarray]:
+    """The input check, its card, and which of the images (N,) it marks; from all normals, of whom the second half of
+    each group are varied copies.
 
     What prototypes are placed among, of all images and in half precision, is added to `placed` on the way.
     """
@@ -194,10 +210,12 @@ def input_check_of(network: SPMamba, *groups: Normals, progress: Progress,
         progress((number + 1) / len(groups), "input check")
     kept = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     height_bins = [normals.slice_height for normals in groups if normals.slice_height is not None]
-    return fit_input_check(looks_of(
+    looks = looks_of(
         kept, torch.cat(height_bins) if len(height_bins) == len(groups) else None,
         [patient for normals in groups for patient in normals.patients],
-        torch.cat([torch.arange(len(normals)) >= len(normals) // 2 for normals in groups])))
+        torch.cat([torch.arange(len(normals)) >= len(normals) // 2 for normals in groups]))
+    check, card = fit_input_check(looks)
+    return check, card, flagged_rows(looks, check, card)
 
 
 @torch.no_grad()

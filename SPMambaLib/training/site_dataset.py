@@ -13,8 +13,8 @@ from ..errors import UsageError
 from .stream import Source
 
 Progress = Callable[[float, str], None]
-HELD_OUT = 0.16  # share of the images that only judge, where patients are many
-ENOUGH = 20  # held-out patients; with fewer of them every patient judges in turn
+HELD_OUT = 0.16  # share of the images that thresholds come from, where patients are many
+ENOUGH = 160  # patients held out; where they would be fewer, everybody is scored by prototypes of others in turn
 FOLDS = 5
 FEWEST_PATIENTS, FEWEST_IMAGES = 2, 20
 
@@ -34,7 +34,7 @@ class SiteNormals:
 
 @dataclass
 class Fold:
-    """Prototypes of `fitted` files judge the files `judged`, whose patients are others."""
+    """Prototypes of `fitted` files score the files `assessed`, whose patients are others."""
 
     fitted: List[Source]
     assessed: List[Source]
@@ -44,8 +44,8 @@ class Fold:
 class Plan:
     """What is fitted on what: the shipped prototypes on `fitted`, thresholds by `folds`.
 
-    With one fold its judges are left out of `fitted`; with several everybody is fitted on, and everybody is judged by
-    prototypes of others.
+    With one fold the files that it scores are left out of `fitted`; with several everybody is fitted on, and everybody
+    is scored by prototypes of others.
     """
 
     fitted: List[Source]
@@ -54,6 +54,11 @@ class Plan:
     @property
     def crossed(self) -> bool:
         return len(self.folds) > 1
+
+    @property
+    def parts(self) -> List[List[Source]]:
+        """The files of `fitted`, those that are scored together in a list of their own."""
+        return [fold.assessed for fold in self.folds] if self.crossed else [self.fitted]
 
 
 def site_normals(data: DataSet, progress: Progress) -> SiteNormals:
@@ -87,7 +92,7 @@ def require_patients(samples: Sequence[Sample]) -> None:
 
 
 def plan_of(sources: Sequence[Source]) -> Plan:
-    """Hold patients out once where they are many, otherwise let each fifth (or each patient) be judged in turn."""
+    """Hold patients out once where they are many, otherwise let each fifth (or each patient) be scored in turn."""
     samples = [source.sample for source in sources]
     fitted, held = (pick(sources, index) for index in split_by_patient(samples, HELD_OUT))
     if len({source.sample.patient for source in held}) >= ENOUGH:

@@ -1,5 +1,6 @@
-"""The two passes over the images: features for the prototypes, and raw terms of those who judge.  Each group's result
-is kept on the workbench; what is in memory is one group and the features of the prototypes."""
+"""Two passes: features, and all terms that need no prototypes, of every image; then the prototype term of those who are
+scored by prototypes of others.  Only the first looks at the images.  Each group's result is kept on the workbench; what
+is in memory is one group and the features that prototypes are placed among."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -15,12 +16,12 @@ from ..input_check.fit import PREFIX, Looks, look, looks_of
 from ..model.network import SPMamba
 from ..model.teacher import to_teacher_input
 from ..scoring.maps import ScoringConfig
-from ..scoring.terms import network_terms, unfitted_terms
-from .calibration_fit import Batch, Progress, Unfitted, unfitted_of, unfitted_on_grid
-from .stream import Preparation, Source, Views, groups
+from ..scoring.terms import UNFITTED, terms_of_features
+from .calibration_fit import Batch, Progress, Unfitted, counted_of, unfitted_of, unfitted_on_grid
+from .stream import FILMS, Preparation, Source, Views, groups
 from .workbench import Workbench, key_of
 
-UNFITTED_PREFIX = "unfitted."  # of what is kept on the workbench
+UNFITTED_PREFIX, TERM_PREFIX = "unfitted.", "term."  # of what is kept on the workbench
 CALIBRATED_TOGETHER = 16  # images that are scored at once
 
 
@@ -62,22 +63,24 @@ class Passes:
 
     Args:
         facts: JSON value of all that the results depend on besides the files: base model, preparation, versions.
+        films: single images in a group.
     """
 
     def __init__(self, network: SPMamba, config: ScoringConfig, preparation: Preparation, bench: Workbench,
-                 facts: Any) -> None:
+                 facts: Any, films: int = FILMS) -> None:
         self.network, self.config, self.preparation = network, config, preparation
-        self.bench, self.facts = bench, facts
+        self.bench, self.facts, self.films = bench, facts, films
 
-    def features(self, sources: Sequence[Source], images: int, progress: Progress) -> Features:
-        """First pass; `images` is the largest number that the sources' quotas allow."""
+    def features(self, parts: Sequence[Sequence[Source]], images: int, progress: Progress) -> Features:
+        """First pass over all `parts`, whose files never share a group; `images` is the largest number that the
+        sources' quotas allow."""
         grid, channels = self.network.config.prototype_grid, self.network.config.prototype_channels
         whole = torch.empty(2 * images, channels, grid, grid, dtype=torch.float16)  # memory is taken as it is filled
         heights, patients, unfitted, small = [], [], [], []
         looks: Dict[str, List[Tensor]] = {}
         filled = available = done = 0
-        for group in groups(sources, self.preparation.plane):
-            result = self.bench.once(self._key("features", group), partial(self._features, group))
+        for group in (group for part in parts for group in self.groups(part)):
+            result = self.bench.load(self.seen(group), lambda name: not name.startswith(TERM_PREFIX))
             count = len(result["features"])
             whole[filled:filled + count] = result["features"]
             filled += count
@@ -90,25 +93,32 @@ class Passes:
             unfitted.append({name[len(UNFITTED_PREFIX):]: part for name, part in result.items()
                              if name.startswith(UNFITTED_PREFIX)})
             done += len(group)
-            progress(done / len(sources), "features of {}".format(group[-1].sample.path.name))
+            progress(done / sum(map(len, parts)), "features of {}".format(group[-1].sample.path.name))
         slice_height, seen = known(torch.cat(heights)), {name: torch.cat(part) for name, part in looks.items()}
         return Features(whole[:filled], slice_height, patients, unfitted_of(unfitted, slice_height), torch.cat(small),
                         looks_of(seen, slice_height, patients, seen["copy"]), available)
 
-    def terms(self, sources: Sequence[Source], prototypes: str, progress: Progress) -> List[Tuple[str, List[str]]]:
-        """Second pass, with the network's present prototypes, whose hash is given.
-
-        Returns:
-            (key on the workbench, patient of each file) of each group.
-        """
-        keys, done = [], 0
-        for group in groups(sources, self.preparation.plane):
-            key = self._key("terms", group, prototypes)
-            self.bench.once(key, partial(self._terms, group))
-            keys.append((key, [source.sample.patient for source in group]))
+    def terms(self, sources: Sequence[Source], prototypes: str, quota: int, progress: Progress) -> List[Scored]:
+        """Second pass, with the network's present prototypes, whose hash is given, over at most `quota` images of each
+        file."""
+        scored, done = [], 0
+        for group in self.groups(sources):
+            seen = self.seen(group)
+            key = self._key("prototype terms", group, prototypes, str(quota))
+            self.bench.once(key, partial(self._prototype_term, seen, quota))
+            scored.append(Scored(seen, key, [source.sample.patient for source in group]))
             done += len(group)
-            progress(done / len(sources), "judging {}".format(group[-1].sample.path.name))
-        return keys
+            progress(done / len(sources), "scoring {}".format(group[-1].sample.path.name))
+        return scored
+
+    def groups(self, sources: Sequence[Source]) -> List[List[Source]]:
+        return groups(sources, self.preparation.plane, self.films)
+
+    def seen(self, group: Sequence[Source]) -> str:
+        """Key of what the first pass keeps of a group, made if it is not there."""
+        key = self._key("features", group)
+        self.bench.once(key, partial(self._features, group))
+        return key
 
     def _key(self, kind: str, group: Sequence[Source], *more: str) -> str:
         files = [[s.sha256, s.quota, s.sample.slice_height if s.sample.slice_height is not None else -1] for s in group]
@@ -119,56 +129,88 @@ class Passes:
         parts = []
         for views in self.preparation.batches(group):
             encoded = self.network.encode(to_teacher_input(views.pixels))
+            terms, _ = terms_of_features(self.network, views.pixels, encoded, self.config)
+            terms.pop("prototype")
             part = dict(labels_of(views), features=self.network.positioned(encoded).half().contiguous(),
                         thumbnails=thumbnails(views.pixels, self.network.config.prototype_grid),
-                        **look(views.pixels, views.masks, encoded))
-            terms = unfitted_terms(self.network, views.pixels, encoded, self.config)
-            part.update((UNFITTED_PREFIX + name, term)
-                        for name, term in unfitted_on_grid(terms, views.masks, self.config).items())
+                        masks=packed(views.masks), **look(views.pixels, views.masks, encoded))
+            on_grid = unfitted_on_grid({name: terms[name] for name in UNFITTED if name in terms}, views.masks,
+                                       self.config)
+            part.update((UNFITTED_PREFIX + name, term) for name, term in on_grid.items())
+            large = views.pixels.shape[-1]  # only these maps are worth halving
+            part.update((TERM_PREFIX + name, term.half() if term.shape[-1] == large else term)
+                        for name, term in terms.items())
             parts.append(part)
         return merged(parts)
 
     @torch.no_grad()
-    def _terms(self, group: Sequence[Source]) -> Dict[str, Tensor]:
-        parts = []
-        for views in self.preparation.batches(group):
-            raw = network_terms(self.network, views.pixels, self.config)
-            part = dict(labels_of(views), masks=packed(views.masks))
-            large = views.pixels.shape[-1]  # only these maps are worth halving
-            part.update(("term." + name, term.half() if term.shape[-1] == large else term)
-                        for name, term in raw.items())
-            parts.append(part)
-        return merged(parts)
+    def _prototype_term(self, seen: str, quota: int) -> Dict[str, Tensor]:
+        """"rows" of a group's images that are scored, and their distances to the present prototypes."""
+        known = self.bench.load(seen, lambda name: name in ("features", "file"))
+        files = known["file"][:len(known["file"]) // 2].tolist()  # of the originals; their copies follow
+        first = [row for file in sorted(set(files)) for row in spaced([n for n, f in enumerate(files) if f == file],
+                                                                      quota)]
+        rows = torch.tensor(first + [len(files) + row for row in first])
+        distances = [self.network.prototypes.distances(part.float())
+                     for part in known["features"][rows].split(CALIBRATED_TOGETHER)]
+        return {"rows": rows, "prototype": torch.cat(distances)}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A group on the workbench: keys of what both passes keep, and the patient of each file."""
+
+    seen: str
+    terms: str
+    patients: List[str]
 
 
 class HeldOnBench:
-    """Judging images whose terms are on the workbench; see `judging.HeldOut`.
+    """Normals whose terms are on the workbench; see `calibration_fit.HeldOut`.
 
     Attributes:
         copy: (N,) bool, the varied copies.
+        looks: what the input check sees of them.
     """
 
-    def __init__(self, bench: Workbench, keys: Sequence[Tuple[str, List[str]]], size: int) -> None:
-        self._bench, self._keys, self._size = bench, keys, size
+    def __init__(self, bench: Workbench, scored: Sequence[Scored], size: int) -> None:
+        self._bench, self._scored, self._size = bench, scored, size
         self.patients: List[str] = []
-        heights, copies = [], []
-        for key, names in keys:
-            result = bench.load(key)
-            self.patients += [names[n] for n in result["file"].tolist()]
-            heights.append(result["height"])
-            copies.append(result["copy"])
-        self.slice_height, self.copy = known(torch.cat(heights)), torch.cat(copies)
+        looks: Dict[str, List[Tensor]] = {}
+        for group in scored:
+            rows = bench.load(group.terms, lambda name: name == "rows")["rows"]
+            result = bench.load(group.seen, lambda name: name.startswith(PREFIX) or name in ("file", "height", "copy"))
+            self.patients += [group.patients[n] for n in result["file"][rows].tolist()]
+            for name, each in result.items():
+                looks.setdefault(name, []).append(each[rows])
+        whole = {name: torch.cat(part) for name, part in looks.items()}
+        self.slice_height, self.copy = known(whole["height"]), whole["copy"]
+        self.looks = looks_of(whole, self.slice_height, self.patients, self.copy)
+        self.counted = ~self.copy
+
+    def leave_out(self, flagged: np.ndarray) -> None:
+        """Thresholds come from the others."""
+        self.counted = counted_of(self.copy, flagged)
 
     def batches(self) -> Iterator[Batch]:
         start = 0
-        for key, _ in self._keys:
-            result = self._bench.load(key)
-            for rows in torch.arange(len(result["file"])).split(CALIBRATED_TOGETHER):
-                terms = {name[len("term."):]: term[rows].float() for name, term in result.items()
-                         if name.startswith("term.")}
-                masks = unpacked(result["masks"][rows], self._size)
-                yield Batch(start + rows, terms, masks)
-            start += len(result["file"])
+        for group in self._scored:
+            own = self._bench.load(group.terms)
+            result = self._bench.load(group.seen, lambda name: name.startswith(TERM_PREFIX) or name == "masks")
+            for part in torch.arange(len(own["rows"])).split(CALIBRATED_TOGETHER):
+                rows = own["rows"][part]
+                terms = {name[len(TERM_PREFIX):]: term[rows].float() for name, term in result.items()
+                         if name.startswith(TERM_PREFIX)}
+                yield Batch(start + part, dict(terms, prototype=own["prototype"][part]),
+                            unpacked(result["masks"][rows], self._size))
+            start += len(own["rows"])
+
+
+def spaced(rows: Sequence[int], most: int) -> List[int]:
+    """At most `most` of some rows, evenly apart."""
+    if len(rows) <= most:
+        return list(rows)
+    return [rows[n] for n in np.linspace(0, len(rows) - 1, most).round().astype(int)]
 
 
 def labels_of(views: Views) -> Dict[str, Tensor]:

@@ -6,9 +6,9 @@ position, thresholds and component statistics.
 
 1. look at the files, leave out what is not normal and what is there twice;
 2. features of the normals, each with a varied copy, as the base model's recipe varies them;
-3. prototypes; with few patients also those of each fold, so that nobody is judged by prototypes of their own;
-4. raw terms of the patients who judge;
-5. statistics and thresholds, cross-fitted, the input check, and a picture of what is normal at each prototype;
+3. prototypes; unless patients are many also those of each fold, so that nobody is scored by prototypes of their own;
+4. terms of the patients whom thresholds come from;
+5. the input check, statistics and thresholds, cross-fitted, and a picture of what is normal at each prototype;
 6. write the bundle, whole or not at all.
 
 Steps 2 and 4 go group by group, over a workbench next to the output: killed and started again, the fit goes on, and
@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -29,7 +29,8 @@ from ..data.reading import DataSet
 from ..errors import ModelDamagedError, OutputError, UsageError
 from ..evidence.fit import LAYOUT, normal_tiles_of
 from ..evidence.normal_tiles import FILE
-from ..input_check.fit import fit_input_check
+from ..input_check.fit import fit_input_check, flagged_rows
+from ..input_check.statistics import InputCheck
 from ..io.swap import check_folder
 from ..model.config import NetworkConfig
 from ..model.network import SPMamba
@@ -41,8 +42,8 @@ from .calibration_fit import NO_TERMS, CalibrationResult, Progress, calibration_
 from .fit import fit_prototypes
 from .recipes import available_recipes, find_recipe
 from .site_dataset import Plan, SiteNormals, plan_of, require_images, site_normals
-from .site_features import Features, HeldOnBench, Passes
-from .stream import Preparation, within
+from .site_features import Features, HeldOnBench, Passes, Scored
+from .stream import Preparation, Source, within
 from .workbench import Workbench, key_of
 
 SUFFIX = " (fitted on own normals)"
@@ -55,7 +56,7 @@ class Limits:
 
     Attributes:
         feature_bytes: memory for features that prototypes are placed among.
-        judging: images that judge (each with its varied copy).
+        calibration_fit: images that thresholds come from (each with its varied copy).
     """
 
     feature_bytes: int = 1 << 30
@@ -85,31 +86,58 @@ def fit_site_model(base: Path, data: DataSet, output: Path, *, name: Optional[st
     bench = Workbench(workbench_of(output))
     passes = Passes(network, config, preparation, bench, facts)
 
-    most = images_within(network, limits)
-    # A judged image takes about three times as long as a fitted one.
-    share = 0.05 + 0.8 * len(plan.fitted) / (len(plan.fitted) + 3 * sum(len(fold.assessed) for fold in plan.folds))
-    chosen = within(plan.fitted, most)
-    features = passes.features(chosen, most, stretch(progress, 0.05, share))
-    features.available += len(plan.fitted) - len(chosen)  # of a file that was not drawn, one image at least
-    require_images(features.available, words(card))
-    held = calibration_fit(passes, features, plan, limits, stretch(progress, share, 0.92))
-    distance = place(passes, features, {source.sample.patient for source in plan.fitted})[0]
+    fitted = fitted_on(passes, plan, limits, words(card), progress=stretch(progress, 0.05, 1.0))
+    calibrated, features = fitted.calibrated, fitted.features
     tiles = normal_tiles_of(
         network.prototypes, features.features, features.images_small, features.slice_height, features.patients
     )
-    seen = NO_TERMS if plan.crossed else features.unfitted  # crossed: these images are among the judges
-    calibrated = calibration_of(config, held, seen, unit=words(card)[0], progress=stretch(progress, 0.92, 1.0))
-
-    check, calibrated.card["input_check"] = fit_input_check(features.looks)
-
-    fresh = fitted_card(card, calibrated, held, features, normals, plan, distance, augmentation)
+    fresh = fitted_card(card, fitted, normals, plan, augmentation)
     fresh.update(normal_tiles=tiles.card(), name=name or output.name)
     fresh["title"] = title or card["title"].replace(SUFFIX, "") + SUFFIX
     bundle.save(output, fresh, bundle.join_states(
-        network.state_dict(), calibrated.scale.state_dict(), check.state_dict(), preprocessing.state_dict()),
+        network.state_dict(), calibrated.scale.state_dict(), fitted.check.state_dict(), preprocessing.state_dict()),
         {FILE: tiles.png()})
     bench.remove()
     return bundle.verify(output)
+
+
+@dataclass
+class Fitted:
+    """What is made anew of a model, besides the prototypes in the network.
+
+    Attributes:
+        distance: mean distance of the features to their prototype.
+    """
+
+    calibrated: CalibrationResult
+    features: Features
+    check: InputCheck
+    distance: float
+
+
+def fitted_on(passes: Passes, plan: Plan, limits: Limits, called: Tuple[str, str], *,
+              progress: Progress = lambda fraction, text: None) -> Fitted:
+    """Steps 2 to 5: fit prototypes (in the network of `passes`), input check, statistics and thresholds.
+
+    Args:
+        called: what one normal is called, and several.
+    """
+    most = images_within(passes.network, limits)
+    parts = plan.parts
+    chosen = within([source for part in parts for source in part], most)
+    kept = {source.sha256: source for source in chosen}
+    parts = [[kept[source.sha256] for source in part if source.sha256 in kept] for part in parts]
+    features = passes.features(parts, most, stretch(progress, 0.0, 0.6))
+    features.available += len(plan.fitted) - len(chosen)  # of a file that was not drawn, one image at least
+    require_images(features.available, called)
+    held = scored_by_others(passes, features, plan, parts, limits, stretch(progress, 0.6, 0.9))
+    distance = place(passes, features, {source.sample.patient for source in plan.fitted})[0]
+    check, known = fit_input_check(features.looks)
+    held.leave_out(flagged_rows(held.looks, check, known))
+    seen = NO_TERMS if plan.crossed else features.unfitted  # crossed: these images are scored themselves
+    calibrated = calibration_of(passes.config, held, seen, unit=called[0], progress=stretch(progress, 0.9, 1.0))
+    calibrated.card["input_check"] = known
+    return Fitted(calibrated, features, check, distance)
 
 
 def base_model(path: Path) -> Tuple[Dict[str, Any], SPMamba, ScoringConfig, Preprocessing]:
@@ -170,25 +198,25 @@ def digest(tensor: Tensor) -> str:
     return hashlib.sha256(tensor.contiguous().numpy().data).hexdigest()
 
 
-def calibration_fit(passes: Passes, features: Features, plan: Plan, limits: Limits, progress: Progress) -> HeldOnBench:
-    """The raw terms of all who judge, each by prototypes of other patients."""
-    keys: List[Tuple[str, List[str]]] = []
+def scored_by_others(passes: Passes, features: Features, plan: Plan, parts: Sequence[Sequence[Source]], limits: Limits,
+                     progress: Progress) -> HeldOnBench:
+    """The terms of the patients whom thresholds come from, each by prototypes of other patients."""
+    scored: List[Scored] = []
     for number, fold in enumerate(plan.folds):
         part = stretch(progress, number / len(plan.folds), (number + 1) / len(plan.folds))
         part(0.0, "prototypes")
         prototypes = place(passes, features, {source.sample.patient for source in fold.fitted})[1]
-        sources = within(fold.assessed, max(1, limits.calibration_fit // len(plan.folds)))
-        keys += passes.terms(sources, prototypes, stretch(part, 0.2, 1.0))
-    return HeldOnBench(passes.bench, keys, passes.preparation.preprocessing.size)
+        most = max(1, limits.calibration_fit // len(plan.folds))
+        sources = parts[number] if plan.crossed else within(fold.assessed, most)
+        scored += passes.terms(sources, prototypes, max(1, most // max(1, len(sources))), stretch(part, 0.2, 1.0))
+    return HeldOnBench(passes.bench, scored, passes.preparation.preprocessing.size)
 
 
-def fitted_card(card: Dict[str, Any], calibrated: CalibrationResult, held: HeldOnBench, features: Features,
-                normals: SiteNormals, plan: Plan, distance: float, augmentation: Augmentation) -> Dict[str, Any]:
+def fitted_card(card: Dict[str, Any], fitted: Fitted, normals: SiteNormals, plan: Plan,
+                augmentation: Augmentation) -> Dict[str, Any]:
     """The base's card with what was made anew, and where it comes from."""
-    originals = (~held.copy).numpy()
-    rate = calibrated.card["map"]["default_rate"]
-    worth = reliability(rate, calibrated.peaks[originals],
-                        [patient for patient, one in zip(held.patients, originals) if one])
+    calibrated, features = fitted.calibrated, fitted.features
+    worth = reliability(calibrated.card["map"]["default_rate"], calibrated.peaks, calibrated.patients)
     used = "{:,} of at least {:,}".format(features.images, features.available) if features.images < features.available \
         else "{:,}".format(features.images)
     fitting = {
@@ -196,10 +224,12 @@ def fitted_card(card: Dict[str, Any], calibrated: CalibrationResult, held: HeldO
         "left_out": {"not_normal": normals.not_normal, "duplicates": normals.duplicates},
         "prototype_images": features.images, "prototype_images_available": features.available,
         "subsampled": features.images < features.available,
-        "judging_images": int(originals.sum()),
-        "judging": "every patient, by prototypes of the others" if plan.crossed else "patients held out",
-        "false_positive_rate": worth.to_dict(), "prototype_distance": distance, "augmentation": asdict(augmentation),
-        "torch": torch.__version__, "threads": torch.get_num_threads(), "device": "cpu",
+        "calibration_images": len(calibrated.peaks),
+        "calibrated_by": "every patient, by prototypes and statistics of the others" if plan.crossed
+                         else "patients held out",
+        "false_positive_rate": worth.to_dict(), "prototype_distance": fitted.distance,
+        "augmentation": asdict(augmentation), "torch": torch.__version__, "threads": torch.get_num_threads(),
+        "device": "cpu",
     }
     fresh = {key: value for key, value in card.items() if key not in ("metrics", "format", "files", "training")}
     fresh.update(

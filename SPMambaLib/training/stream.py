@@ -130,7 +130,7 @@ def within(sources: Sequence[Source], images: int) -> List[Source]:
     return [Source(source.sample, source.sha256, quota) for n, source in enumerate(sources) if n in kept]
 
 
-def groups(sources: Sequence[Source], plane: str) -> List[List[Source]]:
+def groups(sources: Sequence[Source], plane: str, films: int = FILMS) -> List[List[Source]]:
     """Fixed groups of consecutive files, each small enough for memory."""
     result: List[List[Source]] = []
     room = 0  # for more single images in the last group
@@ -140,6 +140,6 @@ def groups(sources: Sequence[Source], plane: str) -> List[List[Source]]:
             result[-1].append(source)
         else:
             result.append([source])
-            room = FILMS if single else 1
+            room = films if single else 1
         room = room - 1 if single else 0
     return result

@@ -22,8 +22,7 @@ def peaks(n: int, seed: int = 0) -> np.ndarray:
 def test_the_share_of_normals_that_reach_a_threshold(n):
     values = peaks(n)
     calibration = Calibration.from_peaks(values, unit="slice")
-    assert (calibration.normals, calibration.lowest_rate) == (n, pytest.approx(max(1.0 / n, 0.001), rel=1e-9)
-                                                             if n <= 1000 else pytest.approx(1.0 / n))
+    assert (calibration.normals, calibration.lowest_rate) == (n, pytest.approx(1.0 / (n + 1)))
     for rate in calibration.rates:
         reached = (values >= calibration.threshold(rate)).mean()
         assert rate - 1.0 / n <= reached <= rate + 1.0 / n + 1e-12
@@ -34,8 +33,41 @@ def test_thresholds_hold_on_new_normals():
     calibration = Calibration.from_peaks(peaks(1000), unit="image")
     fresh = peaks(4000, seed=1)
     for rate in RATES:
-        assert abs((fresh >= calibration.threshold(rate)).mean() - rate) < 3 * calibration.uncertainty(rate)
-    assert calibration.uncertainty(0.05) == pytest.approx(1.96 * np.sqrt(0.05 * 0.95 / 1000))
+        low, high = calibration.interval(rate)
+        assert low < (fresh >= calibration.threshold(rate)).mean() < high
+    assert calibration.interval(0.05) == pytest.approx((0.0374, 0.0654), abs=2e-4), "Clopper and Pearson, 50 of 1000"
+
+
+@pytest.mark.parametrize("n", [20, 50, 100])
+def test_the_rate_is_right_on_average_however_few_the_normals(n):
+    """The share of new normals that is let through, mean of many calibrations; the quantile of before as control."""
+    fresh = np.sort(peaks(20000, seed=9))
+    reached, old = [], []
+    for seed in range(400):
+        values = peaks(n, seed=100 + seed)
+        for found, threshold in ((reached, Calibration.from_peaks(values, unit="image").threshold(0.05)),
+                                 (old, float(np.quantile(values, 0.98, method="higher")))):
+            found.append(1.0 - np.searchsorted(fresh, threshold) / len(fresh))
+    assert np.mean(reached) == pytest.approx(0.05, rel=0.15)
+    assert np.mean(old) < 0.045, "negative control"
+
+
+def test_a_rate_that_the_normals_cannot_tell_is_refused():
+    calibration = Calibration.from_peaks(peaks(50), unit="image")
+    assert calibration.threshold(1.0 / 51) == pytest.approx(max(peaks(50)))
+    for rate in (1e-9, 0.01):
+        with pytest.raises(UsageError, match="50 normals; the rarest is 0.01961, 1 in 51") as caught:
+            calibration.threshold(rate)
+        assert caught.value.code == "rate-not-known"
+
+
+def test_images_of_few_patients_are_worth_less():
+    values, patients = peaks(100).repeat(5), [str(n // 5) for n in range(500)]
+    alike, alone = (Calibration.from_peaks(values, unit="slice", patients=names)
+                    for names in (patients, [str(n) for n in range(500)]))
+    assert alike.effective == 100 and alone.effective == 500
+    assert alike.interval(0.05)[1] > alone.interval(0.05)[1]
+    assert Calibration.from_dict(alike.to_dict()) == alike
 
 
 def test_threshold_and_rate_are_inverses_and_monotone():
@@ -52,7 +84,7 @@ def test_threshold_and_rate_are_inverses_and_monotone():
 def test_equal_peaks_do_no_harm():
     calibration = Calibration.from_peaks([2.0] * 30, unit="slice")
     assert calibration.threshold(0.05) == 2.0
-    assert 0.0 < calibration.rate(2.0) <= 0.5 and calibration.rate(3.0) == pytest.approx(1 / 30)
+    assert 0.0 < calibration.rate(2.0) <= 0.5 and calibration.rate(3.0) == pytest.approx(1 / 31)
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, 2.0, float("nan")])

@@ -92,7 +92,7 @@ def test_maps_go_through_the_librarys_own_judge(standard):
     """Held-out normals score 0 +- 1, strange images far above; the harness has no statistics of its own."""
     method = MAKERS["padim"]()
     method.fit(images(32, seed=1))
-    held, test = images(24, seed=3), images(4, seed=2, strange=True)
+    held, test = images(48, seed=3), images(4, seed=2, strange=True)
     study = SimpleNamespace(recipe=SimpleNamespace(scoring=SimpleNamespace(summary="top5")))
     config = plain_config(study, standard)
     terms = [carried(method.map(group), standard) for group in (held, test)]

@@ -92,7 +92,7 @@ def test_single_images(detector):
 
 def test_the_rate_moves_the_threshold(detector):
     image = tiny.brain_image(lesion=True)
-    strict, loose = (detector.detect(image, false_positive_rate=rate) for rate in (0.02, 0.3))
+    strict, loose = (detector.detect(image, false_positive_rate=rate) for rate in (0.04, 0.3))
     assert strict.threshold > loose.threshold and np.array_equal(strict.map, loose.map)
     assert (strict.labels > 0).sum() < (loose.labels > 0).sum()
     assert loose.false_positive_rate == 0.3 and detector.detect(image).false_positive_rate == 0.05

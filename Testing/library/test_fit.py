@@ -90,7 +90,7 @@ def test_a_fitted_model_finds_what_its_normals_do_not_show(tmp_path):
     found = scores["lesion"]
     assert found.score > scores["normal"].score + 2 and found.findings
     row, column = np.unravel_index(found.map[0].argmax(), found.map[0].shape)
-    assert 25 <= row < 45 and 11 <= column < 27
+    assert 23 <= row < 47 and 9 <= column < 29, "on the lesion, or a cell of the grid beside it"
     assert not scores["normal"].findings
     assert card["name"] == "site-chest" and card["title"] == "Tiny chest (fitted on own normals)"
 
@@ -120,7 +120,7 @@ def test_the_card_says_where_it_comes_from():
     assert card["base"] == {"name": "tiny-chest", "version": base["version"], "sha256": base["files"][bundle.WEIGHTS]}
     assert card["fitting"]["patients"] == card["fitting"]["prototype_images"] == FILMS_OF_SITE
     assert not card["fitting"]["subsampled"] and "metrics" not in card and "minutes" not in str(card)
-    assert card["calibration"]["normals"] == 2 * FILMS_OF_SITE and card["calibration"]["patients"] == FILMS_OF_SITE
+    assert card["calibration"]["normals"] == FILMS_OF_SITE and card["calibration"]["patients"] == FILMS_OF_SITE
     sentence = card["fitting"]["false_positive_rate"]["sentence"]
     assert sentence == "1 in 20: measured on 20 held-out images of 20 patients, true rate between 0.1 and 25 % (95 %)"
     assert sentence in card["limits"] and "20 patients" in card["data"]
@@ -212,7 +212,7 @@ def test_volumes_keep_their_levels(tmp_path):
 
 
 def test_patients_are_held_out_when_many_and_judged_in_turn_when_few():
-    for patients, crossed in ((150, False), (30, True), (3, True)):
+    for patients, crossed in ((1100, False), (400, True), (30, True), (3, True)):
         sources = [Source(Sample(Path("x"), "normal", str(n % patients)), str(n)) for n in range(2 * patients)]
         plan = plan_of(sources)
         assert plan.crossed == crossed
@@ -227,11 +227,13 @@ def test_patients_are_held_out_when_many_and_judged_in_turn_when_few():
 # -- memory ----------------------------------------------------------------------------------------------------------
 
 def test_memory_is_bounded_and_the_card_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(site_model, "images_within", lambda network, limits: 7)
-    card = fit(tmp_path / "out")
+    for number in range(24):
+        picture(tmp_path / "films" / "r{:02d}.png".format(number), film(number))
+    monkeypatch.setattr(site_model, "images_within", lambda network, limits: 21)
+    card = fit(tmp_path / "out", read_data(folder=tmp_path / "films"))
     fitting = card["fitting"]
-    assert fitting["subsampled"] and fitting["prototype_images"] == 7
-    assert "prototypes of 7 of at least 20 images" in card["data"]
+    assert fitting["subsampled"] and fitting["prototype_images"] == 21
+    assert "prototypes of 21 of at least 24 images" in card["data"]
 
 
 def test_no_more_images_than_allowed_come_out():
@@ -279,7 +281,7 @@ site_model.fit_site_model(Path(sys.argv[1]), read_data(folder=Path(sys.argv[2]))
 
 def test_killed_and_started_again_it_makes_the_same_bundle(tmp_path, monkeypatch):
     output = tmp_path / "site-chest"
-    for moment in ("features of", "judging"):
+    for moment in ("features of", "scoring"):
         arguments = [str(tiny.bundle_folder("tiny-chest")), str(site()), str(output), moment]
         root = str(Path(__file__).resolve().parents[2])
         done = subprocess.run([sys.executable, "-c", KILLED, *arguments], cwd=root, timeout=120,

@@ -36,7 +36,7 @@ def recipe_file(folder: Path, **changes) -> Path:
         "network": dict(tiny.NETWORK, prototype_height_bins=1),
         "scoring": {"grid": 16, "summary": "mean"},
         "training": {"steps": 6, "batch": 4},
-        "held_out": 0.4,
+        "held_out": 0.55,
     }
     path.write_text(json.dumps({**data, **changes}), encoding="utf-8")
     return path
@@ -59,6 +59,14 @@ def films(tmp_path):
         writer.writeheader()
         writer.writerows(rows)
     return manifest, rows
+
+
+def test_too_few_held_out_are_noticed_before_the_training(tmp_path, films, capsys):
+    manifest, _ = films
+    recipe = recipe_file(tmp_path, held_out=0.3)
+    assert main(["train", str(recipe), "--manifest", str(manifest), "--output", str(tmp_path / "out"), "--teacher",
+                 str(tiny.workshop() / "teacher.safetensors")]) == 2
+    assert "are held out for the thresholds, and 20 are needed" in capsys.readouterr().err
 
 
 def test_a_strangers_manifest_and_recipe_make_a_model(tmp_path, films, capsys):

@@ -273,7 +273,7 @@ def test_a_map_of_normals_has_mean_zero_and_spread_one(monkeypatch):
     scale, card = calibrate(tiny.network(), config, held, held, unit="slice", progress=quiet)
     fused = scale.fuse(scale.standardise(drawn, held.masks))
     assert float(fused.mean()) == pytest.approx(0.0, abs=0.05) and float(fused.std()) == pytest.approx(1.0, abs=0.1)
-    assert (card["normals"], card["patients"], card["map"]["unit"]) == (240, 120, "slice")
+    assert (card["normals"], card["patients"], card["map"]["unit"]) == (120, 60, "slice"), "copies are not counted"
     assert set(card["components"]) == {"score", "residual", "prototype", "contrast", "concentration"}
     assert all(np.isfinite(v).all() and v[1] > 0 for v in map(np.array, card["components"].values()))
 
@@ -329,7 +329,7 @@ def test_statistics_of_what_is_not_fitted_hear_the_training_images_too(pooled):
 def test_the_card_tells_what_was_done():
     card = bundle.read_card(tiny.bundle_folder("tiny-brain"))
     assert card["training"]["images"] + card["training"]["held_out_images"] == tiny.PATIENTS * tiny.SLICES
-    assert card["calibration"]["normals"] == 2 * card["training"]["held_out_images"]
+    assert 20 <= card["calibration"]["normals"] <= card["training"]["held_out_images"], "without varied copies"
     assert card["scoring"]["height_bins"] == 2 and card["network"]["prototype_height_bins"] == 2
     assert Preprocessing.from_dict(card["preprocessing"], {}).crop == "foreground"
 

@@ -135,7 +135,7 @@ def write_manifest(folder: Path) -> Path:
         pictures = {"brain/p{:02d}_{}.png".format(patient, n): (head(n / (SLICES - 1), patient),
                                                                "slice {}/{}".format(n + 1, SLICES))
                     for n in range(SLICES)}
-        pictures.update({"chest/p{:02d}_{}.png".format(patient, n): (chest(50 * n + patient), "") for n in range(3)})
+        pictures.update({"chest/p{:02d}_{}.png".format(patient, n): (chest(50 * n + patient), "") for n in range(5)})
         for path, (image, note) in pictures.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             sitk.WriteImage(sitk.GetImageFromArray(image.clip(0, 255).astype(np.uint8)), str(folder / path))

@@ -790,6 +790,10 @@ Es wird aus dem Internet geladen ({size}) und in dieses Slicer installiert; vorh
       <translation>{share} normalen Bildern zeigt einen Befund</translation>
     </message>
     <message>
+      <source>Measured on {count} normal scans; of new ones, {interval} (95 %)</source>
+      <translation>Gemessen an {count} normalen Aufnahmen; von neuen {interval} (95 %)</translation>
+    </message>
+    <message>
       <source>from {edge}, higher than any normal held out for calibration</source>
       <translation>ab {edge}, höher als jedes normale Bild, das zur Kalibrierung zurückgehalten wurde</translation>
     </message>

@@ -790,6 +790,10 @@ It is downloaded from the internet ({size}) and installed into this Slicer; pack
       <translation>正常画像の {share} に所見が出ます</translation>
     </message>
     <message>
+      <source>Measured on {count} normal scans; of new ones, {interval} (95 %)</source>
+      <translation>正常画像 {count} 件で測定；新しい画像では {interval}（95 %）</translation>
+    </message>
+    <message>
       <source>from {edge}, higher than any normal held out for calibration</source>
       <translation>{edge} 以上、校正用に取り置いた正常画像のどれよりも高い値</translation>
     </message>

@@ -16,7 +16,7 @@ from SPMambaLib.errors import OutputError, UsageError
 
 from ..model.decisions import ACCEPTED, REJECTED, UNDECIDED, UNSURE
 from ..reading.findingscolumns import DECISION, cellTexts, headers, summaryText
-from ..reading.operatingpoint import meaningOfBands, meaningOfRate
+from ..reading.operatingpoint import certaintyOfRate, meaningOfBands, meaningOfRate
 from ..reading.scanverdict import verdictText
 from ..reading.whereabouts import Whereabouts
 from ..reading.why import figureHtml
@@ -120,8 +120,9 @@ def _facts(result: Result, rows: Sequence[Row]) -> List[Tuple[str, str]]:
     return [
         *([(_("Volume"), name)] if len(name) > NAME_LENGTH else []),
         *([(_("From"), origin)] if origin else []),
-        (_("Operating point"), "{}; {}".format(meaningOfRate(rate, calibration), _("threshold {value}").format(
-            value="{:.2f}".format(float(summary["threshold"]))))),
+        (_("Operating point"), "{}; {}; {}".format(
+            meaningOfRate(rate, calibration), certaintyOfRate(rate, calibration),
+            _("threshold {value}").format(value="{:.2f}".format(float(summary["threshold"]))))),
         *([(_("Whole scan"), verdictText(verdict))] if verdict is not None else []),
         (_("Findings"), summed),
         (_("Written"), " ".join([auditlog.now()[:16].replace("T", " "), "UTC", reader]).strip()),

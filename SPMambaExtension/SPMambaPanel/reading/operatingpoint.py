@@ -7,6 +7,7 @@ import numpy as np
 from slicer.i18n import tr as _
 
 from SPMambaLib.scoring.calibration import Calibration
+from SPMambaLib.scoring.reliability import interval_words
 
 from ..scene.texts import bandText
 
@@ -36,6 +37,12 @@ def meaningOfRate(rate: float, calibration: Calibration) -> str:
         text = (_("{share} normal slices would show a finding") if slices
                 else _("{share} normal images would show a finding"))
     return text.format(share=shareText(rate))
+
+
+def certaintyOfRate(rate: float, calibration: Calibration) -> str:
+    """How well the rate is known: the fewer normals the thresholds come from, the less."""
+    return _("Measured on {count} normal scans; of new ones, {interval} (95 %)").format(
+        count=calibration.normals, interval=interval_words(*calibration.interval(rate)).replace(" to ", " – "))
 
 
 def meaningOfBands(calibration: Calibration, threshold: float) -> List[Tuple[str, Tuple[float, float, float], str]]:

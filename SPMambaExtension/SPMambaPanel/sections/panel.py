@@ -189,6 +189,7 @@ class Panel:
         ui.operatingPointSlider.blockSignals(wasBlocked)
         threshold = calibration.threshold(rate)
         ui.operatingPointLabel.text = operatingpoint.meaningOfRate(rate, calibration)
+        ui.operatingPointLabel.toolTip = operatingpoint.certaintyOfRate(rate, calibration)
         ui.thresholdLabel.text = _("{value} (normal spread)").format(value="{:.2f}".format(threshold))
         lines = []
         for name, color, meaning in operatingpoint.meaningOfBands(calibration, threshold):
