@@ -1,6 +1,6 @@
 """Is this the kind of image the model is for?  From the facts the file states; never from guesses about pixels.
 
-A bundle's card lists what it expects (``modality``, ``contrast``) and whether a mismatch refuses or warns
+A bundle's card lists what it expects (``modality``, ``contrast``, ``region``) and whether a mismatch refuses or warns
 (``on_mismatch``).  Whether the image *looks* like what the model knows is judged next (see `input_check`).
 """
 from __future__ import annotations
@@ -19,6 +19,14 @@ CONTRAST_WORDS = (("T1", r"t1w?[ _-]*flair"), ("FLAIR", r"flair|dark.?fluid|(?<!
                   ("DWI", WORD.format("dwi|adc|diffusion")), ("SWI", WORD.format("swi|swan")))
 FLAIR_MINIMUM_INVERSION_MS = 1500.0  # fluid is nulled near 2000-2800 ms; T1 preparations stay near 1000 ms
 
+SPIN_ECHO_T1 = (30.0, 1000.0)  # longest echo and repetition time in ms
+SPIN_ECHO_T2 = (70.0, 2000.0)  # shortest ones, without inversion
+REGIONS = {"head": r"head|brain|skull|cranium|neuro", "chest": r"chest|thorax|lung"}
+OTHER_REGIONS = (r"abdomen|pelvis|hip|knee|leg|ankle|foot|toe|spine|neck|shoulder|elbow|arm|wrist|hand|finger|breast|"
+                 r"heart|cardiac|liver|prostate|kidney|uterus")
+SIDEWAYS = r"^(ll|rl|lat|lateral|llo|rlo|laterolateral)$"  # views of a film from the side
+NO_AGENT = r"^(|no|none|n|without|native|no contrast|unknown)$"
+
 
 def stated_contrast(facts: Dict[str, Any]) -> str:
     """MR contrast named by the image's facts ("FLAIR", "T1", ...), or "" when they do not say."""
@@ -31,7 +39,25 @@ def stated_contrast(facts: Dict[str, Any]) -> str:
     inversion = float(facts.get("inversion_time") or 0.0)
     if inversion >= FLAIR_MINIMUM_INVERSION_MS and float(facts.get("echo_time") or 0.0) > 60.0:
         return "FLAIR"
-    return ""
+    return "" if inversion else _contrast_of_times(facts)
+
+
+def _contrast_of_times(facts: Dict[str, Any]) -> str:
+    """T1 or T2 from the times of a spin echo without inversion, or "" where they do not decide."""
+    echo, repetition = (float(facts.get(name) or 0.0) for name in ("echo_time", "repetition_time"))
+    kinds = re.split(r"[^A-Z]+", str(facts.get("scanning_sequence", "")).upper())
+    if "SE" not in kinds or "IR" in kinds or not echo or not repetition:
+        return ""
+    if echo <= SPIN_ECHO_T1[0] and repetition <= SPIN_ECHO_T1[1]:
+        return "T1"
+    return "T2" if echo >= SPIN_ECHO_T2[0] and repetition >= SPIN_ECHO_T2[1] else ""
+
+
+def other_region(card: Dict[str, Any], facts: Dict[str, Any]) -> str:
+    """The body part that the file states, if it is another one than the model's; otherwise ""."""
+    stated, own = str(facts.get("body_part", "")).lower(), REGIONS.get(str(card.get("region", "")), "")
+    others = "|".join([OTHER_REGIONS, *(words for region, words in REGIONS.items() if words != own)])
+    return stated if own and not re.search(own, stated) and re.search(others, stated) else ""
 
 
 def check(card: Dict[str, Any], facts: Dict[str, Any], *, is_volume: bool) -> List[Notice]:
@@ -55,4 +81,21 @@ def check(card: Dict[str, Any], facts: Dict[str, Any], *, is_volume: bool) -> Li
                                "was read as one.".format(card["title"])))
     if problems and card.get("on_mismatch", "warn") == "refuse":
         raise UnsupportedImageError(problems[0].message, code=problems[0].code)
-    return problems
+    return problems + _remarks(card, facts)
+
+
+def _remarks(card: Dict[str, Any], facts: Dict[str, Any]) -> List[Notice]:
+    """What is stated and may be stated wrongly, as these fields often are: said, never refused."""
+    title, remarks = card["title"], []
+    region = other_region(card, facts)
+    if region:
+        remarks.append(Notice("wrong-region", "This image is of the {} by its own description, the model {} is for the "
+                              "{}.".format(region, title, card["region"])))
+    if card.get("region") == "chest" and re.search(SIDEWAYS, str(facts.get("view", "")).strip().lower()):
+        remarks.append(Notice("wrong-view", "This film was taken from the side by its own description, the model {} is "
+                              "for frontal ones.".format(title)))
+    agent = str(facts.get("contrast_agent", "")).strip().lower()
+    if str(facts.get("modality", "")).upper() == "MR" and not re.search(NO_AGENT, agent):
+        remarks.append(Notice("contrast-agent", "This scan was made with a contrast agent; the model {} has learned "
+                              "from scans without one.".format(title)))
+    return remarks

@@ -9,6 +9,8 @@ from SPMambaLib.input_check.stated import check, stated_contrast
 BRAIN = {"title": "Brain FLAIR", "modality": ["MR"], "contrast": "FLAIR", "plane": "axial", "on_mismatch": "warn"}
 CHEST = {"title": "Chest X-ray", "modality": ["CR", "DX"], "contrast": "", "plane": "native", "on_mismatch": "warn"}
 
+HEAD, FILM = dict(BRAIN, region="head"), dict(CHEST, region="chest")
+
 
 def codes(card, facts, is_volume=True):
     return [notice.code for notice in check(card, facts, is_volume=is_volume)]
@@ -38,6 +40,27 @@ def test_contrast_from_the_timing():
     assert stated_contrast({"inversion_time": 900.0, "echo_time": 3.0}) == ""  # an MPRAGE
     assert stated_contrast({"inversion_time": None, "echo_time": None}) == ""
     assert stated_contrast({"description": "T1", "inversion_time": 2500.0, "echo_time": 120.0}) == "T1"
+
+
+@pytest.mark.parametrize("echo, repetition, sequence, contrast", [
+    (12.0, 500.0, "SE", "T1"), (95.0, 4000.0, "SE", "T2"), (95.0, 4000.0, "SE\\IR", ""), (95.0, 4000.0, "", ""),
+    (12.0, 4000.0, "SE", ""), (3.0, 8.0, "GR", ""), (None, None, "SE", "")])
+def test_contrast_of_a_spin_echo_from_its_times(echo, repetition, sequence, contrast):
+    facts = {"echo_time": echo, "repetition_time": repetition, "scanning_sequence": sequence}
+    assert stated_contrast(facts) == contrast
+    assert stated_contrast({**facts, "description": "AX FLAIR"}) == "FLAIR", "words come first"
+
+
+@pytest.mark.parametrize("card, facts, code", [
+    (HEAD, {"body_part": "KNEE"}, "wrong-region"), (HEAD, {"body_part": "CHEST"}, "wrong-region"),
+    (HEAD, {"body_part": "HEADNECK"}, ""), (HEAD, {"body_part": "BRAIN"}, ""), (HEAD, {"body_part": "WHOLEBODY"}, ""),
+    (FILM, {"body_part": "HAND"}, "wrong-region"), (FILM, {"body_part": "Thorax"}, ""),
+    (FILM, {"view": "LL"}, "wrong-view"), (FILM, {"view": "lateral"}, "wrong-view"), (FILM, {"view": "AP"}, ""),
+    (HEAD, {"modality": "MR", "contrast_agent": "Gadovist"}, "contrast-agent"),
+    (HEAD, {"modality": "MR", "contrast_agent": "NONE"}, ""), (HEAD, {"modality": "MR"}, "")])
+def test_what_is_often_stated_wrongly_is_said_and_never_refused(card, facts, code):
+    strict = dict(card, on_mismatch="refuse")
+    assert codes(strict, facts, is_volume=card is HEAD) == ([code] if code else [])
 
 
 def test_a_matching_or_silent_image_raises_no_notice():

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from benchmarks import quality_page, robustness_page
+from benchmarks import operating_points_page, quality_page, robustness_page
 from benchmarks.records import RESULTS
 
 from SPMambaLib import bundle
@@ -25,6 +25,15 @@ def test_seeds_become_mean_and_deviation():
     rows = [{"method": "m", "metrics": {"auroc": value}} for value in (0.7, 0.8, 0.9)]
     assert quality_page.averaged(rows, ("method",))[0]["auroc"] == "0.800 +- 0.100"
     assert quality_page.averaged(rows[:1], ("method",))[0]["auroc"] == "0.700"
+
+
+def test_the_page_of_operating_points_is_made_of_the_results():
+    rows = operating_points_page.rows()
+    assert operating_points_page.PAGE.read_text(encoding="utf-8") == operating_points_page.page(rows), \
+        "run: python Testing/benchmarks/operating_points_page.py"
+    for row in rows:
+        row["now"][2]["finding"] = 0.002  # as it was with thresholds of halves
+    assert "**0.2 %**" in operating_points_page.page(rows), "negative control"
 
 
 def test_the_page_of_robustness_is_made_of_the_results():
