@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 SYSTEM := libgl1 libegl1 libegl-mesa0 libgl1-mesa-dri libosmesa6 libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0 \
           python3-venv poppler-utils
 
-.PHONY: help demo test test-library test-panel test-fast lint architecture slicer screenshots clean environment
+.PHONY: help demo test test-library test-panel test-fast lint architecture slicer screenshots fuzz clean environment
 
 help:
 	@echo "make demo                detect anomalies on the sample, exactly as the panel does; results in demo/"
@@ -17,6 +17,7 @@ help:
 	@echo "make architecture        draw what imports what, and check that no arrow points up"
 	@echo "make slicer SLICER=path  start 3D Slicer with the module"
 	@echo "make screenshots         make the README's pictures again"
+	@echo "make fuzz                read 1,200 damaged and hostile files"
 	@echo "make clean               remove .venv and demo"
 
 environment: $(VENV)/.ready
@@ -54,6 +55,9 @@ lint: environment
 screenshots: environment
 	$(BIN)/python Testing/demo.py --output demo --screenshots Resources/Screenshots
 	$(BIN)/python Testing/review_pictures.py --output demo/review --pictures Resources/Screenshots
+
+fuzz: environment
+	cd Testing && ../$(BIN)/python -m fuzz --dicom 200 --headers 1000 --seed 0 --output benchmarks/results/fuzz.json
 
 slicer:  # CHECK=1: self-test and pictures, without a person
 	@test -n "$(SLICER)" || { echo "Give the program: make slicer SLICER=/path/to/Slicer"; exit 2; }

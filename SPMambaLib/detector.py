@@ -156,7 +156,7 @@ class Detector:
             UnsupportedImageError, OutOfMemoryError, UsageError, Cancelled.
         """
         if false_positive_rate is not None:
-            self.calibration.threshold(false_positive_rate)  # raises before anything is computed
+            self.calibration.known(false_positive_rate)  # raises before anything is computed
         report = progress or (lambda fraction, text: None)
 
         def checkpoint() -> None:
@@ -180,6 +180,11 @@ class Detector:
             elif not head.other_contrast:
                 calibration = self.normal_brain.calibration
         rate = calibration.default_rate if false_positive_rate is None else false_positive_rate
+        if calibration.known(rate) > rate * (1.0 + 1e-6):
+            notices.append(Notice("rate-not-known", "{} normal {}s cannot tell a rate of {:g}; the rarest that they "
+                                  "can, 1 in {:.0f}, was taken.".format(calibration.normals, calibration.unit, rate,
+                                                                 1.0 / calibration.lowest_rate)))
+        rate = calibration.known(rate)
         threshold = calibration.threshold(rate)
         if fit is not None and fit.state == record.REFUSED and not force:
             raise InputCheckError(fit.message(), json.dumps(fit.to_dict()["statistics"]))

@@ -73,7 +73,7 @@ def rows_of(sample: Sample, detection: Detection, mask: Optional[np.ndarray],
     others = tuple(n for n in range(3) if n != axis)
     calibration, slices_with_finding = Calibration.from_dict(detection.calibration), {}
     for rate in rates:
-        threshold = calibration.threshold(max(rate, calibration.lowest_rate))
+        threshold = calibration.threshold(calibration.known(rate))
         labels, _ = findings.find(detection.map, detection.ijk_to_ras, threshold, calibration=calibration,
                                   slice_axis=axis)
         slices_with_finding[rate] = np.asarray(labels.any(axis=others))

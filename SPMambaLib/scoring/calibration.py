@@ -116,15 +116,23 @@ class Calibration:
             UsageError: `rate` is not in (0, 1); with the code ``rate-not-known``: it is rarer than the normals
                 can tell.
         """
-        if not 0.0 < rate < 1.0:
-            raise UsageError("The false-positive rate must lie between 0 and 1, for example 0.05; got {:g}."
-                             .format(rate))
-        if rate < self.lowest_rate * (1.0 - 1e-6):
+        if self.known(rate) > rate * (1.0 + 1e-6):
             raise UsageError("A false-positive rate of {:g} cannot be told from {} normals; the rarest is {:.4g}, "
                              "1 in {:.0f}.".format(rate, self.normals, self.lowest_rate, 1.0 / self.lowest_rate),
                              code="rate-not-known")
         rates, thresholds = self.shared_rates or self.rates, self.shared_thresholds or self.thresholds
         return float(np.interp(-np.log(rate), -np.log(rates), thresholds))
+
+    def known(self, rate: float) -> float:
+        """The rate, or the rarest that the normals can tell.
+
+        Raises:
+            UsageError: it is not in (0, 1).
+        """
+        if not 0.0 < rate < 1.0:
+            raise UsageError("The false-positive rate must lie between 0 and 1, for example 0.05; got {:g}."
+                             .format(rate))
+        return max(rate, self.lowest_rate)
 
     def edge(self, threshold: float) -> float:
         """Map value where findings end that are told by their peak reaching `threshold`: hysteresis.

@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, help="result as JSON")
     chosen = parser.parse_args()
     result = {"command": "python -m fuzz --dicom {} --headers {} --seed {}".format(
-        chosen.dicom, chosen.headers, chosen.seed), "date": datetime.date.today().isoformat()}
+        chosen.dicom, chosen.headers, chosen.seed), "device": "CPU", "date": datetime.date.today().isoformat()}
     wrong = []
     for name, cases in (("dicom", dicom_cases(chosen.dicom, chosen.seed)),
                         ("headers", header_cases(chosen.headers, chosen.seed))):

@@ -90,6 +90,18 @@ def test_single_images(detector):
     assert ill.slices[0].slice_height is None and ill.calibration["unit"] == "image"
 
 
+def test_a_rate_that_the_normals_cannot_tell_becomes_the_rarest_that_they_can():
+    detector, image = tiny.detector(), tiny.brain_image(lesion=True)
+    lowest = detector.calibration.lowest_rate
+    for rate, told in ((1e-9, True), (lowest, False), (0.3, False)):
+        detection = detector.detect(image, false_positive_rate=rate)
+        assert detection.false_positive_rate == max(rate, lowest)
+        notices = [notice for notice in detection.notices if notice.code == "rate-not-known"]
+        assert bool(notices) == told and (not told or "1 in {:.0f}".format(1 / lowest) in notices[0].message)
+        low, high = detection.to_dict()["false_positive_interval"]
+        assert low <= detection.false_positive_rate <= high
+
+
 def test_the_rate_moves_the_threshold(detector):
     image = tiny.brain_image(lesion=True)
     strict, loose = (detector.detect(image, false_positive_rate=rate) for rate in (0.04, 0.3))
