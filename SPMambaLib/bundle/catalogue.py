@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Mapping, Union
 from .. import bundle
 from ..errors import ModelMissingError, SPMambaError, UnsupportedImageError, UsageError
 
-SUMMARY = ("name", "title", "version", "purpose", "not_for", "region", "modality", "plane", "licence")
+SUMMARY = ("name", "title", "version", "purpose", "not_for", "region", "ages", "modality", "plane", "licence")
 
 
 def summary(card: Mapping[str, Any], path: Union[str, Path]) -> Dict[str, Any]:
@@ -28,7 +28,7 @@ def installed() -> List[Dict[str, Any]]:
 
 
 def model_for(kind: str, facts: Mapping[str, Any], models: List[Dict[str, Any]]) -> Dict[str, Any]:
-    """The one model that an image is for, by its dimension and its stated modality.
+    """The one model that an image is for, by its dimension, its stated modality, and the patient's age.
 
     Args:
         kind: "volume" or "image", as `Image.kind`; models whose plane is "native" are for single images.
@@ -50,6 +50,8 @@ def model_for(kind: str, facts: Mapping[str, Any], models: List[Dict[str, Any]])
     if not fitting:
         raise UnsupportedImageError("No installed model is for {} of modality {}; name one with --model to use it all "
                                     "the same.".format(what, modality), code="no-fitting-model")
+    if len(fitting) > 1 and "age" in facts:
+        fitting = [m for m in fitting if m.get("ages") and m["ages"][0] <= facts["age"] <= m["ages"][1]] or fitting
     if len(fitting) > 1:
         raise UsageError("Several models fit this image; choose one with --model: {}.".format(
             ", ".join(m["name"] for m in fitting)))

@@ -52,8 +52,8 @@ class Image:
         ijk_to_ras: 4x4 float64, mm.
         facts: what the source says, only what is there: "path", "format", "has_spacing", "modality", "body_part",
             "description", "protocol", "sequence", "scanning_sequence", "echo_time", "repetition_time",
-            "inversion_time" (ms), "contrast_agent", "view", "photometric", "dicom_series_uid".  Never who the
-            patient is.
+            "inversion_time" (ms), "contrast_agent", "view", "photometric", "age" (years), "dicom_series_uid".
+            Never who the patient is.
         kind: ``"volume"``, or ``"image"`` for a single picture with no place in a patient.
         notices: what the reader should know about the reading itself.
     """

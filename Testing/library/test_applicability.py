@@ -56,6 +56,8 @@ def test_contrast_of_a_spin_echo_from_its_times(echo, repetition, sequence, cont
     (HEAD, {"body_part": "HEADNECK"}, ""), (HEAD, {"body_part": "BRAIN"}, ""), (HEAD, {"body_part": "WHOLEBODY"}, ""),
     (FILM, {"body_part": "HAND"}, "wrong-region"), (FILM, {"body_part": "Thorax"}, ""),
     (FILM, {"view": "LL"}, "wrong-view"), (FILM, {"view": "lateral"}, "wrong-view"), (FILM, {"view": "AP"}, ""),
+    (dict(FILM, ages=[0, 17]), {"age": 45.0}, "wrong-age"), (dict(FILM, ages=[0, 17]), {"age": 0.5}, ""),
+    (dict(FILM, ages=[0, 17]), {}, ""), (FILM, {"age": 45.0}, ""),
     (HEAD, {"modality": "MR", "contrast_agent": "Gadovist"}, "contrast-agent"),
     (HEAD, {"modality": "MR", "contrast_agent": "NONE"}, ""), (HEAD, {"modality": "MR"}, "")])
 def test_what_is_often_stated_wrongly_is_said_and_never_refused(card, facts, code):

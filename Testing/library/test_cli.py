@@ -218,6 +218,14 @@ def test_the_model_follows_from_the_image(kind, modality, name):
     assert model_for(kind, {"modality": modality}, [BROKEN, CHEST, BRAIN])["name"] == name
 
 
+@pytest.mark.parametrize("age, name", [(3.0, "chest"), (17.0, "chest"), (18.0, "adult"), (90.0, "adult")])
+def test_the_age_chooses_among_films(age, name):
+    models = [dict(CHEST, name="chest", ages=[0, 17]), dict(CHEST, name="adult", ages=[18, 130])]
+    assert model_for("image", {"modality": "DX", "age": age}, models)["name"] == name
+    with pytest.raises(UsageError, match="chest, adult"):
+        model_for("image", {"modality": "DX"}, models)
+
+
 @pytest.mark.parametrize("kind, modality, models, error", [
     ("volume", "CT", [CHEST, BRAIN], UnsupportedImageError), ("image", "OP", [CHEST, BRAIN], UnsupportedImageError),
     ("volume", "", [CHEST, BROKEN], ModelMissingError), ("image", "", [], ModelMissingError),

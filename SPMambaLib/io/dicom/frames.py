@@ -6,6 +6,7 @@ single frame) or one tile of a mosaic.  Positions are LPS in mm, as DICOM has th
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
@@ -147,6 +148,9 @@ def _facts(header: Any) -> Dict[str, Any]:
         found = number(header, key)
         if found is not None:
             facts[name] = found
+    age = re.fullmatch(r"(\d{3})([DWMY])", text(header, "PatientAge"))
+    if age:
+        facts["age"] = int(age[1]) / {"D": 365.0, "W": 52.0, "M": 12.0, "Y": 1.0}[age[2]]
     return facts
 
 
