@@ -96,8 +96,8 @@ def _remarks(card: Dict[str, Any], facts: Dict[str, Any]) -> List[Notice]:
                               "for frontal ones.".format(title)))
     ages = card.get("ages")
     if ages and "age" in facts and not ages[0] <= float(facts["age"]) <= ages[1]:
-        remarks.append(Notice("wrong-age", "The patient's age, as the file states it, is not one that the model {} is for "
-                              "({:g} to {:g} years).".format(title, *ages)))
+        remarks.append(Notice("wrong-age", "The patient's age, as the file states it, is not one that the model {} is "
+                              "for ({:g} to {:g} years).".format(title, *ages)))
     agent = str(facts.get("contrast_agent", "")).strip().lower()
     if str(facts.get("modality", "")).upper() == "MR" and not re.search(NO_AGENT, agent):
         remarks.append(Notice("contrast-agent", "This scan was made with a contrast agent; the model {} has learned "
