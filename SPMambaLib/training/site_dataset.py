@@ -15,7 +15,7 @@ from .stream import Source
 Progress = Callable[[float, str], None]
 HELD_OUT = 0.16  # share of the images that thresholds come from, where patients are many
 ENOUGH = 160  # patients held out; where they would be fewer, everybody is scored by prototypes of others in turn
-FOLDS = 5
+FOLDS = 10
 FEWEST_PATIENTS, FEWEST_IMAGES = 2, 20
 
 
@@ -92,7 +92,7 @@ def require_patients(samples: Sequence[Sample]) -> None:
 
 
 def plan_of(sources: Sequence[Source]) -> Plan:
-    """Hold patients out once where they are many, otherwise let each fifth (or each patient) be scored in turn."""
+    """Hold patients out once where they are many, otherwise let each tenth (or each patient) be scored in turn."""
     samples = [source.sample for source in sources]
     fitted, held = (pick(sources, index) for index in split_by_patient(samples, HELD_OUT))
     if len({source.sample.patient for source in held}) >= ENOUGH:
