@@ -20,6 +20,9 @@ def register(subparsers: Any, common: argparse.ArgumentParser) -> None:
     source.add_argument("--folder", type=Path, help="folder of normal images; a sub-folder is a patient")
     parser.add_argument("--select", action="append", default=[], metavar="GLOB",
                         help="which images by name; may be repeated, !GLOB excludes")
+    parser.add_argument("--unlike", action="append", default=[], metavar="GLOB|FOLDER",
+                        help="images that the model is not for (by name in the manifest, or a folder), which the input "
+                             "check learns to tell; may be repeated")
     parser.add_argument("--base", metavar="NAME|PATH",
                         help="model to start from; may be left out if one installed model only is for such images")
     place = parser.add_mutually_exclusive_group(required=True)
@@ -44,6 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.name is not None:
         check_name(arguments.name)
     data = read_data(manifest=arguments.manifest, folder=arguments.folder, select=arguments.select)
+    others = [sample for each in arguments.unlike for sample in (
+        read_data(folder=Path(each)) if Path(each).is_dir() or arguments.manifest is None
+        else read_data(manifest=arguments.manifest, select=(each,))).samples]
     base = bundle.find_bundle(arguments.base or obvious_base(data.samples[0].path, data.samples[0].series))
     if arguments.output is None:
         arguments.output = bundle.user_folder() / (arguments.name or bundle.read_card(base)["name"] + "-own")
@@ -55,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
             bar(fraction, text)
 
         try:
-            card = fit_site_model(base, data, output, name=arguments.name, title=arguments.title,
+            card = fit_site_model(base, data, output, name=arguments.name, title=arguments.title, unlike=others,
                            limits=Limits(feature_bytes=int(arguments.feature_memory * 2 ** 30)), progress=progress)
         except (Cancelled, KeyboardInterrupt) as error:
             message = "Cancelled."

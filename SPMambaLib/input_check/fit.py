@@ -25,6 +25,7 @@ RATE = 0.02  # share of normals that may be marked
 REFUSE = 1.25  # an image is refused this many times as far from the median as it is marked
 RARE = 0.01  # a volume is refused when most of its slices are rarer than this share of the normal slices
 STRETCH = 0.5
+SHRINKAGE = 0.1  # of a covariance towards a sphere
 AXES, ROWS_PER_AXIS = 64, 8  # principal axes kept, and the normals that each must rest on
 FOLDS = 5
 HEIGHT_BINS = 6
@@ -69,19 +70,23 @@ def looks_of(
 
 
 @torch.no_grad()
-def fit_input_check(looks: Looks) -> Tuple[InputCheck, Dict[str, Any]]:
-    """The check, rounded as it is stored, and the card's ``calibration.input_check``: {"rate", "worth", "slice":
+def fit_input_check(looks: Looks, unlike: Optional[Tensor] = None) -> Tuple[InputCheck, Dict[str, Any]]:
+    """From normals, and if they are at hand from pooled features `unlike` (M, D) of images that the model is not for:
+    the check, rounded as it is stored, and the card's ``calibration.input_check``: {"rate", "worth", "slice":
     limits of
     each statistic for single slices, "volume": for the medians of whole patients or None, "normals", "patients"}."""
     patients = np.array(looks.patients)
-    distances = torch.zeros(len(patients))
+    told: Dict[str, Tensor] = {}
     for part in parts(patients):
         inside = torch.from_numpy(part)
-        distances[inside] = InputCheck(gaussian(looks.features[~inside])).distance(looks.features[inside])
-    check = InputCheck({**gaussian(looks.features), "average": averages(looks.small, looks.slice_height)})
-    check.median_distance.copy_(distances.median())
+        others = InputCheck(remembered(looks.features[~inside], unlike))
+        for name, value in others.of_features(looks.features[inside]).items():
+            told.setdefault(name, torch.zeros(len(patients)))[inside] = value
+    check = InputCheck({**remembered(looks.features, unlike), "average": averages(looks.small, looks.slice_height)})
+    check.median_distance.copy_(told["features"].median())
     check.half().float()
-    values = {"features": (distances / check.median_distance).numpy(),
+    told["features"] = told["features"] / check.median_distance
+    values = {**{name: value.numpy() for name, value in told.items()},
               **{name: value.numpy() for name, value in pose_statistics(looks.small, check.average).items()},
               **{name: value.numpy() for name, value in looks.plain.items()}}
     card: Dict[str, Any] = {"rate": RATE, "worth": worth(values, patients)}
@@ -99,9 +104,8 @@ def fit_input_check(looks: Looks) -> Tuple[InputCheck, Dict[str, Any]]:
 @torch.no_grad()
 def flagged_rows(looks: Looks, check: InputCheck, card: Mapping[str, Any]) -> np.ndarray:
     """Which images (N,) the finished check marks, each by itself; what is promised of normals leaves them out."""
-    values = {"features": (check.distance(looks.features) / check.median_distance).numpy(),
-              **{name: value.numpy() for name, value in pose_statistics(looks.small, check.average).items()},
-              **{name: value.numpy() for name, value in looks.plain.items()}}
+    measured = {**check.of_features(looks.features), **pose_statistics(looks.small, check.average), **looks.plain}
+    values = {name: value.numpy() for name, value in measured.items()}
     return outside(values, {name: Limits(**one) for name, one in card["slice"].items()})
 
 
@@ -123,6 +127,22 @@ def gaussian(features: Tensor) -> Dict[str, Tensor]:
     rest = (variances[rank:].sum() / max(features.shape[1] - rank, 1)).clamp(min=1e-3)
     return {"mean": mean, "spread": spread, "axes": axes[:rank], "variances": variances[:rank].clamp(min=float(rest)),
             "rest": rest, "median_distance": torch.ones(()), "average": torch.zeros(1, SIDE, SIDE)}
+
+
+def remembered(features: Tensor, unlike: Optional[Tensor]) -> Dict[str, Tensor]:
+    """`gaussian` of features (n, D), and the direction that tells those of other kinds (M, D) from them: Fisher's
+    linear discriminant with the spread of both shrunk towards a sphere."""
+    tensors = gaussian(features)
+    if unlike is None:
+        return tensors
+    own, other = ((group - tensors["mean"]) / tensors["spread"] for group in (features, unlike))
+    middles = own.mean(dim=0), other.mean(dim=0)
+    within = torch.cat([own - middles[0], other - middles[1]])
+    covariance = within.T @ within / len(within)
+    sphere = covariance.diagonal().mean() * torch.eye(len(covariance))
+    direction = torch.linalg.solve(torch.lerp(covariance, sphere, SHRINKAGE), middles[1] - middles[0])
+    direction = direction / (direction @ covariance @ direction).sqrt()
+    return {**tensors, "unlike": direction, "unlike_middle": direction @ (middles[0] + middles[1]) / 2}
 
 
 def averages(small: Tensor, slice_height: Optional[Tensor]) -> Tensor:

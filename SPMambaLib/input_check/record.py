@@ -19,6 +19,7 @@ NO_CHECK_CODE = "no-input-check"  # code of the notice about a model without the
 # Statistic -> what is said of a value below and above its range; None where that side means nothing.
 WORDS: Dict[str, Tuple[Optional[str], Optional[str]]] = {
     "features": (None, "it looks like none of the normal scans that the model was made from"),
+    "kind": (None, "it looks like scans of another kind that the model is not for"),
     "negative": (None, "it looks like a negative: bright and dark seem to be exchanged"),
     "turned": (None, "it seems to lie on its side or upside down"),
     "mirrored": (None, "left and right seem to be exchanged"),
@@ -34,7 +35,7 @@ WORDS: Dict[str, Tuple[Optional[str], Optional[str]]] = {
     "tissue": ("grey matter is not brighter than white matter, as it is on FLAIR: it may be another contrast", None),
     "coverage": ("its slices cover less than half of the anatomy that those of normal scans cover", None),
 }
-REFUSING = ("features", "negative", "turned")  # the other statistics also tell a bad scan of the right kind
+REFUSING = ("features", "kind", "negative", "turned")  # the other statistics also tell a bad scan of the right kind
 STATISTICS = tuple(name for name in WORDS if name not in ("extent", "tissue", "coverage"))  # measured of every slice
 
 

@@ -23,6 +23,7 @@ ANGLES = tuple(range(-24, 25, 4))  # degrees at which a tilt is tried
 STRIDE = 4  # quantiles of a slice are taken of every fourth pixel
 SAMPLED = 15  # slices of a volume that are looked at, evenly spaced
 TENSORS = ("mean", "spread", "axes", "variances", "rest", "median_distance", "average")
+UNLIKE = ("unlike", "unlike_middle")  # of models that were shown images of other kinds
 
 
 def pooled(features: Sequence[Tensor]) -> Tensor:
@@ -107,7 +108,9 @@ class InputCheck(nn.Module):
 
     Buffers: ``mean``, ``spread`` (D,) of the pooled features, ``axes`` (R, D) and ``variances`` (R,) of the leading
     principal axes of the standardised features, ``rest`` () the variance of every other axis, ``median_distance`` ()
-    that of normals; ``average`` (L, SIDE, SIDE), the mean normal slice of each height.
+    that of normals; ``average`` (L, SIDE, SIDE), the mean normal slice of each height.  Where images of other kinds
+    were shown: ``unlike`` (D,), the direction of the standardised features that tells them from normals, and
+    ``unlike_middle`` (), halfway between the two.
     """
 
     mean: Tensor
@@ -117,10 +120,14 @@ class InputCheck(nn.Module):
     rest: Tensor
     median_distance: Tensor
     average: Tensor
+    unlike: Tensor
+    unlike_middle: Tensor
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:
         super().__init__()
         for name in TENSORS:
+            self.register_buffer(name, state[name].float())
+        for name in UNLIKE if UNLIKE[0] in state else ():
             self.register_buffer(name, state[name].float())
         if self.axes.shape != (len(self.variances), len(self.mean)) or self.average.shape[1:] != (SIDE, SIDE):
             raise ValueError("the tensors of the input check do not fit together")
@@ -133,9 +140,22 @@ class InputCheck(nn.Module):
         squared = (along ** 2 / self.variances).sum(dim=1) + beyond / self.rest
         return squared.sqrt() / self.median_distance
 
+    @property
+    def knows_others(self) -> bool:
+        return hasattr(self, UNLIKE[0])
+
+    def kind(self, features: Tensor) -> Tensor:
+        """How much rather pooled features (B, D) are those of the other kinds that were shown, (B,); 0 is halfway."""
+        return ((features - self.mean) / self.spread) @ self.unlike - self.unlike_middle
+
+    def of_features(self, features: Tensor) -> Dict[str, Tensor]:
+        """The statistics (B,) of pooled features (B, D)."""
+        kind = {"kind": self.kind(features)} if self.knows_others else {}
+        return {"features": self.distance(features), **kind}
+
     def statistics(self, pixels: Tensor, masks: Tensor, features: List[Tensor]) -> Dict[str, Tensor]:
         """All statistics (B,) of prepared slices (B, 1, S, S), masks (B, S, S) and their teacher features."""
-        return {"features": self.distance(pooled(features).cpu()), **pose_statistics(reduced(pixels), self.average),
+        return {**self.of_features(pooled(features).cpu()), **pose_statistics(reduced(pixels), self.average),
                 **plain_statistics(pixels, masks)}
 
 

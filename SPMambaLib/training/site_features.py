@@ -111,6 +111,15 @@ class Passes:
             progress(done / len(sources), "scoring {}".format(group[-1].sample.path.name))
         return scored
 
+    def pooled_features(self, sources: Sequence[Source], progress: Progress) -> Tensor:
+        """What the input check sees of the features of some files, (N, D), without varied copies."""
+        found = []
+        for number, group in enumerate(groups := self.groups(sources)):
+            result = self.bench.load(self.seen(group), lambda name: name in (PREFIX + "features", "copy"))
+            found.append(result[PREFIX + "features"][~result["copy"]].float())
+            progress((number + 1) / len(groups), "features of other kinds")
+        return torch.cat(found)
+
     def groups(self, sources: Sequence[Source]) -> List[List[Source]]:
         return groups(sources, self.preparation.plane, self.films)
 

@@ -25,7 +25,9 @@ import torch
 from torch import Tensor
 
 from .. import __version__, bundle
+from ..data.examine import file_sha256
 from ..data.reading import DataSet
+from ..data.samples import Sample
 from ..errors import ModelDamagedError, OutputError, UsageError
 from ..evidence.fit import LAYOUT, normal_tiles_of
 from ..evidence.normal_tiles import FILE
@@ -47,6 +49,7 @@ from .stream import Preparation, Source, within
 from .workbench import Workbench, key_of
 
 SUFFIX = " (fitted on own normals)"
+OTHERS = 400  # images of other kinds that the input check learns from
 HEAD = Augmentation(rotation_degrees=6.0, shift=0.02, zoom=0.04, flip=True)
 
 
@@ -64,8 +67,13 @@ class Limits:
 
 
 def fit_site_model(base: Path, data: DataSet, output: Path, *, name: Optional[str] = None, title: Optional[str] = None,
-            limits: Limits = Limits(), progress: Progress = lambda fraction, text: None) -> Dict[str, Any]:
+            unlike: Sequence[Sample] = (), limits: Limits = Limits(),
+            progress: Progress = lambda fraction, text: None) -> Dict[str, Any]:
     """Make the bundle `output` from the base bundle and the normal images of a data set; returns its card.
+
+    Args:
+        unlike: images that the model is not for, such as those of children for a model of adults; up to `OTHERS` are
+            drawn, and the input check learns to tell them.
 
     Raises:
         ModelMissingError, ModelDamagedError: `base` is not a complete bundle.
@@ -86,7 +94,8 @@ def fit_site_model(base: Path, data: DataSet, output: Path, *, name: Optional[st
     bench = Workbench(workbench_of(output))
     passes = Passes(network, config, preparation, bench, facts)
 
-    fitted = fitted_on(passes, plan, limits, words(card), progress=stretch(progress, 0.05, 1.0))
+    others = within([Source(sample, file_sha256(sample.path, sample.series)) for sample in unlike], OTHERS)
+    fitted = fitted_on(passes, plan, limits, words(card), unlike=others, progress=stretch(progress, 0.05, 1.0))
     calibrated, features = fitted.calibrated, fitted.features
     tiles = normal_tiles_of(
         network.prototypes, features.features, features.images_small, features.slice_height, features.patients
@@ -115,12 +124,13 @@ class Fitted:
     distance: float
 
 
-def fitted_on(passes: Passes, plan: Plan, limits: Limits, called: Tuple[str, str], *,
+def fitted_on(passes: Passes, plan: Plan, limits: Limits, called: Tuple[str, str], *, unlike: Sequence[Source] = (),
               progress: Progress = lambda fraction, text: None) -> Fitted:
     """Steps 2 to 5: fit prototypes (in the network of `passes`), input check, statistics and thresholds.
 
     Args:
         called: what one normal is called, and several.
+        unlike: images that the model is not for.
     """
     most = images_within(passes.network, limits)
     parts = plan.parts
@@ -132,7 +142,9 @@ def fitted_on(passes: Passes, plan: Plan, limits: Limits, called: Tuple[str, str
     require_images(features.available, called)
     held = scored_by_others(passes, features, plan, parts, limits, stretch(progress, 0.6, 0.9))
     distance = place(passes, features, {source.sample.patient for source in plan.fitted})[0]
-    check, known = fit_input_check(features.looks)
+    others = passes.pooled_features(unlike, stretch(progress, 0.9, 0.92)) if unlike else None
+    check, known = fit_input_check(features.looks, others)
+    known["unlike"] = 0 if others is None else len(others)
     held.leave_out(flagged_rows(held.looks, check, known))
     seen = NO_TERMS if plan.crossed else features.unfitted  # crossed: these images are scored themselves
     calibrated = calibration_of(passes.config, held, seen, unit=called[0], progress=stretch(progress, 0.9, 1.0))

@@ -17,7 +17,7 @@ from SPMambaLib.input_check import fit as input_check_fit
 from SPMambaLib.input_check import record
 from SPMambaLib.input_check.fit import Looks, fit_input_check, gaussian, limits_of
 from SPMambaLib.input_check.record import Limits, read
-from SPMambaLib.input_check.statistics import InputCheck, plain_statistics, pose_statistics, reduced
+from SPMambaLib.input_check.statistics import SIDE, InputCheck, plain_statistics, pose_statistics, reduced
 from SPMambaLib.io.image import Image, read_image, write_image
 
 
@@ -149,7 +149,7 @@ def test_a_normal_scan_and_a_lesion_are_neither_marked_nor_refused(brain):
     for lesion in (False, True):
         result = brain.detect(tiny.brain_image(lesion=lesion)).input_check
         assert result.state == "usual" and result.message() == ""
-        assert {r.name for r in result.readings} >= set(record.STATISTICS)
+        assert {r.name for r in result.readings} >= set(record.STATISTICS) - {"kind"}, "it was shown no others"
 
 
 def foreign():
@@ -184,6 +184,31 @@ def test_a_noisy_scan_is_marked_with_its_reason():
     assert chest.detect(film).input_check.state == "usual"
     result = chest.detect(changed(film, noisy), force=True).input_check
     assert any("noisier" in r.sentence for r in result.readings if r.state == "flagged")
+
+
+def test_images_of_other_kinds_are_told_once_they_were_shown():
+    """Another kind that no single statistic tells: a small shift along many features at once."""
+    random = torch.Generator().manual_seed(0)
+    shift = 0.6 * torch.randn(96, generator=random)
+
+    def group(n, other):
+        return torch.randn(n, 96, generator=random) + 3.0 + (shift if other else 0.0)
+
+    own = Looks(group(400, False), torch.rand(400, SIDE, SIDE, generator=random), {}, None,
+                [str(n // 2) for n in range(400)], torch.arange(400) % 2 == 1)
+    fresh = {other: group(300, other) for other in (False, True)}
+    for shown in (None, group(200, True)):
+        check, card = fit_input_check(own, shown)
+        limits = {name: Limits(**one) for name, one in card["slice"].items() if name in ("features", "kind")}
+        told = {}
+        for other, features in fresh.items():
+            values = {name: value.numpy() for name, value in check.of_features(features).items()}
+            told[other] = float(input_check_fit.outside(values, limits).mean())
+        assert told[False] < 0.05
+        assert told[True] < 0.5 if shown is None else told[True] >= 0.99, "negative control: unseen, most of them pass"
+        again = InputCheck(check.state_dict())
+        assert again.knows_others == (shown is not None)
+        assert torch.equal(again.distance(fresh[True]), check.distance(fresh[True]))
 
 
 def test_a_part_of_the_head_is_marked(brain):
