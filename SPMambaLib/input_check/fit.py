@@ -76,12 +76,7 @@ def fit_input_check(looks: Looks, unlike: Optional[Tensor] = None) -> Tuple[Inpu
     limits of
     each statistic for single slices, "volume": for the medians of whole patients or None, "normals", "patients"}."""
     patients = np.array(looks.patients)
-    told: Dict[str, Tensor] = {}
-    for part in parts(patients):
-        inside = torch.from_numpy(part)
-        others = InputCheck(remembered(looks.features[~inside], unlike))
-        for name, value in others.of_features(looks.features[inside]).items():
-            told.setdefault(name, torch.zeros(len(patients)))[inside] = value
+    told = told_by_others(looks, unlike)
     check = InputCheck({**remembered(looks.features, unlike), "average": averages(looks.small, looks.slice_height)})
     check.median_distance.copy_(told["features"].median())
     check.half().float()
@@ -101,10 +96,31 @@ def fit_input_check(looks: Looks, unlike: Optional[Tensor] = None) -> Tuple[Inpu
     return check, card
 
 
+def told_by_others(looks: Looks, unlike: Optional[Tensor]) -> Dict[str, Tensor]:
+    """`InputCheck.of_features` of images (N,), each by a check that was fitted to other patients; distances are not yet
+    divided by their median."""
+    told: Dict[str, Tensor] = {}
+    for part in parts(np.array(looks.patients)):
+        inside = torch.from_numpy(part)
+        others = InputCheck({**remembered(looks.features[~inside], unlike), "average": averages(looks.small[:1], None)})
+        for name, value in others.of_features(looks.features[inside]).items():
+            told.setdefault(name, torch.zeros(len(looks.patients)))[inside] = value
+    return told
+
+
 @torch.no_grad()
-def flagged_rows(looks: Looks, check: InputCheck, card: Mapping[str, Any]) -> np.ndarray:
-    """Which images (N,) the finished check marks, each by itself; what is promised of normals leaves them out."""
-    measured = {**check.of_features(looks.features), **pose_statistics(looks.small, check.average), **looks.plain}
+def flagged_rows(looks: Looks, check: InputCheck, card: Mapping[str, Any], *, fitted: bool = False,
+                 unlike: Optional[Tensor] = None) -> np.ndarray:
+    """Which images (N,) a check marks, each by itself; what is promised of normals leaves them out.
+
+    Args:
+        fitted: the check was fitted to these very images (and to `unlike`): each is told by a check of the others.
+    """
+    told = check.of_features(looks.features)
+    if fitted:
+        told = told_by_others(looks, unlike)
+        told["features"] = told["features"] / check.median_distance
+    measured = {**told, **pose_statistics(looks.small, check.average), **looks.plain}
     values = {name: value.numpy() for name, value in measured.items()}
     return outside(values, {name: Limits(**one) for name, one in card["slice"].items()})
 

@@ -215,7 +215,7 @@ def input_check_of(network: SPMamba, *groups: Normals, progress: Progress,
         [patient for normals in groups for patient in normals.patients],
         torch.cat([torch.arange(len(normals)) >= len(normals) // 2 for normals in groups]))
     check, card = fit_input_check(looks)
-    return check, card, flagged_rows(looks, check, card)
+    return check, card, flagged_rows(looks, check, card, fitted=True)
 
 
 @torch.no_grad()

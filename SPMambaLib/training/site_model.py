@@ -145,7 +145,7 @@ def fitted_on(passes: Passes, plan: Plan, limits: Limits, called: Tuple[str, str
     others = passes.pooled_features(unlike, stretch(progress, 0.9, 0.92)) if unlike else None
     check, known = fit_input_check(features.looks, others)
     known["unlike"] = 0 if others is None else len(others)
-    held.leave_out(flagged_rows(held.looks, check, known))
+    held.leave_out(flagged_rows(held.looks, check, known, fitted=plan.crossed, unlike=others))
     seen = NO_TERMS if plan.crossed else features.unfitted  # crossed: these images are scored themselves
     calibrated = calibration_of(passes.config, held, seen, unit=called[0], progress=stretch(progress, 0.9, 1.0))
     calibrated.card["input_check"] = known

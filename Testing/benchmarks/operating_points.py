@@ -143,13 +143,14 @@ def one_fit(passes: Passes, sources: Sequence[Source], size: int, seed: int, uni
     calibration = Calibration.from_dict(fitted.calibrated.card["map"])
     budget = budget_of(fitted.calibrated.peaks, fitted.calibrated.scores, 0.5)
     row["now"] = list(reached(calibration, budget, peaks[usual], scores[usual]))
+    row["all"] = list(reached(calibration, budget, peaks, scores))
     row.update(flagged=float(1 - usual.mean()), seconds=round(time.time() - started, 1))
-    row["old"] = old_way(passes, drawn, others, limits, unit)
+    row["old"] = old_way(passes, drawn, others, limits, unit, usual)
     return row
 
 
 def old_way(passes: Passes, drawn: Sequence[Source], others: Sequence[Source], limits: Any,
-            unit: Tuple[str, str]) -> List[Dict[str, Any]]:
+            unit: Tuple[str, str], usual: np.ndarray) -> List[Dict[str, Any]]:
     plan = old_plan(drawn)
     parts = plan.parts
     features = passes.features(parts, sum(map(len, parts)), lambda fraction, text: None)
@@ -163,7 +164,7 @@ def old_way(passes: Passes, drawn: Sequence[Source], others: Sequence[Source], l
     for rate in RATES:
         threshold = np.quantile(calibrated.peaks, 1.0 - max(rate, 1.0 / n), method="higher")
         low, high = rate_interval(rate, n)
-        rows.append({"rate": rate, "low": low, "high": high, "finding": float((peaks >= threshold).mean()),
+        rows.append({"rate": rate, "low": low, "high": high, "finding": float((peaks[usual] >= threshold).mean()),
                      "count": len(peaks)})
     return rows
 

@@ -362,7 +362,7 @@ def real_data(path):
     return Path(root) / path
 
 
-@pytest.mark.parametrize("name", ["chest-xray", "brain-flair"])
+@pytest.mark.parametrize("name", ["chest-xray", "chest-xray-adult", "brain-flair"])
 def test_shipped_models_are_whole_and_shown(capsys, name):
     if name not in bundle.available_models():
         pytest.skip("the model {} is not installed".format(name))
@@ -374,15 +374,20 @@ def test_shipped_models_are_whole_and_shown(capsys, name):
 def test_a_picture_end_to_end(tmp_path, monkeypatch, capsys):
     source = real_data("dicom/chest_cr")
     monkeypatch.chdir(tmp_path)
-    asked = ["detect", str(source), "--json", "--device", "cpu", "--output", "out"]
+    asked = ["detect", str(source), "--json", "--device", "cpu", "--output", "out", "--model", "chest-xray"]
+    assert cli.main(asked[:-2]) == 2, "children or adults: the film does not say whose it is"
+    assert "chest-xray, chest-xray-adult" in capsys.readouterr().err
     assert cli.main(asked) == 4, "an adult's film is not what the model for children knows"
     assert "not-what-the-model-knows" in capsys.readouterr().err and not Path("out").exists()
     assert cli.main([*asked, "--anyway"]) == 0
     captured = capsys.readouterr()
     result = json.loads(captured.out)
-    assert "model chest-xray chosen" in captured.err and result["model"]["name"] == "chest-xray"
+    assert result["model"]["name"] == "chest-xray"
     assert {path.name for path in Path("out").iterdir()} == FILES | {"evidence.npz"}
     assert read_image("out/anomaly_map.nrrd").voxels.shape == read_image(source).voxels.shape
+    assert cli.main([*asked[:-1], "chest-xray-adult", "--output", "adult"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["input_check"]["state"] == "usual" and result["scan_verdict"]["unit"] == "image"
 
 
 @needs_model("brain-flair")
