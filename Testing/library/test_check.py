@@ -17,7 +17,7 @@ from SPMambaLib.errors import Cancelled
 from SPMambaLib.model import device as devices
 
 A2000 = driver.Driver(driver.READY, (580, 65, 6), (driver.Card("NVIDIA RTX A2000", 6138, 5000, (8, 6)),), True)
-BRAIN, CHEST = maps.shipped()
+BRAIN, CHEST, ADULT = maps.shipped()
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def quick(monkeypatch):
 # -- whole networks --------------------------------------------------------------------------------------------------
 
 def test_both_shipped_models_are_compared():
-    assert (BRAIN.name, CHEST.name) == ("brain-flair", "chest-xray")
+    assert (BRAIN.name, CHEST.name, ADULT.name) == ("brain-flair", "chest-xray", "chest-xray-adult")
     assert maps.volume(4)[1] == "the sample"
 
 
