@@ -64,7 +64,7 @@ def test_a_detector_says_why_it_has_none(tmp_path):
     detection = load_model(str(tmp_path / "old"), "cpu").detect(chest_image(), force=True)
     assert detection.scan_verdict is None and "earlier version" in detection.no_scan_verdict
     assert detection.threshold == Calibration.from_dict(old["calibration"]["map"]).threshold(0.05)
-    assert operating_point(detection) == "1 in 20 normal images shows a finding"
+    assert operating_point(detection).startswith("1 in 20 normal images shows a finding (")
 
     for damage in ({"rates": []}, {"scores": [float("nan")] * len(model["calibration"][KEY]["rates"])},
                    {"rank": {"rates": [0.5, 0.1], "scores": [2.0, 1.0]}}, {"share": "half"}):
